@@ -1,0 +1,136 @@
+# Ballast: automatic balancing and virtual desktops for plain Xen pools.
+#
+#   make            release build of ballast-agent and ballast-controller into build/release/
+#   make run        builds, then runs a controller and four simulated hosts that balance themselves (Ctrl-C ends it)
+#   make check      everything that needs no Xen: unit, property and golden tests, fuzzing in brief, end-to-end tests
+#                   on simulated hosts, include arrows, purity of the cores, formatting
+#   make lab        boots two real Xen hosts (HOSTS=n) under QEMU with the agent in each dom0
+#   make lab-check  the acceptance test on real Xen
+#   make bench      speed and memory beside the peers' (docs/benchmarks.md)
+#   make format     formats the sources in place
+#   make install    DESTDIR= PREFIX=/usr: programs, units, man pages, configuration samples
+#   make deps       installs the Debian packages that the above need (each verb calls it; does nothing when there)
+#   make clean      removes build/
+#
+#   BUILD=release|debug|asan|tsan   V=1 shows commands   JOBS=n (default: all cores)
+
+BUILD ?= release
+PREFIX ?= /usr
+HOSTS ?= 2
+JOBS ?= $(shell nproc)
+VERSION := 0.1.0
+OUT := build/$(BUILD)
+
+ifeq ($(filter $(BUILD),release debug asan tsan),)
+$(error BUILD=$(BUILD) is none of release, debug, asan, tsan)
+endif
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
+
+# ccache is used when it is there; it changes no result.
+CXX := $(if $(shell command -v ccache),ccache )g++-12
+PROTOC := protoc
+PYTHON := python3
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wnon-virtual-dtor -Wold-style-cast -Werror
+FLAGS_release := -O2 -g1 -DNDEBUG -D_FORTIFY_SOURCE=2
+FLAGS_debug := -Og -g
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -fsanitize=thread
+LINK_asan := -fsanitize=address,undefined
+LINK_tsan := -fsanitize=thread
+LINK_release := -Wl,--gc-sections -Wl,-z,relro,-z,now
+CXXFLAGS = -std=c++20 $(WARNINGS) $(FLAGS_$(BUILD)) -ffunction-sections -fdata-sections -fstack-protector-strong \
+           -fPIE -pipe -I. -I$(OUT)/gen -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
+LDFLAGS = -pie $(LINK_$(BUILD)) -Wl,--as-needed
+
+# Sources by role. The pure ones compile without exceptions and RTTI; `make check` looks at their symbols.
+pure_src := $(wildcard base/*.cpp policy/*.cpp agent/core/*.cpp controller/core/*.cpp)
+proto_src := $(wildcard proto/*.cpp)
+shell_src := $(wildcard shell/*.cpp)
+glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
+xen_src := $(wildcard xen_glue/xen/*.cpp)
+agent_src := $(wildcard agent/*.cpp)
+controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
+test_src := $(wildcard tests/unit/*.cpp)
+xen_test_src := $(wildcard tests/xen/*.cpp)
+fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
+
+obj = $(patsubst %.cpp,$(OUT)/obj/%.o,$(1))
+gen_hdr := $(OUT)/gen/proto/ballast.pb.h
+gen_obj := $(OUT)/obj/proto/ballast.pb.o
+
+common_obj := $(call obj,$(wildcard base/*.cpp) $(proto_src) $(shell_src)) $(gen_obj)
+agent_lib_obj := $(call obj,$(wildcard agent/core/*.cpp) $(filter-out agent/main.cpp,$(agent_src)) $(glue_src) $(xen_src))
+controller_lib_obj := $(call obj,$(wildcard policy/*.cpp controller/core/*.cpp) \
+                        $(filter-out controller/main.cpp,$(controller_src)))
+
+libs_common := -lprotobuf-lite -lev -lgnutls
+libs_agent := $(libs_common) -lxenlight -lxenstat -lxenstore -lxentoollog -lxenctrl -lzstd -llz4 -lpthread
+libs_controller := $(libs_common) -lmicrohttpd -lsqlite3
+
+programs := $(OUT)/ballast-agent $(OUT)/ballast-controller
+
+.PHONY: all
+all: deps
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+
+# Inner goals: called by the verbs once the packages are there.
+.PHONY: programs
+programs: $(programs)
+
+$(OUT)/ballast-agent: $(common_obj) $(agent_lib_obj) $(call obj,agent/main.cpp)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent)
+
+$(OUT)/ballast-controller: $(common_obj) $(controller_lib_obj) $(call obj,controller/main.cpp)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_controller)
+
+# Unit tests link everything but the Xen implementation, so that they run anywhere.
+$(OUT)/unit-tests: $(common_obj) $(filter-out $(call obj,$(xen_src) agent/hypervisors.cpp),$(agent_lib_obj)) \
+                   $(controller_lib_obj) $(call obj,$(test_src))
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lmicrohttpd -lsqlite3 -lzstd -llz4 -lgtest -lgtest_main -lpthread
+
+$(OUT)/xen-tests: $(common_obj) $(call obj,$(glue_src) $(xen_src) $(xen_test_src))
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent) -lgtest -lgtest_main
+
+$(call obj,$(pure_src)): CXXFLAGS += -fno-exceptions -fno-rtti
+$(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
+
+$(OUT)/obj/%.o: %.cpp | $(gen_hdr)
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+$(gen_obj): $(gen_hdr)
+	$(call say,CXX,proto/ballast.pb.cc)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $(OUT)/gen/proto/ballast.pb.cc
+
+$(gen_hdr): proto/ballast.proto
+	$(call say,PROTOC,$<)
+	@mkdir -p $(OUT)/gen
+	$(Q)$(PROTOC) --cpp_out=$(OUT)/gen $<
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+# ---- verbs ----
+
+.PHONY: run check bench lab lab-check install deps format clean help
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+deps:
+	$(Q)tests/tools/deps.sh build
+
+format:
+	$(Q)git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs -r clang-format-14 -i
+
+clean:
+	$(Q)rm -rf build

@@ -1,0 +1,257 @@
+// The messages of proto/ballast.proto as plain structs: what the cores see. Fixed size, trivially copyable; strings
+// and lists that do not fit are refused by the decoder (never cut). Field comments live in ballast.proto.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "base/fault.hpp"
+#include "base/fixed_vector.hpp"
+#include "base/uuid.hpp"
+#include "base/vocabulary.hpp"
+
+namespace ballast::wire {
+
+enum class InFlight : std::uint8_t { no = 0, incoming = 1, departing = 2 };
+
+// What a destination knows of a migration. Lies in journals and on the wire: only append.
+enum class Verdict : std::uint8_t {
+    unknown = 0,    // never heard of it, or closed long ago: after the right to run was given, this settles nothing
+    pending = 1,    // in transfer or restored, right to run not received
+    committed = 2,  // right to run received; will run here
+    running = 3,    // runs (or ran, and ended by itself) here: the source destroys its copy
+    refused = 4,    // will never run here; no copy is left here: the source may resume
+    lost = 5,       // right to run received, and the domain is gone: an operator decides
+};
+
+enum class Compression : std::uint8_t { none = 0, zstd = 1, lz4 = 2 };
+
+struct Hello {
+    std::uint32_t version = 0;
+    FixedString<63> software;
+    HostName host_name;
+    Uuid host_uuid;
+    std::uint32_t frame_bytes_max = 0;
+    FixedString<63> migration_address;
+    std::uint16_t migration_port = 0;
+    std::uint64_t boot_ms = 0;
+    std::uint32_t jobs_max = 0;
+};
+struct HelloReply {
+    bool accepted = false;
+    Fault fault = Fault::none;
+    Detail detail;
+    std::uint32_t version = 0;
+    std::uint32_t frame_bytes_max = 0;
+    std::uint32_t sample_interval_ms = 0;
+};
+
+struct DomainInfo {
+    Uuid uuid;
+    std::uint32_t domid = 0;
+    Name name;
+    GuestType type = GuestType::unknown;
+    DomainState state = DomainState::unknown;
+    std::uint64_t memory_kib = 0;
+    std::uint32_t vcpus = 0;
+    bool ours = false;
+    InFlight in_flight = InFlight::no;
+    std::uint16_t console_port = 0;
+    FixedString<63> console_address;
+};
+struct SavedGuest {
+    Uuid uuid;
+    Name name;
+    std::uint64_t memory_kib = 0;
+    GuestType type = GuestType::unknown;
+    std::uint32_t vcpus = 0;
+};
+struct HostReport {
+    std::uint64_t sequence = 0;
+    std::uint32_t cpu_count = 0;
+    std::uint64_t memory_kib = 0;
+    std::uint64_t memory_free_kib = 0;
+    bool can_pv = false;
+    bool can_hvm = false;
+    bool can_hap = false;
+    bool can_shadow = false;
+    FixedString<47> hypervisor_version;
+    FixedString<15> hypervisor_kind;
+    FixedVector<DomainInfo, limits::domains_per_host_max> domains;
+    FixedVector<SavedGuest, limits::domains_per_host_max> saved;
+    std::uint32_t net_mbps = 0;
+    bool degraded = false;
+};
+
+struct DomainSample {
+    Uuid uuid;
+    std::uint32_t domid = 0;
+    std::uint64_t cpu_time_ns = 0;
+    std::uint64_t net_rx_bytes = 0;
+    std::uint64_t net_tx_bytes = 0;
+    std::uint64_t disk_read_bytes = 0;
+    std::uint64_t disk_write_bytes = 0;
+    bool rates_valid = false;
+    double cpu_cores = 0;
+    double net_mbps = 0;
+    double disk_mbps = 0;
+    std::uint64_t memory_kib = 0;
+    DomainState state = DomainState::unknown;
+};
+struct SampleReport {
+    std::uint64_t sequence = 0;
+    std::int64_t taken_unix_ms = 0;
+    std::uint32_t interval_ms = 0;
+    std::uint64_t memory_free_kib = 0;
+    bool rates_valid = false;
+    double dom0_cpu_cores = 0;
+    double net_mbps = 0;
+    FixedVector<DomainSample, limits::domains_per_host_max> domains;
+};
+
+// Mirrors DomainSpec of xen_glue without depending on it: the controller includes no hypervisor header.
+struct Disk {
+    enum class Format : std::uint8_t { raw = 0, qcow2 = 1, phy = 2 };
+    Format format = Format::raw;
+    Path target;
+    FixedString<15> device;
+    bool writable = true;
+};
+struct Vif {
+    FixedString<17> mac;
+    FixedString<15> bridge;
+};
+struct GuestSpec {
+    Name name;
+    Uuid uuid;
+    GuestType type = GuestType::pv;
+    std::uint32_t memory_mib = 0;
+    std::uint32_t vcpus = 1;
+    Path kernel;
+    Path ramdisk;
+    FixedString<511> cmdline;
+    Path bootloader;
+    FixedString<7> boot_order;
+    FixedVector<Disk, limits::disks_per_domain_max> disks;
+    FixedVector<Vif, limits::vifs_per_domain_max> vifs;
+    bool vnc = false;
+    FixedString<15> vnc_listen;
+    FixedString<15> vnc_password;
+    std::uint32_t cpu_weight = 256;
+    std::uint32_t cpu_cap_percent = 0;
+};
+
+struct JobOrder {
+    std::uint64_t job_id = 0;
+    JobKind kind = JobKind::none;
+    Uuid uuid;
+    Name name;
+    FixedVector<DomainState, 8> expected_states;
+    std::uint32_t deadline_ms = 0;
+    bool has_spec = false;
+    GuestSpec spec;
+    Uuid migration_id;
+    HostName peer_host;
+    FixedString<63> peer_address;
+    std::uint16_t peer_port = 0;
+    MigrationMode mode = MigrationMode::automatic;
+    std::uint64_t memory_kib = 0;
+    std::uint32_t link_mbps = 0;
+};
+struct JobCancel {
+    std::uint64_t job_id = 0;
+};
+struct JobAck {
+    std::uint64_t job_id = 0;
+};
+struct JobUpdate {
+    std::uint64_t job_id = 0;
+    JobKind kind = JobKind::none;
+    JobState state = JobState::queued;
+    std::uint32_t step = 0;
+    FixedString<31> step_name;
+    std::uint32_t percent = 0;
+    Fault fault = Fault::none;
+    Detail detail;
+    bool has_domain = false;
+    DomainInfo domain;
+    bool ready = false;
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t wire_bytes = 0;
+    std::uint32_t downtime_ms = 0;
+    std::uint32_t total_ms = 0;
+    std::uint32_t rounds = 0;
+    MigrationMode mode = MigrationMode::automatic;
+    Compression compression = Compression::none;
+    Uuid uuid;
+};
+
+struct HandoverQuery {
+    Uuid migration_id;
+    HostName destination_host;
+    HostName source_host;
+    Uuid uuid;
+    Uuid journal_id;
+};
+struct HandoverAnswer {
+    Uuid migration_id;
+    HostName source_host;
+    Verdict verdict = Verdict::unknown;
+};
+
+struct MigrationOpen {
+    std::uint32_t version = 0;
+    Uuid migration_id;
+    Uuid uuid;
+    Name name;
+    HostName source_host;
+    std::uint64_t memory_kib = 0;
+    bool can_zstd = false;
+    bool can_lz4 = false;
+};
+struct MigrationAccept {
+    bool accepted = false;
+    Fault fault = Fault::none;
+    Detail detail;
+    Uuid journal_id;
+};
+struct MigrationEnd {
+    std::uint64_t plain_bytes = 0;
+};
+struct MigrationReady {};
+struct MigrationCommit {
+    Uuid migration_id;
+};
+struct MigrationStarted {
+    Uuid migration_id;
+};
+struct MigrationAborted {
+    Uuid migration_id;
+    Fault fault = Fault::none;
+    Detail detail;
+};
+struct MigrationAsk {
+    std::uint32_t version = 0;
+    Uuid migration_id;
+    Uuid uuid;
+    HostName source_host;
+    Uuid journal_id;
+};
+struct MigrationVerdict {
+    Uuid migration_id;
+    Verdict verdict = Verdict::unknown;
+};
+struct Ping {
+    std::uint64_t nonce = 0;
+};
+struct Pong {
+    std::uint64_t nonce = 0;
+};
+
+// Everything but MigrationChunk, whose bulk is passed by reference (see codec.hpp).
+using Message =
+    std::variant<std::monostate, Hello, HelloReply, HostReport, SampleReport, JobOrder, JobCancel, JobAck, JobUpdate,
+                 HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept, MigrationEnd, MigrationReady,
+                 MigrationCommit, MigrationStarted, MigrationAborted, MigrationAsk, MigrationVerdict, Ping, Pong>;
+
+}  // namespace ballast::wire

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a group of verbs needs: deps.sh build|check|lab|bench.
+# Does nothing (and needs no root) when they are all there.
+set -euo pipefail
+
+build=(g++-12 make pkg-config protobuf-compiler libprotobuf-dev libev-dev libgnutls28-dev libmicrohttpd-dev
+       libsqlite3-dev libtomlplusplus-dev rapidjson-dev libfmt-dev libzstd-dev liblz4-dev libxxhash-dev libxen-dev)
+check=("${build[@]}" libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 python3 curl git gnutls-bin openssl
+       xen-utils-4.17 binutils)
+lab=("${build[@]}" qemu-system-x86 qemu-utils seabios debootstrap e2fsprogs busybox-static cpio openssh-client
+     python3 curl gnutls-bin openssl)
+bench=("${lab[@]}" libbenchmark-dev valgrind)
+
+case "${1:-}" in
+    build) wanted=("${build[@]}") ;;
+    check) wanted=("${check[@]}") ;;
+    lab) wanted=("${lab[@]}") ;;
+    bench) wanted=("${bench[@]}") ;;
+    *) echo "usage: deps.sh build|check|lab|bench" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${wanted[@]}"; do
+    status=$(dpkg-query -W -f='${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "installing: ${missing[*]}"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { echo "need root (or sudo) to install packages" >&2; exit 1; }
+    as_root=(sudo)
+fi
+export DEBIAN_FRONTEND=noninteractive
+options=(-o DPkg::Lock::Timeout=600 -y --no-install-recommends)
+if ! "${as_root[@]}" apt-get "${options[@]}" install "${missing[@]}" >/dev/null 2>&1; then
+    "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=600 update >/dev/null
+    "${as_root[@]}" apt-get "${options[@]}" install "${missing[@]}" >/dev/null
+fi
