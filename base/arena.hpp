@@ -1,4 +1,5 @@
-// One reservation, handed out once at start. The cores keep their tables in an arena and never allocate again.
+// One reservation, handed out once at start. The cores keep their tables in an arena and never allocate
+// again.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +13,11 @@
 
 namespace ballast {
 
-// Hands out arrays from a block of memory that the caller owns and that must outlive every array. Nothing is given
-// back. An arena without memory (nullptr) only counts: that is how budgets are computed before anything is reserved.
+// Hands out arrays from a block of memory that the caller owns and that must outlive every array. Nothing is
+// given back. An arena without memory (nullptr) only counts: that is how budgets are computed before anything
+// is reserved.
 class Arena {
- public:
+  public:
     constexpr Arena() noexcept = default;
     constexpr explicit Arena(std::span<std::byte> block) noexcept : block_{block} {}
 
@@ -38,7 +40,7 @@ class Arena {
 
     std::size_t used_bytes() const noexcept { return used_bytes_; }
 
- private:
+  private:
     std::span<std::byte> block_{};
     std::size_t used_bytes_ = 0;
 };

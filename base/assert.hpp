@@ -9,9 +9,9 @@ namespace ballast {
 
 }  // namespace ballast
 
-#define BALLAST_ASSERT(condition)                               \
-    do {                                                        \
-        if (!(condition)) [[unlikely]] {                        \
-            ::ballast::panic(#condition, __FILE__, __LINE__);   \
-        }                                                       \
+#define BALLAST_ASSERT(condition)                             \
+    do {                                                      \
+        if (!(condition)) [[unlikely]] {                      \
+            ::ballast::panic(#condition, __FILE__, __LINE__); \
+        }                                                     \
     } while (false)

@@ -54,7 +54,8 @@ std::string_view describe(Fault fault) noexcept {
         case Fault::no_memory: return "the host has not enough free memory for the guest";
         case Fault::no_disk_space: return "there is not enough disk space";
         case Fault::live_migration_unavailable:
-            return "this hypervisor cannot track dirty memory for this kind of guest: only stop-and-copy is possible";
+            return "this hypervisor cannot track dirty memory for this kind of guest: only stop-and-copy is "
+                   "possible";
         case Fault::domain_in_use: return "another operation on this domain is under way";
         case Fault::host_draining: return "the host is cordoned or draining and takes no guests";
         case Fault::hypervisor_failed: return "the hypervisor's toolstack refused or failed the operation";
@@ -72,7 +73,8 @@ std::string_view describe(Fault fault) noexcept {
         case Fault::cancelled: return "the operation was cancelled";
         case Fault::worker_died: return "the process that carried out the operation died";
         case Fault::handover_in_doubt:
-            return "it is not known yet whether the destination runs the guest; the source copy stays suspended";
+            return "it is not known yet whether the destination runs the guest; the source copy stays "
+                   "suspended";
         case Fault::handover_lost:
             return "the destination may have run the guest and then lost it; an operator must decide";
     }

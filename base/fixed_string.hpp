@@ -13,11 +13,13 @@ template <std::size_t capacity_bytes>
 class FixedString {
     static_assert(capacity_bytes <= 65535);
 
- public:
+  public:
     constexpr FixedString() noexcept = default;
     // Cuts what does not fit. Use try_assign where cutting would change the meaning.
-    constexpr FixedString(std::string_view text) noexcept { assign_cut(text); }  // NOLINT: implicit on purpose
-    constexpr FixedString(const char* text) noexcept { assign_cut(text); }       // NOLINT: implicit on purpose
+    constexpr FixedString(std::string_view text) noexcept {
+        assign_cut(text);
+    }                                                                       // NOLINT: implicit on purpose
+    constexpr FixedString(const char* text) noexcept { assign_cut(text); }  // NOLINT: implicit on purpose
 
     [[nodiscard]] constexpr bool try_assign(std::string_view text) noexcept {
         if (text.size() > capacity_bytes) {
@@ -43,14 +45,18 @@ class FixedString {
     constexpr std::size_t size() const noexcept { return size_; }
     static constexpr std::size_t capacity() noexcept { return capacity_bytes; }
 
-    friend constexpr bool operator==(const FixedString& a, const FixedString& b) noexcept { return a.view() == b.view(); }
+    friend constexpr bool operator==(const FixedString& a, const FixedString& b) noexcept {
+        return a.view() == b.view();
+    }
     friend constexpr auto operator<=>(const FixedString& a, const FixedString& b) noexcept {
         return a.view() <=> b.view();
     }
-    friend constexpr bool operator==(const FixedString& a, std::string_view b) noexcept { return a.view() == b; }
+    friend constexpr bool operator==(const FixedString& a, std::string_view b) noexcept {
+        return a.view() == b;
+    }
     friend constexpr bool operator==(const FixedString& a, const char* b) noexcept { return a.view() == b; }
 
- private:
+  private:
     std::array<char, capacity_bytes> bytes_{};
     std::uint16_t size_ = 0;
 };

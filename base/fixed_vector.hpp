@@ -14,7 +14,7 @@ template <class T, std::size_t capacity_count>
 class FixedVector {
     static_assert(std::is_trivially_copyable_v<T>);
 
- public:
+  public:
     [[nodiscard]] constexpr bool try_push(const T& value) noexcept {
         if (size_ == capacity_count) {
             return false;
@@ -65,7 +65,7 @@ class FixedVector {
     constexpr bool full() const noexcept { return size_ == capacity_count; }
     static constexpr std::size_t capacity() noexcept { return capacity_count; }
 
- private:
+  private:
     std::array<T, capacity_count> items_{};
     std::uint32_t size_ = 0;
 };

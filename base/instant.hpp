@@ -15,8 +15,12 @@ struct Duration {
     friend constexpr Duration operator*(Duration a, std::int64_t n) noexcept { return {a.ms * n}; }
 };
 
-constexpr Duration milliseconds(std::int64_t n) noexcept { return {n}; }
-constexpr Duration seconds(std::int64_t n) noexcept { return {n * 1000}; }
+constexpr Duration milliseconds(std::int64_t n) noexcept {
+    return {n};
+}
+constexpr Duration seconds(std::int64_t n) noexcept {
+    return {n * 1000};
+}
 
 // A point on a clock that never steps (CLOCK_BOOTTIME of one boot). Meaningless outside the process.
 struct Instant {

@@ -1,4 +1,5 @@
-// A small deterministic generator (SplitMix64): equal seeds give equal sequences on every machine and library.
+// A small deterministic generator (SplitMix64): equal seeds give equal sequences on every machine and
+// library.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,7 @@
 namespace ballast {
 
 class Prng {
- public:
+  public:
     constexpr explicit Prng(std::uint64_t seed) noexcept : state_{seed} {}
 
     constexpr std::uint64_t next() noexcept {
@@ -22,7 +23,7 @@ class Prng {
     constexpr double unit() noexcept { return static_cast<double>(next() >> 11) * 0x1p-53; }
     constexpr bool chance(double probability) noexcept { return unit() < probability; }
 
- private:
+  private:
     std::uint64_t state_;
 };
 

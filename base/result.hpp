@@ -21,7 +21,7 @@ template <class T, class E = Fault>
 class [[nodiscard]] Result {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_copyable_v<E>);
 
- public:
+  public:
     constexpr Result(T value) noexcept : value_{value}, ok_{true} {}          // NOLINT: implicit on purpose
     constexpr Result(Err<E> err) noexcept : fault_{err.value}, ok_{false} {}  // NOLINT: implicit on purpose
 
@@ -36,7 +36,7 @@ class [[nodiscard]] Result {
     }
     constexpr T value_or(T other) const noexcept { return ok_ ? value_ : other; }
 
- private:
+  private:
     union {
         T value_;
         E fault_;
@@ -46,34 +46,34 @@ class [[nodiscard]] Result {
 
 // Success, or the fault that prevented it.
 class [[nodiscard]] Status {
- public:
+  public:
     constexpr Status() noexcept = default;
     constexpr Status(Err<Fault> err) noexcept : fault_{err.value} {}  // NOLINT: implicit on purpose
 
     constexpr bool ok() const noexcept { return fault_ == Fault::none; }
     constexpr Fault fault() const noexcept { return fault_; }
 
- private:
+  private:
     Fault fault_ = Fault::none;
 };
 
 }  // namespace ballast
 
 // Yields the value of a Result, or returns its fault from the calling function.
-#define BALLAST_TRY(expression)                          \
-    __extension__({                                      \
-        const auto try_result = (expression);            \
-        if (!try_result.ok()) {                          \
-            return ::ballast::Err{try_result.fault()};   \
-        }                                                \
-        try_result.value();                              \
+#define BALLAST_TRY(expression)                        \
+    __extension__({                                    \
+        const auto try_result = (expression);          \
+        if (!try_result.ok()) {                        \
+            return ::ballast::Err{try_result.fault()}; \
+        }                                              \
+        try_result.value();                            \
     })
 
 // Returns from the calling function when a Status is not ok.
-#define BALLAST_CHECK(expression)                        \
-    do {                                                 \
+#define BALLAST_CHECK(expression)                            \
+    do {                                                     \
         const ::ballast::Status check_status = (expression); \
-        if (!check_status.ok()) {                        \
-            return ::ballast::Err{check_status.fault()}; \
-        }                                                \
+        if (!check_status.ok()) {                            \
+            return ::ballast::Err{check_status.fault()};     \
+        }                                                    \
     } while (false)

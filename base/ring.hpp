@@ -1,4 +1,5 @@
-// The last n values pushed, oldest first. Storage inside (FixedRing); pushing into a full ring forgets the oldest.
+// The last n values pushed, oldest first. Storage inside (FixedRing); pushing into a full ring forgets the
+// oldest.
 #pragma once
 
 #include <array>
@@ -10,7 +11,7 @@ namespace ballast {
 
 template <class T, std::size_t capacity_count>
 class FixedRing {
- public:
+  public:
     constexpr void push(const T& value) noexcept {
         items_[(first_ + size_) % capacity_count] = value;
         if (size_ < capacity_count) {
@@ -34,7 +35,7 @@ class FixedRing {
     constexpr bool empty() const noexcept { return size_ == 0; }
     static constexpr std::size_t capacity() noexcept { return capacity_count; }
 
- private:
+  private:
     std::array<T, capacity_count> items_{};
     std::uint32_t first_ = 0;
     std::uint32_t size_ = 0;

@@ -1,5 +1,5 @@
-// A dense table with a fixed number of rows in arena memory. Rows keep their index for life, so that an index can
-// be stored elsewhere; iteration goes by index and so is deterministic.
+// A dense table with a fixed number of rows in arena memory. Rows keep their index for life, so that an index
+// can be stored elsewhere; iteration goes by index and so is deterministic.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace ballast {
 // T must have a `bool in_use` member.
 template <class T>
 class Table {
- public:
+  public:
     static constexpr std::uint32_t none = UINT32_MAX;
 
     Table() noexcept = default;
@@ -63,7 +63,7 @@ class Table {
     std::size_t limit() const noexcept { return rows_.size(); }
     std::uint64_t refused() const noexcept { return refused_; }
 
- private:
+  private:
     std::span<T> rows_{};
     std::size_t used_ = 0;
     std::uint64_t refused_ = 0;

@@ -7,16 +7,17 @@ namespace ballast {
 namespace {
 
 // The i-th word is the name of the enumerator with the value i.
-constexpr std::array<std::string_view, 9> domain_states{"unknown",     "running",   "paused",  "suspended", "powered_off",
-                                                        "rebooting",   "crashed",   "dying",   "absent"};
-constexpr std::array<std::string_view, 13> vm_states{"unknown",   "inactive", "running",   "paused",   "saved",
-                                                     "creating",  "pausing",  "unpausing", "saving",   "restoring",
-                                                     "stopping",  "migrating", "failed"};
+constexpr std::array<std::string_view, 9> domain_states{
+    "unknown", "running", "paused", "suspended", "powered_off", "rebooting", "crashed", "dying", "absent"};
+constexpr std::array<std::string_view, 13> vm_states{
+    "unknown",   "inactive", "running",   "paused",   "saved",     "creating", "pausing",
+    "unpausing", "saving",   "restoring", "stopping", "migrating", "failed"};
 constexpr std::array<std::string_view, 3> vm_kinds{"plain", "common", "private"};
 constexpr std::array<std::string_view, 4> guest_types{"unknown", "pv", "pvh", "hvm"};
 constexpr std::array<std::string_view, 5> host_states{"down", "up", "suspect", "draining", "cordoned"};
-constexpr std::array<std::string_view, 11> job_kinds{"none",    "create",   "pause",   "unpause",    "save",       "restore",
-                                                     "shutdown", "destroy", "migrate", "migrate_in", "migrate_out"};
+constexpr std::array<std::string_view, 11> job_kinds{"none",    "create",     "pause",      "unpause",
+                                                     "save",    "restore",    "shutdown",   "destroy",
+                                                     "migrate", "migrate_in", "migrate_out"};
 constexpr std::array<std::string_view, 5> job_states{"queued", "running", "succeeded", "failed", "cancelled"};
 constexpr std::array<std::string_view, 3> migration_modes{"live", "stop_and_copy", "automatic"};
 
@@ -27,7 +28,8 @@ constexpr std::string_view word(std::span<const std::string_view> words, Enum va
 }
 
 template <class Enum>
-constexpr std::optional<Enum> value_of(std::span<const std::string_view> words, std::string_view text) noexcept {
+constexpr std::optional<Enum> value_of(std::span<const std::string_view> words,
+                                       std::string_view text) noexcept {
     for (std::size_t i = 0; i < words.size(); ++i) {
         if (words[i] == text) {
             return static_cast<Enum>(i);
@@ -42,16 +44,34 @@ constexpr bool alphanumeric(char c) noexcept {
 
 }  // namespace
 
-std::string_view to_string(DomainState value) noexcept { return word(domain_states, value); }
-std::string_view to_string(VmState value) noexcept { return word(vm_states, value); }
-std::string_view to_string(VmKind value) noexcept { return word(vm_kinds, value); }
-std::string_view to_string(GuestType value) noexcept { return word(guest_types, value); }
-std::string_view to_string(HostState value) noexcept { return word(host_states, value); }
-std::string_view to_string(JobKind value) noexcept { return word(job_kinds, value); }
-std::string_view to_string(JobState value) noexcept { return word(job_states, value); }
-std::string_view to_string(MigrationMode value) noexcept { return word(migration_modes, value); }
+std::string_view to_string(DomainState value) noexcept {
+    return word(domain_states, value);
+}
+std::string_view to_string(VmState value) noexcept {
+    return word(vm_states, value);
+}
+std::string_view to_string(VmKind value) noexcept {
+    return word(vm_kinds, value);
+}
+std::string_view to_string(GuestType value) noexcept {
+    return word(guest_types, value);
+}
+std::string_view to_string(HostState value) noexcept {
+    return word(host_states, value);
+}
+std::string_view to_string(JobKind value) noexcept {
+    return word(job_kinds, value);
+}
+std::string_view to_string(JobState value) noexcept {
+    return word(job_states, value);
+}
+std::string_view to_string(MigrationMode value) noexcept {
+    return word(migration_modes, value);
+}
 
-std::optional<VmState> parse_vm_state(std::string_view text) noexcept { return value_of<VmState>(vm_states, text); }
+std::optional<VmState> parse_vm_state(std::string_view text) noexcept {
+    return value_of<VmState>(vm_states, text);
+}
 std::optional<HostState> parse_host_state(std::string_view text) noexcept {
     return value_of<HostState>(host_states, text);
 }

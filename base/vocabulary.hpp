@@ -1,4 +1,5 @@
-// The words that every part of the system shares. Numbers travel on the wire and lie in journals: only append.
+// The words that every part of the system shares. Numbers travel on the wire and lie in journals: only
+// append.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +17,19 @@ using HostName = Name;
 using Path = FixedString<limits::path_bytes_max>;
 using Detail = FixedString<limits::detail_bytes_max>;
 
-// What a domain is doing, as Xen tells it, reduced to what matters to a toolstack. Blocked (idle) and runnable
-// domains are both `running`. Priority when several hold: dying > shutdown reasons > paused > running.
+// What a domain is doing, as Xen tells it, reduced to what matters to a toolstack. Blocked (idle) and
+// runnable domains are both `running`. Priority when several hold: dying > shutdown reasons > paused >
+// running.
 enum class DomainState : std::uint8_t {
     unknown = 0,
     running = 1,
     paused = 2,
-    suspended = 3,   // shut down with reason "suspend": being saved or moved, or left over from a failure
-    powered_off = 4, // shut down, memory still held, to be destroyed
-    rebooting = 5,   // shut down with reason "reboot": to be destroyed and re-created
+    suspended = 3,    // shut down with reason "suspend": being saved or moved, or left over from a failure
+    powered_off = 4,  // shut down, memory still held, to be destroyed
+    rebooting = 5,    // shut down with reason "reboot": to be destroyed and re-created
     crashed = 6,
     dying = 7,
-    absent = 8,      // no such domain (any more)
+    absent = 8,  // no such domain (any more)
 };
 
 // What the controller shows of a VM. The transitional ones keep an operation's name while it is under way.
@@ -62,17 +64,17 @@ enum class JobKind : std::uint8_t {
     restore = 5,
     shutdown = 6,
     destroy = 7,
-    migrate = 8,      // as the controller and its users see it
-    migrate_in = 9,   // its part on the destination host
-    migrate_out = 10, // its part on the source host
+    migrate = 8,       // as the controller and its users see it
+    migrate_in = 9,    // its part on the destination host
+    migrate_out = 10,  // its part on the source host
 };
 
 enum class JobState : std::uint8_t { queued = 0, running = 1, succeeded = 2, failed = 3, cancelled = 4 };
 
 enum class MigrationMode : std::uint8_t {
-    live = 0,          // pre-copy rounds while the guest runs
-    stop_and_copy = 1, // suspended for the whole transfer
-    automatic = 2,     // live where the hypervisor can, else stop-and-copy
+    live = 0,           // pre-copy rounds while the guest runs
+    stop_and_copy = 1,  // suspended for the whole transfer
+    automatic = 2,      // live where the hypervisor can, else stop-and-copy
 };
 
 std::string_view to_string(DomainState) noexcept;
@@ -89,7 +91,9 @@ std::optional<HostState> parse_host_state(std::string_view text) noexcept;
 std::optional<MigrationMode> parse_migration_mode(std::string_view text) noexcept;
 std::optional<GuestType> parse_guest_type(std::string_view text) noexcept;
 
-constexpr bool ended(JobState state) noexcept { return state >= JobState::succeeded; }
+constexpr bool ended(JobState state) noexcept {
+    return state >= JobState::succeeded;
+}
 
 // Letters, digits and "._-+", starting with a letter or digit: safe in paths, xenstore and logs.
 bool valid_name(std::string_view text) noexcept;

@@ -1,5 +1,5 @@
-// Between bytes and messages. A frame is a 4-byte little-endian length followed by that many bytes of protobuf; the
-// length is checked against the bound before a byte of it is parsed.
+// Between bytes and messages. A frame is a 4-byte little-endian length followed by that many bytes of
+// protobuf; the length is checked against the bound before a byte of it is parsed.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,9 @@ namespace ballast::wire {
 
 inline constexpr std::size_t frame_header_bytes = 4;
 
-// Looks at the start of a receive buffer. Yields the frame's whole length (header included), 0 when the header is
-// not complete yet, or `protocol_violation` when the announced length is 0 or above `frame_bytes_max`.
+// Looks at the start of a receive buffer. Yields the frame's whole length (header included), 0 when the
+// header is not complete yet, or `protocol_violation` when the announced length is 0 or above
+// `frame_bytes_max`.
 Result<std::size_t> frame_length(std::span<const std::byte> received, std::size_t frame_bytes_max) noexcept;
 
 // A piece of a migrating guest's image. `data` points into the decoder's or the caller's buffer.
@@ -26,18 +27,19 @@ struct Chunk {
     std::uint32_t plain_bytes = 0;
 };
 
-// Encoder and decoder of one connection: holds reused protobuf objects, so that the steady state does not allocate.
+// Encoder and decoder of one connection: holds reused protobuf objects, so that the steady state does not
+// allocate.
 class Codec {
- public:
+  public:
     Codec();
     ~Codec();
     Codec(const Codec&) = delete;
     Codec& operator=(const Codec&) = delete;
 
-    // Parses one frame's payload (header stripped). Refuses what does not fit the plain struct, enumerators that are
-    // unknown, uuids that are not 16 bytes, floating-point values that are not finite: `protocol_violation`. A body of
-    // a newer protocol that this version does not know yields std::monostate: ignore it.
-    // When the message is a MigrationChunk, `chunk` is set instead and `out` is monostate.
+    // Parses one frame's payload (header stripped). Refuses what does not fit the plain struct, enumerators
+    // that are unknown, uuids that are not 16 bytes, floating-point values that are not finite:
+    // `protocol_violation`. A body of a newer protocol that this version does not know yields std::monostate:
+    // ignore it. When the message is a MigrationChunk, `chunk` is set instead and `out` is monostate.
     Status decode(std::span<const std::byte> payload, Message& out, Chunk& chunk) noexcept;
 
     // Appends a whole frame (header and payload) to `out`.
@@ -45,7 +47,7 @@ class Codec {
     Status encode(const Message& message, std::size_t frame_bytes_max, std::string& out);
     Status encode(const Chunk& chunk, std::size_t frame_bytes_max, std::string& out);
 
- private:
+  private:
     struct Objects;
     std::unique_ptr<Objects> objects_;
 };

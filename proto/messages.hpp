@@ -1,5 +1,6 @@
-// The messages of proto/ballast.proto as plain structs: what the cores see. Fixed size, trivially copyable; strings
-// and lists that do not fit are refused by the decoder (never cut). Field comments live in ballast.proto.
+// The messages of proto/ballast.proto as plain structs: what the cores see. Fixed size, trivially copyable;
+// strings and lists that do not fit are refused by the decoder (never cut). Field comments live in
+// ballast.proto.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ enum class InFlight : std::uint8_t { no = 0, incoming = 1, departing = 2 };
 
 // What a destination knows of a migration. Lies in journals and on the wire: only append.
 enum class Verdict : std::uint8_t {
-    unknown = 0,    // never heard of it, or closed long ago: after the right to run was given, this settles nothing
+    unknown =
+        0,  // never heard of it, or closed long ago: after the right to run was given, this settles nothing
     pending = 1,    // in transfer or restored, right to run not received
     committed = 2,  // right to run received; will run here
     running = 3,    // runs (or ran, and ended by itself) here: the source destroys its copy
@@ -249,9 +251,9 @@ struct Pong {
 };
 
 // Everything but MigrationChunk, whose bulk is passed by reference (see codec.hpp).
-using Message =
-    std::variant<std::monostate, Hello, HelloReply, HostReport, SampleReport, JobOrder, JobCancel, JobAck, JobUpdate,
-                 HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept, MigrationEnd, MigrationReady,
-                 MigrationCommit, MigrationStarted, MigrationAborted, MigrationAsk, MigrationVerdict, Ping, Pong>;
+using Message = std::variant<std::monostate, Hello, HelloReply, HostReport, SampleReport, JobOrder, JobCancel,
+                             JobAck, JobUpdate, HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept,
+                             MigrationEnd, MigrationReady, MigrationCommit, MigrationStarted,
+                             MigrationAborted, MigrationAsk, MigrationVerdict, Ping, Pong>;
 
 }  // namespace ballast::wire

@@ -1,5 +1,6 @@
-// A framed connection between two of our programs: TCP (optionally mutual TLS by GnuTLS), frames of proto/codec,
-// bounded buffers. On the event loop; `BlockingLink` is the same for worker processes, which own their thread.
+// A framed connection between two of our programs: TCP (optionally mutual TLS by GnuTLS), frames of
+// proto/codec, bounded buffers. On the event loop; `BlockingLink` is the same for worker processes, which own
+// their thread.
 #pragma once
 
 #include <cstddef>
@@ -17,16 +18,18 @@ namespace ballast {
 
 // Certificates of one program. Loaded once; shared by its connections.
 class TlsCredentials {
- public:
-    // PEM files. `nullptr` with a sentence in `why` when one cannot be read, does not fit its key, or is expired.
-    static std::shared_ptr<TlsCredentials> load(const std::string& ca_file, const std::string& certificate_file,
+  public:
+    // PEM files. `nullptr` with a sentence in `why` when one cannot be read, does not fit its key, or is
+    // expired.
+    static std::shared_ptr<TlsCredentials> load(const std::string& ca_file,
+                                                const std::string& certificate_file,
                                                 const std::string& key_file, std::string& why);
     ~TlsCredentials();
     TlsCredentials(const TlsCredentials&) = delete;
     TlsCredentials& operator=(const TlsCredentials&) = delete;
     void* raw() const noexcept;  // gnutls_certificate_credentials_t
 
- private:
+  private:
     TlsCredentials();
     struct Impl;
     std::unique_ptr<Impl> impl_;
@@ -36,21 +39,23 @@ enum class Role : std::uint8_t { client, server };
 
 struct LinkOptions {
     std::shared_ptr<TlsCredentials> tls;  // null: plain TCP (loopback and tests)
-    // The certificate's subject CN must be this (client side: the controller's or the peer agent's name). Empty: any
-    // certificate of our CA. Beside the name, the certificate must chain to our CA and be in its validity time.
+    // The certificate's subject CN must be this (client side: the controller's or the peer agent's name).
+    // Empty: any certificate of our CA. Beside the name, the certificate must chain to our CA and be in its
+    // validity time.
     std::string peer_name;
     std::size_t frame_bytes_max = limits::frame_bytes_max;
-    std::size_t send_buffer_bytes_max = 4 * limits::frame_bytes_max;  // beyond: the link is closed (slow reader)
+    std::size_t send_buffer_bytes_max =
+        4 * limits::frame_bytes_max;  // beyond: the link is closed (slow reader)
     Duration handshake_timeout = seconds(10);
-    Duration ping_every = seconds(5);     // nothing heard for silence_timeout: the link is dead
+    Duration ping_every = seconds(5);  // nothing heard for silence_timeout: the link is dead
     Duration silence_timeout = seconds(15);
 };
 
 class Link {
- public:
+  public:
     struct Events {
-        std::function<void()> on_up;                                // TLS done, peer verified
-        std::function<void(const wire::Message&)> on_message;       // ping and pong are handled inside
+        std::function<void()> on_up;                                  // TLS done, peer verified
+        std::function<void(const wire::Message&)> on_message;         // ping and pong are handled inside
         std::function<void(Fault, std::string_view detail)> on_down;  // once; destroy the link in or after it
     };
     // Takes ownership of a connected (or connecting, non-blocking) socket.
@@ -70,14 +75,14 @@ class Link {
     std::uint64_t bytes_sent() const noexcept;
     std::uint64_t bytes_received() const noexcept;
 
- private:
+  private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
 
 // Listens on a TCP address and hands accepted sockets over.
 class Listener {
- public:
+  public:
     // `port` 0: any free one (see port()). Fault with `why` filled when it cannot listen.
     static std::unique_ptr<Listener> open(Loop& loop, const std::string& address, std::uint16_t port,
                                           std::function<void(int socket_fd)> on_accept, std::string& why);
@@ -86,24 +91,26 @@ class Listener {
     Listener& operator=(const Listener&) = delete;
     std::uint16_t port() const noexcept;
 
- private:
+  private:
     Listener();
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };
 
-// Starts a non-blocking connect. -1 with `why` filled when not even that works (bad address). Numeric addresses and
-// names (resolved blocking: use numeric ones where that matters).
+// Starts a non-blocking connect. -1 with `why` filled when not even that works (bad address). Numeric
+// addresses and names (resolved blocking: use numeric ones where that matters).
 int start_connect(const std::string& address, std::uint16_t port, std::string& why);
 
 // The same connection for a worker process: blocking calls with time limits, and raw chunks.
 class BlockingLink {
- public:
+  public:
     // Connects and shakes hands. Null with fault and `why` filled otherwise.
-    static std::unique_ptr<BlockingLink> connect(const std::string& address, std::uint16_t port, LinkOptions options,
-                                                 Duration timeout, Fault& fault, std::string& why);
+    static std::unique_ptr<BlockingLink> connect(const std::string& address, std::uint16_t port,
+                                                 LinkOptions options, Duration timeout, Fault& fault,
+                                                 std::string& why);
     // Shakes hands as server on an accepted socket (takes ownership).
-    static std::unique_ptr<BlockingLink> accept(int socket_fd, LinkOptions options, Fault& fault, std::string& why);
+    static std::unique_ptr<BlockingLink> accept(int socket_fd, LinkOptions options, Fault& fault,
+                                                std::string& why);
     ~BlockingLink();
     BlockingLink(const BlockingLink&) = delete;
     BlockingLink& operator=(const BlockingLink&) = delete;
@@ -111,15 +118,15 @@ class BlockingLink {
     // Only these two may be called by two threads at once (one sends, one receives).
     Status send(const wire::Message& message);
     Status send(const wire::Chunk& chunk);
-    // Waits up to `timeout`: `deadline_exceeded`, `connection_lost`, `protocol_violation`. Pings are answered inside.
-    // A chunk sets `chunk` (valid until the next call) and leaves `out` monostate.
+    // Waits up to `timeout`: `deadline_exceeded`, `connection_lost`, `protocol_violation`. Pings are answered
+    // inside. A chunk sets `chunk` (valid until the next call) and leaves `out` monostate.
     Status receive(wire::Message& out, wire::Chunk& chunk, Duration timeout);
     int fd() const noexcept;
     std::string_view peer_name() const noexcept;
     std::uint64_t bytes_sent() const noexcept;
     std::uint64_t bytes_received() const noexcept;
 
- private:
+  private:
     BlockingLink();
     struct Impl;
     std::unique_ptr<Impl> impl_;

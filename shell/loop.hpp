@@ -15,21 +15,25 @@ namespace ballast {
 
 Instant mono_now() noexcept;   // CLOCK_BOOTTIME
 WallTime wall_now() noexcept;  // CLOCK_REALTIME
-inline Now now() noexcept { return {mono_now(), wall_now()}; }
+inline Now now() noexcept {
+    return {mono_now(), wall_now()};
+}
 
 class Loop {
- public:
+  public:
     // Not the default loop of libev: it installs no SIGCHLD handler and reaps no children.
     Loop();
     ~Loop();
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    void run();   // until stop()
+    void run();  // until stop()
     void stop() noexcept;
-    struct ev_loop* raw() noexcept { return loop_; }
+    struct ev_loop* raw() noexcept {
+        return loop_;
+    }
 
- private:
+  private:
     struct ev_loop* loop_;
 };
 
@@ -37,45 +41,45 @@ enum class Interest : std::uint8_t { none = 0, read = 1, write = 2, read_write =
 
 // Watches a descriptor that the caller owns. Destroy it (or set `none`) before closing the descriptor.
 class FdWatch {
- public:
+  public:
     FdWatch(Loop& loop, int fd, Interest interest, std::function<void(Interest ready)> on_ready);
     ~FdWatch();
     FdWatch(const FdWatch&) = delete;
     FdWatch& operator=(const FdWatch&) = delete;
     void set(Interest interest) noexcept;
 
- private:
+  private:
     struct Impl;
     Impl* impl_;
 };
 
 // A one-shot or repeating timer. Inactive until started.
 class Timer {
- public:
+  public:
     Timer(Loop& loop, std::function<void()> on_fire);
     ~Timer();
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
-    void start_once(Duration after) noexcept;    // restarts when active
+    void start_once(Duration after) noexcept;  // restarts when active
     void start_every(Duration period) noexcept;
     void stop() noexcept;
     bool active() const noexcept;
 
- private:
+  private:
     struct Impl;
     Impl* impl_;
 };
 
-// Calls back on SIGTERM, SIGINT, SIGHUP (through signalfd: blocks the signals for the process; worker processes must
-// unblock them before exec).
+// Calls back on SIGTERM, SIGINT, SIGHUP (through signalfd: blocks the signals for the process; worker
+// processes must unblock them before exec).
 class SignalWatch {
- public:
+  public:
     SignalWatch(Loop& loop, std::function<void(int signal_number)> on_signal);
     ~SignalWatch();
     SignalWatch(const SignalWatch&) = delete;
     SignalWatch& operator=(const SignalWatch&) = delete;
 
- private:
+  private:
     struct Impl;
     Impl* impl_;
 };
@@ -83,13 +87,13 @@ class SignalWatch {
 // Learns of the end of one child process by pidfd and reaps exactly that child (never waitpid(-1): libxl has
 // children of its own).
 class ChildWatch {
- public:
+  public:
     ChildWatch(Loop& loop, int pid, std::function<void(int wait_status)> on_exit);
     ~ChildWatch();
     ChildWatch(const ChildWatch&) = delete;
     ChildWatch& operator=(const ChildWatch&) = delete;
 
- private:
+  private:
     struct Impl;
     Impl* impl_;
 };

@@ -1,11 +1,13 @@
-// The only door to a hypervisor. Everything above it (agent, workers, tests) sees domains through this interface;
-// behind it are Xen (xen_glue/xen: libxl, libxenstat, xenstore, sysfs) and a simulated host (xen_glue/sim) with the
-// same state rules.
+// The only door to a hypervisor. Everything above it (agent, workers, tests) sees domains through this
+// interface; behind it are Xen (xen_glue/xen: libxl, libxenstat, xenstore, sysfs) and a simulated host
+// (xen_glue/sim) with the same state rules.
 //
 // Two kinds of calls:
 //  - short ones (milliseconds) may be made on the agent's loop;
-//  - LONG ones may take minutes and, on Xen, may take the calling process down with them (libxl 4.17 can jump through
-//    a null callback on a broken stream, and exits on memory shortage): they are made in worker processes only.
+//  - LONG ones may take minutes and, on Xen, may take the calling process down with them (libxl 4.17 can jump
+//  through
+//    a null callback on a broken stream, and exits on memory shortage): they are made in worker processes
+//    only.
 // After any failed or interrupted LONG call, the truth is what `find` says, not the returned fault.
 //
 // Not thread-safe: one object serves one thread. Objects in different processes may work on one host at once.
@@ -23,15 +25,17 @@
 
 namespace ballast {
 
-// While a guest is in flight its name on the destination ends in "--incoming" (paused, not yet ours to run), and on
-// the source, from the moment the right to run is given away, in "--migratedaway". `xl` uses the same words.
+// While a guest is in flight its name on the destination ends in "--incoming" (paused, not yet ours to run),
+// and on the source, from the moment the right to run is given away, in "--migratedaway". `xl` uses the same
+// words.
 inline constexpr std::string_view incoming_suffix = "--incoming";
 inline constexpr std::string_view migrated_away_suffix = "--migratedaway";
 
 struct HostFacts {
     std::uint32_t cpu_count = 0;  // physical CPUs online
     std::uint64_t memory_kib = 0;
-    std::uint64_t memory_free_kib = 0;  // free and scrubbed, minus memory already claimed for domains being built
+    std::uint64_t memory_free_kib =
+        0;  // free and scrubbed, minus memory already claimed for domains being built
     bool can_pv = false;
     bool can_hvm = false;
     bool can_hap = false;     // hardware-assisted paging: PVH guests, and live migration of PVH and HVM
@@ -68,7 +72,7 @@ struct HostCounters {
     std::int64_t taken_mono_ns = 0;  // midpoint of the sampling, CLOCK_BOOTTIME
     HostFacts facts;
     FixedVector<DomainCounters, limits::domains_per_host_max> domains;  // dom0 included
-    std::uint64_t nic_rx_bytes = 0;  // the host's physical network cards
+    std::uint64_t nic_rx_bytes = 0;                                     // the host's physical network cards
     std::uint64_t nic_tx_bytes = 0;
 };
 
@@ -119,24 +123,25 @@ struct ConsoleEndpoint {
 
 // Where a LONG call says how far it is. Called often, on the calling thread; must be cheap.
 class ProgressSink {
- public:
+  public:
     virtual ~ProgressSink() = default;
-    // `done_bytes` counts guest memory sent or received so far, over all pre-copy rounds (so it may exceed the
-    // guest's memory). `round` counts from 0. `guest_suspended` becomes true when the guest stops for the last round.
+    // `done_bytes` counts guest memory sent or received so far, over all pre-copy rounds (so it may exceed
+    // the guest's memory). `round` counts from 0. `guest_suspended` becomes true when the guest stops for the
+    // last round.
     virtual void progress(std::uint64_t done_bytes, std::uint32_t round, bool guest_suspended) = 0;
     // A line of the toolstack's log worth keeping with the operation (errors and warnings).
     virtual void note(std::string_view line) = 0;
 };
 
 class Hypervisor {
- public:
+  public:
     virtual ~Hypervisor() = default;
 
     // ---- short calls ----
     virtual Status host_facts(HostFacts& out) = 0;
     virtual Status list(DomainList& out) = 0;
-    // `not_found` when no domain has this uuid (any more). With two of one uuid (a migration within one host) the
-    // one whose name carries no in-flight suffix wins.
+    // `not_found` when no domain has this uuid (any more). With two of one uuid (a migration within one host)
+    // the one whose name carries no in-flight suffix wins.
     virtual Status find(const Uuid& uuid, Domain& out) = 0;
     virtual Status sample(HostCounters& out) = 0;
 
@@ -144,35 +149,40 @@ class Hypervisor {
     // Idempotent: pausing a paused domain is a success and does not count twice.
     virtual Status pause(const Domain& domain) = 0;
     virtual Status unpause(const Domain& domain) = 0;
-    // Lets a suspended domain run on here as if nothing had happened. `state_conflict` when it is not suspended.
+    // Lets a suspended domain run on here as if nothing had happened. `state_conflict` when it is not
+    // suspended.
     virtual Status resume_suspended(const Domain& domain) = 0;
-    // `state_conflict` when the domain's name is not `domain.name`; `already_exists` when `new_name` is taken.
+    // `state_conflict` when the domain's name is not `domain.name`; `already_exists` when `new_name` is
+    // taken.
     virtual Status rename(const Domain& domain, std::string_view new_name) = 0;
     virtual Status console(const Domain& domain, ConsoleEndpoint& out) = 0;
-    // The guest's own xenstore area, relative path ("data/boot-complete"). The content is the guest's word: bounded
-    // to 1024 bytes and to printable characters here, not trusted anywhere. Empty when absent.
+    // The guest's own xenstore area, relative path ("data/boot-complete"). The content is the guest's word:
+    // bounded to 1024 bytes and to printable characters here, not trusted anywhere. Empty when absent.
     virtual Status guest_read(const Domain& domain, std::string_view relative_path, std::string& out) = 0;
-    virtual Status guest_write(const Domain& domain, std::string_view relative_path, std::string_view value) = 0;
+    virtual Status guest_write(const Domain& domain, std::string_view relative_path,
+                               std::string_view value) = 0;
 
-    // A descriptor that becomes readable when domains may have appeared, died or shut down: call `drain_events`, then
-    // `list` and compare. Spurious wake-ups are allowed, missed ones are not. Owned by the object.
+    // A descriptor that becomes readable when domains may have appeared, died or shut down: call
+    // `drain_events`, then `list` and compare. Spurious wake-ups are allowed, missed ones are not. Owned by
+    // the object.
     virtual int event_fd() = 0;
     virtual void drain_events() = 0;
 
     // ---- LONG calls: worker processes only ----
     // The new domain is left paused.
     virtual Status create(const DomainSpec& spec, ProgressSink& progress, Domain& out) = 0;
-    // Asks the guest to power off and waits until it has, then releases its memory. `guest_unresponsive` after
-    // `timeout_ms`; the guest is then left as it is.
+    // Asks the guest to power off and waits until it has, then releases its memory. `guest_unresponsive`
+    // after `timeout_ms`; the guest is then left as it is.
     virtual Status shutdown(const Domain& domain, std::int64_t timeout_ms, ProgressSink& progress) = 0;
     virtual Status destroy(const Domain& domain, ProgressSink& progress) = 0;
-    // Writes header, configuration and memory to `fd` (file, pipe or socket), in the form that `xl restore` reads.
-    // Success leaves the guest suspended: then exactly one of `resume_suspended` and `destroy` must follow. After a
-    // failure look at the domain: it may be running or suspended.
+    // Writes header, configuration and memory to `fd` (file, pipe or socket), in the form that `xl restore`
+    // reads. Success leaves the guest suspended: then exactly one of `resume_suspended` and `destroy` must
+    // follow. After a failure look at the domain: it may be running or suspended.
     virtual Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) = 0;
-    // Reads what send_image (or `xl save`) wrote, checking it before libxl sees it. The domain is left paused and is
-    // called its configured name + `name_suffix`. A failed restore leaves no domain behind.
-    virtual Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress, Domain& out) = 0;
+    // Reads what send_image (or `xl save`) wrote, checking it before libxl sees it. The domain is left paused
+    // and is called its configured name + `name_suffix`. A failed restore leaves no domain behind.
+    virtual Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
+                                 Domain& out) = 0;
 
     // The log lines of the last failed call on this object, newest last, for the operator; never parsed.
     virtual std::string_view last_error() const = 0;
