@@ -122,9 +122,73 @@ $(gen_hdr): proto/ballast.proto
 
 # ---- verbs ----
 
-.PHONY: run check bench lab lab-check install deps format clean help
+.PHONY: run check bench lab lab-check install deps format clean help test-programs fuzz-programs
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+test-programs: $(OUT)/unit-tests $(OUT)/xen-tests
+
+# libFuzzer needs clang, and its runtime in every object: a small build of its own.
+fuzz_lib_src := $(wildcard base/*.cpp) $(proto_src) $(fuzz_extra_src)
+fuzz_obj = $(patsubst %.cpp,$(OUT)/fuzz/%.o,$(1))
+fuzz_targets := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(fuzz_src))
+FUZZ_FLAGS := -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -I$(OUT)/gen \
+              -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
+fuzz-programs: $(fuzz_targets)
+$(OUT)/fuzz/%.o: %.cpp | $(gen_hdr)
+	$(call say,FUZZCXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(if $(shell command -v ccache),ccache )clang++-14 $(FUZZ_FLAGS) -c -o $@ $<
+$(OUT)/fuzz/ballast.pb.o: $(gen_hdr)
+	@mkdir -p $(@D)
+	$(Q)clang++-14 $(FUZZ_FLAGS) -c -o $@ $(OUT)/gen/proto/ballast.pb.cc
+$(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_src)) $(OUT)/fuzz/ballast.pb.o
+	$(call say,LINK,$@)
+	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-lite -lfmt
+
+FUZZ_SECONDS ?= 5
+check:
+	$(Q)tests/tools/deps.sh check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs test-programs fuzz-programs
+	$(Q)tests/tools/run_checks.py \
+	    arrows=tests/check/layers.py \
+	    format=tests/check/format.sh \
+	    house-rules=tests/check/tidy.py \
+	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
+	    unit=$(OUT)/unit-tests \
+	    xen-mapping=$(OUT)/xen-tests \
+	    "fuzz=tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)" \
+	    "end-to-end=tests/e2e/run.sh $(OUT)"
+
+run: all
+	$(Q)tests/tools/run_demo.py $(OUT)
+
+lab:
+	$(Q)tests/tools/deps.sh lab
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+	$(Q)tests/lab/run.sh $(OUT) $(HOSTS)
+
+lab-check:
+	$(Q)tests/tools/deps.sh lab
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+	$(Q)tests/lab/check.sh $(OUT)
+
+bench:
+	$(Q)tests/tools/deps.sh bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+	$(Q)tests/bench/run.sh $(OUT)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/ballast $(DESTDIR)/lib/systemd/system \
+	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/ballast
+	install -s -m 0755 $(programs) $(DESTDIR)$(PREFIX)/sbin
+	install -m 0755 packaging/ballast-pki $(DESTDIR)$(PREFIX)/bin
+	install -m 0644 packaging/*.service $(DESTDIR)/lib/systemd/system
+	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 0644 configs/*.toml $(DESTDIR)$(PREFIX)/share/doc/ballast
+	@for file in agent controller; do \
+	    test -e $(DESTDIR)/etc/ballast/$$file.toml || \
+	    install -m 0640 configs/$$file.toml $(DESTDIR)/etc/ballast/$$file.toml; done
 
 deps:
 	$(Q)tests/tools/deps.sh build
