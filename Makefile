@@ -68,7 +68,7 @@ agent_lib_obj := $(call obj,$(wildcard agent/core/*.cpp) $(filter-out agent/main
 controller_lib_obj := $(call obj,$(wildcard policy/*.cpp controller/core/*.cpp) \
                         $(filter-out controller/main.cpp,$(controller_src)))
 
-libs_common := -lprotobuf-lite -lev -lgnutls
+libs_common := -lprotobuf-lite -lev -lgnutls -lfmt
 libs_agent := $(libs_common) -lxenlight -lxenstat -lxenstore -lxentoollog -lxenctrl -lzstd -llz4 -lpthread
 libs_controller := $(libs_common) -lmicrohttpd -lsqlite3
 
