@@ -1,0 +1,118 @@
+// What the shell must do after a step, strictly in this order. Whatever must survive comes before whatever
+// tells anybody: the shell writes Persist* durably before it goes on (one transaction per step, synced before
+// the first SendOrder, Send or Reply, is enough). When a write fails, the shell must stop performing and end
+// the process.
+//
+// Actions name rows; the shell reads them through Core's accessors before the next step.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+
+#include "base/fixed_vector.hpp"
+#include "controller/core/events.hpp"
+
+namespace ballast::controller {
+
+// ---- the store ----
+struct PersistHost {
+    std::uint32_t host;
+};  // Core::host(i).record
+struct PersistVm {
+    std::uint32_t vm;
+};  // Core::vm(i).record
+struct PersistDefinition {
+    std::uint32_t definition;
+};  // Core::definition(i).spec
+struct PersistJob {
+    std::uint32_t job;
+};  // Core::job(i).record; next_job_id is at least its id + 1
+struct PersistPlan {
+    std::uint32_t plan;
+};  // Core::plan(i)
+struct PersistIdempotency {
+    std::uint32_t entry;
+};  // Core::idempotency(i).record
+struct ForgetHost {
+    HostName name;
+};
+struct ForgetVm {
+    Uuid uuid;
+};  // its definition too
+struct ForgetJob {
+    std::uint64_t id;
+};
+struct ForgetPlan {
+    std::uint64_t id;
+};
+struct ForgetIdempotency {
+    Digest key;
+};
+
+// ---- the agents ----
+using SmallMessage =
+    std::variant<wire::HelloReply, wire::JobCancel, wire::JobAck, wire::HandoverQuery, wire::HandoverAnswer>;
+struct Send {
+    LinkId link;
+    SmallMessage message;
+};
+// The order is large: the shell gets it by Core::fill_order.
+struct SendOrder {
+    LinkId link;
+    std::uint32_t job;
+    JobKind kind;  // migrate_in or migrate_out for a migration's sides
+};
+// After what was sent on it before has left.
+struct CloseLink {
+    LinkId link;
+    Fault fault;
+};
+
+// ---- the operators ----
+struct Reply {
+    std::uint64_t command_id;  // the answer is Actions::outcome
+};
+// A job was made, took a step or ended: for ?wait= and for whoever follows.
+struct JobChanged {
+    std::uint32_t job;
+};
+
+enum class Severity : std::uint8_t { info = 6, warning = 4, error = 3 };  // syslog's numbers
+enum class Subject : std::uint8_t { controller, host, vm, job, plan };
+// Something worth a line in the log and in the list of events.
+struct Report {
+    Severity severity;
+    Subject subject;
+    std::string_view what;  // a static word: "host_up", "job_failed"
+    Name name;              // of the host or VM; may be empty
+    std::uint64_t id;       // of the job or plan; may be 0
+    Detail detail;
+};
+
+using Action = std::variant<PersistHost, PersistVm, PersistDefinition, PersistJob, PersistPlan,
+                            PersistIdempotency, ForgetHost, ForgetVm, ForgetJob, ForgetPlan,
+                            ForgetIdempotency, Send, SendOrder, CloseLink, Reply, JobChanged, Report>;
+
+// The actions of one step. Kept by the shell and reused: cleared by the core at the start of a step.
+class Actions {
+  public:
+    void clear() noexcept;
+
+    // REQUIRES: room. The tables' limits bound what one step can need (see required_max in actions.cpp).
+    void add(const Action& action) noexcept;
+    // Reports give way when the list is nearly full, and are counted instead.
+    void report(const Report& report) noexcept;
+
+    std::span<const Action> list() const noexcept { return list_.span(); }
+    std::uint64_t reports_dropped() const noexcept { return reports_dropped_; }
+    Outcome outcome;  // of the Reply in the list; meaningless without one
+
+  private:
+    static constexpr std::size_t actions_max = 1024;
+    static constexpr std::size_t reports_max = 384;  // of them
+    FixedVector<Action, actions_max> list_;
+    std::size_t reports_ = 0;
+    std::uint64_t reports_dropped_ = 0;
+};
+
+}  // namespace ballast::controller

@@ -1,0 +1,47 @@
+// Counts since the process started, for the metrics.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "controller/core/commands.hpp"
+
+namespace ballast::controller {
+
+inline constexpr std::size_t job_kinds_count = 11;
+inline constexpr std::size_t job_states_count = 5;
+inline constexpr std::size_t vm_states_count = 13;
+inline constexpr std::size_t faults_count = 256;  // by number
+inline constexpr std::size_t slugs_count = 9;
+
+struct Counters {
+    // [JobKind][JobState]: jobs made count as queued, ended ones by their end.
+    std::array<std::array<std::uint64_t, job_states_count>, job_kinds_count> jobs{};
+    std::array<std::uint64_t, faults_count> job_faults{};  // of failed jobs
+    std::array<std::uint64_t, slugs_count> problems{};     // commands answered with a problem
+    std::array<std::array<std::uint64_t, vm_states_count>, vm_states_count> vm_transitions{};  // [from][to]
+    std::uint64_t events = 0;
+    std::uint64_t hellos_accepted = 0;
+    std::uint64_t hellos_refused = 0;
+    std::uint64_t links_lost = 0;
+    std::uint64_t host_reports = 0;
+    std::uint64_t samples = 0;
+    std::uint64_t samples_ignored = 0;  // out of sequence, or of a guest that is elsewhere
+    std::uint64_t hosts_became_stale = 0;
+    std::uint64_t duplicates_seen = 0;  // guests that executed on two hosts
+    std::uint64_t protocol_faults = 0;
+    std::uint64_t orphan_results = 0;  // results of jobs that we never made
+    std::uint64_t orders_sent = 0;
+    std::uint64_t acks_sent = 0;
+    std::uint64_t idempotent_replays = 0;
+    std::uint64_t planning_rounds = 0;
+    std::uint64_t moves_planned = 0;
+    std::uint64_t moves_skipped = 0;
+    std::uint64_t handover_forwarded = 0;
+    std::uint64_t handover_dropped = 0;
+    std::uint64_t migration_memory_bytes = 0;
+    std::uint64_t migration_wire_bytes = 0;
+    std::uint64_t migration_downtime_ms = 0;  // summed over succeeded migrations
+};
+
+}  // namespace ballast::controller

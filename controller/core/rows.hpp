@@ -1,0 +1,200 @@
+// The rows of the controller's tables. The shell reads them (const) to answer GETs; only the core writes
+// them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/fixed_vector.hpp"
+#include "base/instant.hpp"
+#include "controller/core/events.hpp"
+#include "controller/core/records.hpp"
+#include "policy/pool_model.hpp"
+
+namespace ballast::controller {
+
+inline constexpr std::uint32_t no_row = UINT32_MAX;
+
+// The last samples, oldest first, in arena memory: contiguous, because policies take spans.
+struct SampleSeries {
+    std::span<double> storage;
+    std::uint32_t size = 0;
+
+    void push(double value) noexcept;
+    void clear() noexcept { size = 0; }
+    policy::Series values() const noexcept { return storage.first(size); }
+};
+
+enum class LinkState : std::uint8_t { awaiting_hello = 0, accepted = 1, refused = 2 };
+struct LinkRow {
+    bool in_use = false;
+    LinkId id = 0;
+    LinkState state = LinkState::awaiting_hello;
+    bool tls = false;
+    HostName certificate_name;
+    FixedString<63> remote_address;
+    Instant since;
+    std::uint32_t host = no_row;
+};
+
+struct HostRow {
+    bool in_use = false;
+    HostRecord record;
+    LinkId link = 0;                    // 0: its agent is not connected
+    bool inventory_known = false;       // a HostReport has come since the agent connected
+    bool degraded = false;              // its hypervisor or xenstore does not answer
+    HostState state = HostState::down;  // as shown: draining and cordoned only while it is up
+    Detail state_reason;
+    FixedString<63> software;
+    FixedString<63> migration_address;
+    std::uint16_t migration_port = 0;
+    std::uint32_t agent_jobs_max = 0;
+    std::uint64_t agent_boot_ms = 0;
+    // From the last HostReport
+    std::uint32_t cpu_count = 0;
+    std::uint64_t memory_mib = 0;
+    std::uint64_t memory_free_mib = 0;  // measured
+    std::uint64_t memory_overhead_mib =
+        0;  // dom0 and hypervisor: all memory that is neither free nor a guest's
+    bool can_pv = false;
+    bool can_hvm = false;
+    bool can_hap = false;
+    bool can_shadow = false;
+    FixedString<47> hypervisor_version;
+    FixedString<15> hypervisor_kind;
+    std::uint32_t net_mbps = 0;
+    std::uint64_t report_sequence = 0;
+    // From the samples
+    std::uint64_t sample_sequence = 0;
+    Instant last_sample;         // meaningless while samples == 0
+    WallTime last_sample_taken;  // by the host's clock
+    std::uint64_t samples = 0;   // since the agent connected
+    SampleSeries dom0_cpu_cores;
+    SampleSeries net_mbps_used;
+    // Derived in every step that touches them
+    std::uint32_t migrations_in = 0;
+    std::uint32_t migrations_out = 0;
+    std::uint32_t open_jobs = 0;  // sides whose agent still has to forget them
+    std::uint32_t guests = 0;
+};
+
+// What one host says of a guest.
+struct Sighting {
+    std::uint32_t host = no_row;
+    bool saved = false;  // lies there in a complete save file
+    wire::InFlight in_flight = wire::InFlight::no;
+    DomainState state = DomainState::unknown;
+    std::uint32_t domid = 0;
+    std::uint64_t memory_mib = 0;
+    std::uint32_t vcpus = 0;
+    std::uint16_t console_port = 0;
+    FixedString<63> console_address;
+};
+inline constexpr std::size_t sightings_per_vm_max = 4;
+
+struct VmRow {
+    bool in_use = false;
+    VmRecord record;
+    bool recorded = false;  // the record is in the store
+    GuestType type = GuestType::unknown;
+    FixedVector<Sighting, sightings_per_vm_max> sightings;
+    std::uint32_t host = no_row;       // where it is (runs, or lies saved); of a guest in flight the source
+    VmState state = VmState::unknown;  // as shown
+    Detail state_reason;
+    DomainState domain_state = DomainState::absent;
+    std::uint64_t memory_mib = 0;
+    std::uint32_t vcpus = 0;
+    std::uint16_t console_port = 0;
+    FixedString<63> console_address;
+    bool duplicate = false;  // executes on two hosts by their own reports: nothing is done with it
+    bool duplicate_suspected = false;
+    Instant duplicate_since;
+    std::uint32_t job = no_row;  // the open job
+    std::uint32_t definition = no_row;
+    WallTime inactive_since;    // 0: not inactive
+    WallTime drain_not_before;  // after a failed try to leave a draining host
+    SampleSeries cpu_cores;
+    SampleSeries net_mbps;
+    SampleSeries disk_mbps;
+    SampleSeries memory_used_mib;
+};
+
+struct JobRow {
+    bool in_use = false;
+    JobRecord record;
+    std::uint32_t vm = no_row;
+    std::uint32_t source_host = no_row;
+    std::uint32_t destination_host = no_row;
+    Instant deadline;
+    std::uint32_t move = no_row;  // index in the plan's moves
+    // "queued", "preparing", "transferring", "ended"... for people
+    std::string_view step() const noexcept;
+    // Neither side has anything left to say: the row may be reused.
+    bool settled() const noexcept;
+};
+
+struct DefinitionRow {
+    bool in_use = false;
+    wire::GuestSpec spec;
+};
+
+struct IdempotencyRow {
+    bool in_use = false;
+    IdempotencyRecord record;
+};
+
+struct PlanRow {
+    bool in_use = false;
+    PlanRecord record;
+    std::span<PlanMove> moves;          // record.moves of them are valid
+    std::span<PlanRejection> rejected;  // record.rejected
+    std::span<PlanHostLoad> hosts;      // record.hosts
+
+    PlanView view() const noexcept {
+        return {record, moves.first(record.moves), rejected.first(record.rejected),
+                hosts.first(record.hosts)};
+    }
+};
+
+enum class DecisionKind : std::uint8_t {
+    no_overload,    // no up host is at or above the critical load
+    no_move,        // a host is, but every candidate was rejected
+    planned,        // see the plan
+    waiting,        // an earlier plan is still being carried out
+    placed,         // a destination was chosen for one guest
+    not_placed,     // none could take it
+    drained_guest,  // a guest was sent away from a draining host
+};
+std::string_view to_string(DecisionKind) noexcept;
+
+// A tick that decides the same as the one before adds no row but counts in `repeated`.
+struct DecisionRow {
+    std::uint64_t id = 0;  // from 1, grows; not kept over a restart
+    WallTime at;
+    WallTime last_repeated;
+    std::uint64_t repeated = 0;
+    DecisionKind kind = DecisionKind::no_overload;
+    JobOrigin origin = JobOrigin::balancing;
+    FixedString<15> policy;
+    HostName source;        // the overloaded host
+    double source_cpu = 0;  // its utilisation
+    double critical_load = 0;
+    Name vm;          // placed, not_placed, drained_guest
+    HostName chosen;  // the destination
+    std::uint64_t plan_id = 0;
+    std::uint64_t job_id = 0;
+    Detail why;
+    FixedVector<PlanRejection, 8> rejected;
+    std::uint32_t rejected_left_out = 0;
+};
+
+// A question about a hand-over that passes through the controller.
+struct HandoverRow {
+    bool in_use = false;
+    Uuid migration_id;
+    std::uint32_t source_host = no_row;
+    std::uint32_t destination_host = no_row;
+    Instant asked;
+};
+
+}  // namespace ballast::controller

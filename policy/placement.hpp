@@ -1,0 +1,26 @@
+// Where one guest should go when its operator does not say: the least loaded host that can take it.
+#pragma once
+
+#include <cstdint>
+
+#include "policy/plan.hpp"
+#include "policy/policy.hpp"
+#include "policy/pool_model.hpp"
+
+namespace ballast::policy {
+
+struct PlacementRequest {
+    HostIndex from = no_index;  // excluded; none: the guest is on no host yet
+    std::uint64_t memory_mib = 0;
+    VmIndex vm = no_index;  // for the rejections; may be none
+    // By host index: false when the host cannot run this type of guest. Empty: all can.
+    std::span<const bool> capable{};
+};
+
+// The up host with the lowest mean CPU (ties by name) whose memory fits and that has no migration coming in
+// beyond `parameters.in_flight_max` (only when `from` is given). Every other host that was looked at is in
+// `rejected` with its reason. `no_index` when none fits. Same bounds and requirements as `plan`.
+HostIndex place(const Pool& pool, const PlacementRequest& request, const Parameters& parameters,
+                Workspace& workspace, BoundedList<Rejection>& rejected) noexcept;
+
+}  // namespace ballast::policy

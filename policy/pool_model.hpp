@@ -1,0 +1,65 @@
+// What a policy sees of a pool: hosts, guests and their recent past. A view: names and series belong to the
+// caller and must outlive the model. The controller builds one from its tables, the offline tools from a
+// ballast-pool/1 file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/vocabulary.hpp"
+
+namespace ballast::policy {
+
+// Index of a host or guest in its span.
+using HostIndex = std::uint32_t;
+using VmIndex = std::uint32_t;
+inline constexpr std::uint32_t no_index = UINT32_MAX;
+
+// Samples, oldest first. Values are finite and not negative. The newest samples of all series of a pool
+// belong to the same instant; a missing series counts as zero.
+using Series = std::span<const double>;
+
+struct Host {
+    std::string_view name;
+    // Only `up` hosts give or take guests. The caller makes a host with stale samples `suspect`.
+    HostState state = HostState::down;
+    double cpu_cores = 0;  // > 0 for an up host
+    std::uint64_t memory_mib = 0;
+    std::uint64_t memory_reserved_mib =
+        0;                 // never given to guests: dom0, hypervisor, and what the operator keeps free
+    double net_mbps = 0;   // capacity, 0: unknown
+    double disk_mbps = 0;  // capacity, 0: unknown
+    Series dom0_cpu_cores;
+    std::uint32_t migrations_in = 0;   // under way now
+    std::uint32_t migrations_out = 0;  // under way now
+};
+
+struct Vm {
+    std::string_view name;
+    HostIndex host = no_index;  // where it is; for a guest in flight its source
+    VmState state = VmState::unknown;
+    bool movable = false;
+    std::uint64_t memory_mib = 0;
+    std::uint32_t vcpus = 0;
+    Series cpu_cores;                // cores used
+    Series net_mbps;                 // sent + received
+    Series disk_mbps;                // read + written
+    Series memory_used_mib;          // empty: memory_mib
+    std::string_view anti_affinity;  // a group's name; empty: none
+    HostIndex moving_to = no_index;  // its memory then counts on both hosts
+    std::optional<std::int64_t> last_moved_seconds_ago;
+};
+
+struct Pool {
+    std::span<const Host> hosts;
+    std::span<const Vm> vms;
+};
+
+// Memory that the guest takes on the host where it is: all of it unless it is saved.
+constexpr bool holds_memory(const Vm& vm) noexcept {
+    return vm.state != VmState::saved;
+}
+
+}  // namespace ballast::policy
