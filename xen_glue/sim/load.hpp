@@ -38,23 +38,22 @@ struct LoadProfile {
     FixedVector<SchedulePoint, 12> schedule;
 };
 
-// How dom0 (a test, an operator) overrides a guest's own load, by writing to its xenstore area.
-enum class LoadOverride : std::uint8_t { none = 0, fixed = 1 };
-
 // A running generator.
 struct LoadGenerator {
     LoadProfile profile;
     std::uint64_t random_state = 0;
     std::uint64_t age_ms = 0;  // load time: advances only while the guest executes
     std::uint32_t burst_left_ms = 0;
-    std::uint32_t load_permille = 0;
-    LoadOverride override_kind = LoadOverride::none;
+    std::uint32_t own_permille = 0;   // what the profile says
+    std::uint32_t load_permille = 0;  // what the guest wants: the profile's load, or the override
+    bool overridden = false;
     std::uint32_t override_permille = 0;
 };
 
 LoadGenerator start_load(const LoadProfile& profile, std::uint64_t seed) noexcept;
 // Moves on by `step_ms` of load time and sets `load_permille`.
 void step_load(LoadGenerator& load, std::uint32_t step_ms) noexcept;
+// How dom0 (a test, an operator) takes over a guest's load:
 // "burn" (full load), "idle", a number of percent "0".."100", or "auto" (the profile again). False: none of
 // these.
 bool override_load(LoadGenerator& load, std::string_view word) noexcept;
