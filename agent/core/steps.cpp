@@ -1,0 +1,201 @@
+// The steps that jobs of every kind are made of.
+#include "agent/core/core.hpp"
+
+namespace ballast::agent {
+namespace {
+
+// A guest that stands still waits for these: the first tries come quickly, and some minutes are covered in all.
+constexpr std::uint32_t attempts_max = 12;
+constexpr Duration back_off_first = milliseconds(250);
+constexpr Duration back_off_max = seconds(30);
+
+}  // namespace
+
+std::string_view to_string(Stage stage) noexcept {
+    switch (stage) {
+        case Stage::none: return "none";
+        case Stage::creating: return "creating";
+        case Stage::created: return "created";
+        case Stage::pausing: return "pausing";
+        case Stage::unpausing: return "unpausing";
+        case Stage::saving: return "saving";
+        case Stage::save_complete: return "save_complete";
+        case Stage::restoring: return "restoring";
+        case Stage::consuming: return "consuming";
+        case Stage::stopping: return "stopping";
+        case Stage::destroying: return "destroying";
+        case Stage::connecting: return "connecting";
+        case Stage::transferring: return "transferring";
+        case Stage::commit_sent: return "commit_sent";
+        case Stage::started: return "started";
+        case Stage::returned: return "returned";
+        case Stage::out_lost: return "lost";
+        case Stage::expecting: return "expecting";
+        case Stage::receiving: return "receiving";
+        case Stage::restored: return "restored";
+        case Stage::committed: return "committed";
+        case Stage::running: return "running";
+        case Stage::refused: return "refused";
+        case Stage::lost: return "lost";
+    }
+    return "invalid";
+}
+
+void Core::enter(std::uint32_t row, Stage stage, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(allowed(job.record.kind, job.record.stage, stage));
+    job.previous = job.record.stage;
+    job.record.stage = stage;
+    job.attempts = 0;
+    job.wake.reset();
+    persist(row, out);
+}
+
+void Core::persist(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(job.waiting == Waiting::nothing);
+    job.waiting = Waiting::persist;
+    out.push({.kind = ActionKind::persist, .row = row});
+}
+
+void Core::look(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(job.waiting == Waiting::nothing);
+    job.waiting = Waiting::truth;
+    job.wake.reset();
+    out.push({.kind = ActionKind::look, .row = row, .survey = job.record.stage == Stage::none});
+}
+
+void Core::call(std::uint32_t row, Call what, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(job.waiting == Waiting::nothing);
+    job.waiting = Waiting::call;
+    job.calling = what;
+    out.push({.kind = ActionKind::call, .row = row, .call = what});
+}
+
+void Core::file(std::uint32_t row, FileStep what, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(job.waiting == Waiting::nothing);
+    job.waiting = Waiting::file;
+    out.push({.kind = ActionKind::file, .row = row, .file = what});
+}
+
+void Core::start_worker(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(job.worker == no_worker);
+    last_worker_ = last_worker_ + 1 < incoming_worker_bit ? last_worker_ + 1 : 1;
+    job.worker = last_worker_;
+    job.killed = false;
+    job.worker_ok = false;
+    job.worker_failed = false;
+    out.push({.kind = ActionKind::start_worker, .row = row, .worker = job.worker, .op = op});
+}
+
+void Core::start_helper(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
+    Row& job = rows_[row];
+    BALLAST_ASSERT(job.helper == no_worker);
+    last_worker_ = last_worker_ + 1 < incoming_worker_bit ? last_worker_ + 1 : 1;
+    job.helper = last_worker_;
+    job.helper_op = op;
+    job.helper_ok = false;
+    out.push({.kind = ActionKind::start_worker, .row = row, .worker = job.helper, .op = op});
+}
+
+void Core::tell(WorkerId worker, Tell what, Fault fault, const Detail& detail, Actions& out) noexcept {
+    out.push({.kind = ActionKind::tell_worker, .worker = worker, .tell = what, .fault = fault, .detail = detail});
+}
+
+void Core::kill(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    if (job.worker != no_worker && !job.killed) {
+        job.killed = true;
+        out.push({.kind = ActionKind::kill_worker, .row = row, .worker = job.worker});
+    }
+    if (job.helper != no_worker) {
+        out.push({.kind = ActionKind::kill_worker, .row = row, .worker = job.helper});
+    }
+}
+
+void Core::report(std::uint32_t row, Actions& out) noexcept {
+    rows_[row].next_report = now_.mono + seconds(1);
+    out.push({.kind = ActionKind::report, .row = row});
+}
+
+void Core::wake_after(Row& row, Duration after) noexcept { row.wake = now_.mono + after; }
+
+void Core::back_off(Row& row) noexcept {
+    const std::uint32_t doublings = row.attempts > 1 ? row.attempts - 1 : 0;
+    const Duration pause = doublings < 8 ? back_off_first * (std::int64_t{1} << doublings) : back_off_max;
+    wake_after(row, pause < back_off_max ? pause : back_off_max);
+}
+
+void Core::blame(Row& row, Fault fault, const Detail& detail) noexcept {
+    if (row.record.fault == Fault::none) {
+        row.record.fault = fault;
+        row.record.detail = detail;
+    }
+}
+
+void Core::blame_call(Row& row, const Detail& otherwise) noexcept {
+    blame(row, row.call_fault == Fault::none ? Fault::hypervisor_failed : row.call_fault,
+          row.call_detail.empty() ? otherwise : row.call_detail);
+}
+
+void Core::succeed(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    job.record.state = JobState::succeeded;
+    job.record.fault = Fault::none;
+    job.wake.reset();
+    persist(row, out);
+}
+
+void Core::fail(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    blame(job, Fault::worker_died, "the operation was interrupted, by the end of its worker or of the agent");
+    job.record.state = job.record.fault == Fault::cancelled ? JobState::cancelled : JobState::failed;
+    job.wake.reset();
+    persist(row, out);
+}
+
+void Core::abort(std::uint32_t row, Fault fault, const Detail& detail, Actions& out) noexcept {
+    Row& job = rows_[row];
+    if (ended(job.record.state) || !abortable(job.record.stage) || job.record.fault != Fault::none) {
+        return;
+    }
+    blame(job, fault, detail);
+    if (job.worker != no_worker || job.helper != no_worker) {
+        kill(row, out);  // its end makes the core look and decide
+    } else if (job.record.stage == Stage::expecting) {
+        enter(row, Stage::refused, out);
+    } else if (job.waiting == Waiting::nothing) {
+        look(row, out);
+    }
+}
+
+void Core::drop(std::uint32_t row) noexcept {
+    orders_[row] = {};
+    rows_.remove(row);
+}
+
+bool Core::try_call(std::uint32_t row, Call what, Actions& out) noexcept {
+    Row& job = rows_[row];
+    if (job.attempts >= attempts_max) {
+        return false;
+    }
+    ++job.attempts;
+    call(row, what, out);
+    return true;
+}
+
+bool Core::try_destroy(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    if (job.attempts >= attempts_max) {
+        return false;
+    }
+    ++job.attempts;
+    start_helper(row, WorkerOp::destroy, out);
+    return true;
+}
+
+}  // namespace ballast::agent
