@@ -11,6 +11,7 @@
 
 #include "agent/core/events.hpp"
 #include "base/arena.hpp"
+#include "base/result.hpp"
 #include "base/table.hpp"
 
 namespace ballast::agent {

@@ -151,12 +151,12 @@ struct Action {
     Tell tell = Tell::go;
     wire::Verdict verdict = wire::Verdict::unknown;
     Fault fault = Fault::none;
-    Detail detail;
+    Detail detail{};
     std::uint64_t job_id = 0;
     JobKind job = JobKind::none;
-    Uuid uuid;
-    Uuid migration_id;
-    HostName host;
+    Uuid uuid{};
+    Uuid migration_id{};
+    HostName host{};
 };
 
 // The most that one step can ask for: a tick or a new link concerns every job, with at most three actions each.

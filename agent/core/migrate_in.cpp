@@ -125,18 +125,19 @@ void Core::decide_refused(std::uint32_t row, Actions& out) noexcept {
 }
 
 wire::Verdict Core::verdict_of(const Row& row) const noexcept {
-    switch (row.record.stage) {
-        case Stage::committed: return wire::Verdict::committed;
-        // Verdicts count only when they are on disk.
-        case Stage::running:
-            return row.waiting == Waiting::persist || row.retry_persist ? wire::Verdict::committed
-                                                                        : wire::Verdict::running;
-        case Stage::refused:
-            return row.gone && row.waiting != Waiting::persist && !row.retry_persist ? wire::Verdict::refused
-                                                                                     : wire::Verdict::pending;
-        case Stage::lost: return wire::Verdict::lost;
-        default: return wire::Verdict::pending;
+    // Verdicts count only when they are on disk.
+    const bool on_disk = row.waiting != Waiting::persist && !row.retry_persist;
+    const Stage stage = row.record.stage;
+    if (stage == Stage::committed || (stage == Stage::running && !on_disk)) {
+        return wire::Verdict::committed;
     }
+    if (stage == Stage::running) {
+        return wire::Verdict::running;
+    }
+    if (stage == Stage::refused && row.gone && on_disk) {
+        return wire::Verdict::refused;
+    }
+    return stage == Stage::lost && on_disk ? wire::Verdict::lost : wire::Verdict::pending;
 }
 
 wire::Verdict Core::asked(const Uuid& migration_id, const Uuid& uuid, const HostName& source,

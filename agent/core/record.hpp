@@ -27,23 +27,23 @@ struct JobRecord {
     Stage stage = Stage::none;
     JobState state = JobState::queued;
     Fault fault = Fault::none;  // of an ended job; of an unfinished one: why it is being undone
-    Detail detail;
-    Uuid uuid;
-    Name name;  // without any in-flight suffix
-    WallTime begun;
-    WallTime deadline;  // calendar time, because it must survive a reboot
+    Detail detail{};
+    Uuid uuid{};
+    Name name{};  // without any in-flight suffix
+    WallTime begun{};
+    WallTime deadline{};  // calendar time, because it must survive a reboot
     bool acknowledged = false;  // kept beyond the controller's acknowledgement (out_lost only)
     // Create, restore and migrations: what the guest needs of a host.
     std::uint64_t memory_kib = 0;
     // Migrations only.
-    Uuid migration_id;
-    HostName peer_host;
-    FixedString<63> peer_address;  // migrate_out
+    Uuid migration_id{};
+    HostName peer_host{};
+    FixedString<63> peer_address{};  // migrate_out
     std::uint16_t peer_port = 0;   // migrate_out
-    Uuid journal_id;               // migrate_out: the destination's, from `transferring` on
+    Uuid journal_id{};               // migrate_out: the destination's, from `transferring` on
     MigrationMode mode = MigrationMode::automatic;  // from `connecting` on the one really used
     std::uint32_t link_mbps = 0;
-    Effect effect;
+    Effect effect{};
 };
 static_assert(std::is_trivially_copyable_v<JobRecord>);
 
