@@ -9,9 +9,11 @@ namespace {
 
 constexpr std::uint32_t deadline_max_ms = 24 * 3600 * 1000;
 
-// What a guest takes beside its memory: page tables of hardware-assisted or shadow paging (libxl reckons 4 KiB for
-// each MiB and 1 MiB for each vCPU) and the toolstack's rounding.
-constexpr std::uint64_t overhead_kib(std::uint64_t memory_kib) noexcept { return memory_kib / 128 + 4096; }
+// What a guest takes beside its memory: page tables of hardware-assisted or shadow paging (libxl reckons 4
+// KiB for each MiB and 1 MiB for each vCPU) and the toolstack's rounding.
+constexpr std::uint64_t overhead_kib(std::uint64_t memory_kib) noexcept {
+    return memory_kib / 128 + 4096;
+}
 
 constexpr bool takes_memory(JobKind kind) noexcept {
     return kind == JobKind::create || kind == JobKind::restore || kind == JobKind::migrate_in;
@@ -30,7 +32,8 @@ bool Core::busy(const wire::JobOrder& order) const noexcept {
         if (!ended(job.record.state)) {
             return true;
         }
-        // An undecided hand-over leaves the suspended copy to the operator, whose word may come as this order.
+        // An undecided hand-over leaves the suspended copy to the operator, whose word may come as this
+        // order.
         return job.record.stage == Stage::out_lost && order.kind != JobKind::destroy;
     }) != Table<Row>::none;
 }
@@ -74,8 +77,12 @@ Fault Core::check_order(const wire::JobOrder& order, Detail& detail) const noexc
 }
 
 Status Core::refuse(const wire::JobOrder& order, Fault fault, const Detail& detail, Actions& out) noexcept {
-    out.push({.kind = ActionKind::refuse, .fault = fault, .detail = detail, .job_id = order.job_id,
-              .job = order.kind, .uuid = order.uuid});
+    out.push({.kind = ActionKind::refuse,
+              .fault = fault,
+              .detail = detail,
+              .job_id = order.job_id,
+              .job = order.kind,
+              .uuid = order.uuid});
     return Err{fault};
 }
 
@@ -146,7 +153,8 @@ void Core::admit(std::uint32_t row, Actions& out) noexcept {
         job.record.memory_kib = job.truth.domain.memory_kib;
     }
     if (order.kind == JobKind::migrate_out && order.mode == MigrationMode::automatic) {
-        const bool tracked = job.truth.domain.type == GuestType::pv ? job.truth.can_shadow : job.truth.can_hap;
+        const bool tracked =
+            job.truth.domain.type == GuestType::pv ? job.truth.can_shadow : job.truth.can_hap;
         job.record.mode = tracked ? MigrationMode::live : MigrationMode::stop_and_copy;
     }
     enter(row, transitions(order.kind).front().to, out);
@@ -230,10 +238,11 @@ Fault Core::check_guest(const Row& row, const wire::JobOrder& order, Detail& det
     if (order.kind == JobKind::migrate_out && order.mode == MigrationMode::live) {
         const bool tracked = truth.domain.type == GuestType::pv ? truth.can_shadow : truth.can_hap;
         if (!tracked) {
-            detail = compose("this hypervisor was started without ",
-                             truth.domain.type == GuestType::pv ? "shadow paging" : "hardware-assisted paging",
-                             ", which live migration of ", to_string(truth.domain.type),
-                             " guests needs: only stop_and_copy is possible");
+            detail =
+                compose("this hypervisor was started without ",
+                        truth.domain.type == GuestType::pv ? "shadow paging" : "hardware-assisted paging",
+                        ", which live migration of ", to_string(truth.domain.type),
+                        " guests needs: only stop_and_copy is possible");
             return Fault::live_migration_unavailable;
         }
     }
@@ -290,10 +299,9 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
     update.step_name = to_string(record.stage);
     const std::uint64_t memory_bytes = record.memory_kib * 1024;
     update.percent = record.state == JobState::succeeded ? 100
-                     : memory_bytes == 0
-                         ? 0
-                         : static_cast<std::uint32_t>(
-                               std::min<std::uint64_t>(record.effect.memory_bytes * 100 / memory_bytes, 99));
+                     : memory_bytes == 0                 ? 0
+                                                         : static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                               record.effect.memory_bytes * 100 / memory_bytes, 99));
     update.fault = job.doubtful && !ended(record.state) ? Fault::handover_in_doubt : record.fault;
     update.detail = record.detail;
     update.has_domain = job.looked;

@@ -25,10 +25,10 @@ bool refusable(Stage stage) noexcept {
            stage == Stage::destroying || stage == Stage::connecting || stage == Stage::expecting;
 }
 
-// Transfers that break off when their next stage cannot be written. This holds for `commit_sent` and `committed` as
-// well: the step that they name has not been taken, so the stage before is still true. Should the record have reached
-// the disk after all, a restarted agent finds nothing that contradicts it: the peer's verdict is `refused` in the
-// one case, and the guest has not been resumed on a verdict of ours in the other.
+// Transfers that break off when their next stage cannot be written. This holds for `commit_sent` and
+// `committed` as well: the step that they name has not been taken, so the stage before is still true. Should
+// the record have reached the disk after all, a restarted agent finds nothing that contradicts it: the peer's
+// verdict is `refused` in the one case, and the guest has not been resumed on a verdict of ours in the other.
 bool breaks_off(Stage stage) noexcept {
     return stage == Stage::transferring || stage == Stage::commit_sent || stage == Stage::receiving ||
            stage == Stage::restored || stage == Stage::committed;
@@ -82,22 +82,21 @@ void Core::start(const Now& now, Actions& out) noexcept {
 Status Core::step(const Event& event, const Now& now, Actions& out) noexcept {
     now_ = now;
     Status status;
-    std::visit(Overloaded{[&](const OrderEvent& e) { status = on_order(e.order, out); },
-                          [&](const CancelEvent& e) { on_cancel(e.job_id, out); },
-                          [&](const AckEvent& e) { on_ack(e.job_id, out); },
-                          [&](const LinkUpEvent&) { on_link_up(out); },
-                          [&](const PersistedEvent& e) { on_persisted(e.row, e.ok, out); },
-                          [&](const TruthEvent& e) { on_truth(e.row, e.truth, out); },
-                          [&](const CalledEvent& e) { on_called(e, out); },
-                          [&](const FiledEvent& e) { on_filed(e, out); },
-                          [&](const WorkerEvent& e) { on_worker(e, out); },
-                          [&](const WorkerGoneEvent& e) { on_worker_gone(e, out); },
-                          [&](const IncomingOpenEvent& e) { on_incoming_open(e, out); },
-                          [&](const IncomingAskEvent& e) { on_incoming_ask(e, out); },
-                          [&](const QueryEvent& e) { on_query(e.query, out); },
-                          [&](const AnswerEvent& e) { on_answer(e.answer, out); },
-                          [&](const TickEvent&) { on_tick(out); }},
-               event);
+    std::visit(
+        Overloaded{
+            [&](const OrderEvent& e) { status = on_order(e.order, out); },
+            [&](const CancelEvent& e) { on_cancel(e.job_id, out); },
+            [&](const AckEvent& e) { on_ack(e.job_id, out); }, [&](const LinkUpEvent&) { on_link_up(out); },
+            [&](const PersistedEvent& e) { on_persisted(e.row, e.ok, out); },
+            [&](const TruthEvent& e) { on_truth(e.row, e.truth, out); },
+            [&](const CalledEvent& e) { on_called(e, out); }, [&](const FiledEvent& e) { on_filed(e, out); },
+            [&](const WorkerEvent& e) { on_worker(e, out); },
+            [&](const WorkerGoneEvent& e) { on_worker_gone(e, out); },
+            [&](const IncomingOpenEvent& e) { on_incoming_open(e, out); },
+            [&](const IncomingAskEvent& e) { on_incoming_ask(e, out); },
+            [&](const QueryEvent& e) { on_query(e.query, out); },
+            [&](const AnswerEvent& e) { on_answer(e.answer, out); }, [&](const TickEvent&) { on_tick(out); }},
+        event);
     return status;
 }
 
@@ -136,8 +135,12 @@ void Core::on_persist_failed(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     constexpr const char* why = "the agent's journal cannot be written";
     if (!ended(job.record.state) && refusable(job.record.stage)) {
-        out.push({.kind = ActionKind::refuse, .fault = Fault::io_failed, .detail = why,
-                  .job_id = job.record.job_id, .job = job.record.kind, .uuid = job.record.uuid});
+        out.push({.kind = ActionKind::refuse,
+                  .fault = Fault::io_failed,
+                  .detail = why,
+                  .job_id = job.record.job_id,
+                  .job = job.record.kind,
+                  .uuid = job.record.uuid});
         out.push({.kind = ActionKind::forget, .job_id = job.record.job_id});
         drop(row);
         return;
@@ -247,7 +250,8 @@ void Core::decide(std::uint32_t row, Actions& out) noexcept {
     BALLAST_ASSERT(!"a stage without a decision");
 }
 
-// An undecided hand-over that the controller knows of: its record goes once an operator has settled the truth.
+// An undecided hand-over that the controller knows of: its record goes once an operator has settled the
+// truth.
 void Core::decide_ended(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     if (job.truth.domain.state == DomainState::suspended) {

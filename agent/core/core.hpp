@@ -1,9 +1,10 @@
-// The agent's pure core: admits jobs, keeps their records, decides each step by looking at what is true, and hands
-// guests over by docs/migration.md. No I/O, clock, heap or randomness: the shell performs the actions (events.hpp).
+// The agent's pure core: admits jobs, keeps their records, decides each step by looking at what is true, and
+// hands guests over by docs/migration.md. No I/O, clock, heap or randomness: the shell performs the actions
+// (events.hpp).
 //
-// How a job goes on: its stage is persisted; then a worker runs or a short call is made; after every end of either,
-// the core looks at the domain and `decide`s from stage and truth alone. A restarted agent does the same with the
-// records that it finds, so recovery is not a second program.
+// How a job goes on: its stage is persisted; then a worker runs or a short call is made; after every end of
+// either, the core looks at the domain and `decide`s from stage and truth alone. A restarted agent does the
+// same with the records that it finds, so recovery is not a second program.
 #pragma once
 
 #include <optional>
@@ -18,22 +19,22 @@ namespace ballast::agent {
 
 struct CoreSettings {
     HostName host_name;
-    Uuid journal_id;  // of this journal; random when it was begun
+    Uuid journal_id;                        // of this journal; random when it was begun
     std::uint64_t memory_reserved_kib = 0;  // kept free by admission
 };
 
 class Core {
- public:
+  public:
     Core(Arena& arena, const CoreSettings& settings) noexcept;
 
-    // At start, before anything else: each record of the journal. `limit_reached`, or `invalid_argument` for a record
-    // that no version of this program writes.
+    // At start, before anything else: each record of the journal. `limit_reached`, or `invalid_argument` for
+    // a record that no version of this program writes.
     Status recover(const JobRecord& record, const Now& now) noexcept;
     // Then once: looks at the domain of every record.
     void start(const Now& now, Actions& out) noexcept;
 
-    // Appends what must be done. A refused order is answered by an action; the fault returned is that refusal, for
-    // counting.
+    // Appends what must be done. A refused order is answered by an action; the fault returned is that
+    // refusal, for counting.
     Status step(const Event& event, const Now& now, Actions& out) noexcept;
     // When the next TickEvent is due.
     std::optional<Instant> next_wake() const noexcept;
@@ -50,7 +51,7 @@ class Core {
     // Memory that admitted guests have not taken yet.
     std::uint64_t reserved_kib() const noexcept;
 
- private:
+  private:
     enum class Waiting : std::uint8_t { nothing, persist, truth, call, file };
 
     struct Row {
@@ -64,18 +65,18 @@ class Core {
         WorkerId worker = no_worker;  // carries out the operation, or holds the peer's connection
         WorkerId helper = no_worker;  // destroys a copy, or asks the destination
         WorkerOp helper_op = WorkerOp::destroy;
-        bool killed = false;      // the worker has been killed
-        bool worker_ok = false;   // it said `done`, `ready` or `restored`
+        bool killed = false;         // the worker has been killed
+        bool worker_ok = false;      // it said `done`, `ready` or `restored`
         bool worker_failed = false;  // it said `failed` and may still hold the connection
         bool helper_ok = false;
         bool told_commit = false;
         Fault call_fault = Fault::none;  // of the last short call, file step or destruction that failed
         Detail call_detail;
         Call calling = Call::pause;
-        bool renamed = false;    // the hand-over's rename has been tried
+        bool renamed = false;     // the hand-over's rename has been tried
         bool file_stuck = false;  // a file that should go cannot be deleted
-        bool gone = false;       // migrate_in, `refused`: no copy is left here
-        bool doubtful = false;   // migrate_out: asked, without a settling verdict yet
+        bool gone = false;        // migrate_in, `refused`: no copy is left here
+        bool doubtful = false;    // migrate_out: asked, without a settling verdict yet
         std::uint32_t attempts = 0;
         std::uint32_t asks = 0;
         std::optional<Instant> wake;
@@ -166,8 +167,8 @@ class Core {
     void on_answer(const wire::HandoverAnswer& answer, Actions& out) noexcept;
     wire::Verdict verdict_of(const Row& row) const noexcept;
     // What this host answers to whoever asks about a migration; breaks an unfinished one off.
-    wire::Verdict asked(const Uuid& migration_id, const Uuid& uuid, const HostName& source, const Uuid& journal_id,
-                        Actions& out) noexcept;
+    wire::Verdict asked(const Uuid& migration_id, const Uuid& uuid, const HostName& source,
+                        const Uuid& journal_id, Actions& out) noexcept;
     void settle_lost(std::uint32_t row, Actions& out) noexcept;
 
     std::uint32_t find_job(std::uint64_t job_id) const noexcept;

@@ -1,6 +1,7 @@
-// What happens to the agent's core, and what it wants done. Plain values: the shell performs actions in their order
-// and answers each persist, look, call and file action with one event BEFORE it delivers any event from outside (a
-// worker's report, an order, a tick): a job never sees the world change between asking and hearing.
+// What happens to the agent's core, and what it wants done. Plain values: the shell performs actions in their
+// order and answers each persist, look, call and file action with one event BEFORE it delivers any event from
+// outside (a worker's report, an order, a tick): a job never sees the world change between asking and
+// hearing.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@
 
 namespace ballast::agent {
 
-// Names one worker process for the time of one agent process. 0: none. Ids of workers that the core starts have
-// the highest bit clear, ids of workers that the shell starts for incoming connections have it set.
+// Names one worker process for the time of one agent process. 0: none. Ids of workers that the core starts
+// have the highest bit clear, ids of workers that the shell starts for incoming connections have it set.
 using WorkerId = std::uint32_t;
 inline constexpr WorkerId no_worker = 0;
 inline constexpr WorkerId incoming_worker_bit = 0x80000000u;
@@ -52,15 +53,15 @@ struct FiledEvent {
 
 enum class WorkerNews : std::uint8_t {
     progress = 0,
-    done = 1,       // the operation has succeeded; the worker ends by itself unless a hand-over follows
-    failed = 2,     // with fault and detail; a receiving worker keeps its connection to say `aborted`
-    accepted = 3,   // source: the destination takes the guest; waits for `go`
-    ready = 4,      // source: image sent, guest suspended, destination restored; waits for `commit`
-    started = 5,    // source: it runs there
-    aborted = 6,    // source: the destination has destroyed its copy
-    restored = 7,   // destination: complete and paused; waits for `ready`
-    commit = 8,     // destination: the right to run has come
-    verdict = 9,    // asking worker: what became of the migration
+    done = 1,      // the operation has succeeded; the worker ends by itself unless a hand-over follows
+    failed = 2,    // with fault and detail; a receiving worker keeps its connection to say `aborted`
+    accepted = 3,  // source: the destination takes the guest; waits for `go`
+    ready = 4,     // source: image sent, guest suspended, destination restored; waits for `commit`
+    started = 5,   // source: it runs there
+    aborted = 6,   // source: the destination has destroyed its copy
+    restored = 7,  // destination: complete and paused; waits for `ready`
+    commit = 8,    // destination: the right to run has come
+    verdict = 9,   // asking worker: what became of the migration
 };
 struct WorkerEvent {
     WorkerId worker = no_worker;
@@ -76,8 +77,8 @@ struct WorkerGoneEvent {
     WorkerId worker = no_worker;
     Detail detail;  // how it ended, when that says something
 };
-// A worker that holds an incoming connection has read its first message. `peer_name` is from the certificate; empty
-// on plain TCP.
+// A worker that holds an incoming connection has read its first message. `peer_name` is from the certificate;
+// empty on plain TCP.
 struct IncomingOpenEvent {
     WorkerId worker = no_worker;
     HostName peer_name;
@@ -97,25 +98,25 @@ struct AnswerEvent {
 };
 struct TickEvent {};  // time has passed; not before Core::next_wake()
 
-using Event = std::variant<OrderEvent, CancelEvent, AckEvent, LinkUpEvent, PersistedEvent, TruthEvent, CalledEvent,
-                           FiledEvent, WorkerEvent, WorkerGoneEvent, IncomingOpenEvent, IncomingAskEvent, QueryEvent,
-                           AnswerEvent, TickEvent>;
+using Event = std::variant<OrderEvent, CancelEvent, AckEvent, LinkUpEvent, PersistedEvent, TruthEvent,
+                           CalledEvent, FiledEvent, WorkerEvent, WorkerGoneEvent, IncomingOpenEvent,
+                           IncomingAskEvent, QueryEvent, AnswerEvent, TickEvent>;
 
 // ---- actions ----
 
 enum class ActionKind : std::uint8_t {
-    persist,          // core.record(row) onto the disk; answer: PersistedEvent
-    forget,           // delete the record of `job_id`
-    look,             // at core.record(row).uuid; answer: TruthEvent. With `survey` all of Truth, otherwise only
-                      // `domain` and the three files need be filled in
-    call,             // `call` on that domain; answer: CalledEvent
-    file,             // `file` on that uuid's save file; answer: FiledEvent
-    start_worker,     // `worker` for `op`, on core.record(row); core.order(row) for create
-    tell_worker,      // `tell` to `worker`
-    kill_worker,      // SIGKILL; a WorkerGoneEvent follows when it is gone
-    report,           // core.update(row) to the controller
-    refuse,           // an order that is not even begun: job_id, job, uuid, fault, detail to the controller
-    ask_controller,   // core.query(row) to the controller
+    persist,       // core.record(row) onto the disk; answer: PersistedEvent
+    forget,        // delete the record of `job_id`
+    look,          // at core.record(row).uuid; answer: TruthEvent. With `survey` all of Truth, otherwise only
+                   // `domain` and the three files need be filled in
+    call,          // `call` on that domain; answer: CalledEvent
+    file,          // `file` on that uuid's save file; answer: FiledEvent
+    start_worker,  // `worker` for `op`, on core.record(row); core.order(row) for create
+    tell_worker,   // `tell` to `worker`
+    kill_worker,   // SIGKILL; a WorkerGoneEvent follows when it is gone
+    report,        // core.update(row) to the controller
+    refuse,        // an order that is not even begun: job_id, job, uuid, fault, detail to the controller
+    ask_controller,     // core.query(row) to the controller
     answer_controller,  // migration_id, host, verdict
 };
 
@@ -159,7 +160,8 @@ struct Action {
     HostName host{};
 };
 
-// The most that one step can ask for: a tick or a new link concerns every job, with at most three actions each.
+// The most that one step can ask for: a tick or a new link concerns every job, with at most three actions
+// each.
 inline constexpr std::size_t actions_max = 3 * limits::agent_jobs_max + 8;
 using Actions = FixedVector<Action, actions_max>;
 

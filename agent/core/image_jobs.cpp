@@ -1,6 +1,6 @@
 // Save and restore. A guest's right to run lies either in its domain or in its save file; `save_complete` and
-// `consuming` are the two records that move it from one to the other. None of these is called while the job's worker
-// is alive.
+// `consuming` are the two records that move it from one to the other. None of these is called while the job's
+// worker is alive.
 #include "agent/core/core.hpp"
 
 namespace ballast::agent {
@@ -59,7 +59,8 @@ void Core::decide_save_complete(std::uint32_t row, Actions& out) noexcept {
         }
         return;
     }
-    // The guest runs on, by somebody's hand or because its file was gone: no image of it may be restored any more.
+    // The guest runs on, by somebody's hand or because its file was gone: no image of it may be restored any
+    // more.
     if ((job.truth.file_complete || job.truth.file_partial) && !job.file_stuck) {
         file(row, job.truth.file_complete ? FileStep::discard_complete : FileStep::discard_partial, out);
         return;
@@ -95,8 +96,9 @@ void Core::decide_consuming(std::uint32_t row, Actions& out) noexcept {
     }
     if (state == DomainState::absent || state == DomainState::dying) {
         blame(job, Fault::guest_crashed,
-              job.truth.file_complete ? "the domain vanished before it ran; its save file is kept"
-                                      : "the domain vanished and may have run; its image is kept as .consumed");
+              job.truth.file_complete
+                  ? "the domain vanished before it ran; its save file is kept"
+                  : "the domain vanished and may have run; its image is kept as .consumed");
         fail(row, out);
     } else if (state == DomainState::paused && job.truth.file_complete) {
         // Until the file has its new name the copy must not run: the image could be restored twice.

@@ -1,5 +1,5 @@
-// Create, pause, unpause, shutdown, destroy: what their stages decide when the truth is known. None of these is called
-// while the job's worker is alive.
+// Create, pause, unpause, shutdown, destroy: what their stages decide when the truth is known. None of these
+// is called while the job's worker is alive.
 #include "agent/core/core.hpp"
 
 namespace ballast::agent {

@@ -21,8 +21,8 @@ void Core::on_incoming_open(const IncomingOpenEvent& event, Actions& out) noexce
     const std::uint32_t row = rows_.find([&open](const Row& job) {
         return job.record.kind == JobKind::migrate_in && job.record.migration_id == open.migration_id;
     });
-    if (row == Table<Row>::none || rows_[row].record.uuid != open.uuid || rows_[row].record.name != open.name ||
-        rows_[row].record.peer_host != open.source_host) {
+    if (row == Table<Row>::none || rows_[row].record.uuid != open.uuid ||
+        rows_[row].record.name != open.name || rows_[row].record.peer_host != open.source_host) {
         refuse_with(Fault::peer_refused, "no such migration is expected on this host");
         return;
     }
@@ -43,8 +43,8 @@ void Core::on_incoming_open(const IncomingOpenEvent& event, Actions& out) noexce
     enter(row, Stage::receiving, out);
 }
 
-// Stages `receiving` and `restored`. Called when the worker says that the copy is complete or that it failed (it lives
-// then, and keeps the connection), and when the worker has ended.
+// Stages `receiving` and `restored`. Called when the worker says that the copy is complete or that it failed
+// (it lives then, and keeps the connection), and when the worker has ended.
 void Core::decide_receiving(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     const DomainState state = job.truth.domain.state;
@@ -60,12 +60,14 @@ void Core::decide_receiving(std::uint32_t row, Actions& out) noexcept {
         return;  // its end is awaited
     }
     if (state == DomainState::running) {
-        blame(job, Fault::state_conflict, "somebody unpaused the guest's copy before the right to run was here");
+        blame(job, Fault::state_conflict,
+              "somebody unpaused the guest's copy before the right to run was here");
         settle_lost(row, out);
         return;
     }
     blame(job, job.worker_ok ? Fault::connection_lost : Fault::worker_died,
-          job.worker_ok ? "the source fell silent before it gave the right to run" : "the transfer was interrupted");
+          job.worker_ok ? "the source fell silent before it gave the right to run"
+                        : "the transfer was interrupted");
     enter(row, Stage::refused, out);
 }
 
@@ -152,8 +154,8 @@ wire::Verdict Core::asked(const Uuid& migration_id, const Uuid& uuid, const Host
     if (row == Table<Row>::none) {
         return wire::Verdict::unknown;
     }
-    // A source asks when it has lost its connection: the right to run cannot come any more by the old one, except
-    // when it is already underway, and then it comes too late.
+    // A source asks when it has lost its connection: the right to run cannot come any more by the old one,
+    // except when it is already underway, and then it comes too late.
     const Stage stage = rows_[row].record.stage;
     if (stage == Stage::expecting || stage == Stage::receiving || stage == Stage::restored) {
         abort(row, Fault::connection_lost, "the source has lost the connection", out);
@@ -164,12 +166,13 @@ wire::Verdict Core::asked(const Uuid& migration_id, const Uuid& uuid, const Host
 void Core::on_incoming_ask(const IncomingAskEvent& event, Actions& out) noexcept {
     const wire::MigrationAsk& ask = event.ask;
     if (!event.peer_name.empty() && event.peer_name != ask.source_host) {
-        tell(event.worker, Tell::refuse, Fault::authentication_failed, "the certificate is not the source host's",
-             out);
+        tell(event.worker, Tell::refuse, Fault::authentication_failed,
+             "the certificate is not the source host's", out);
         return;
     }
     const wire::Verdict verdict = asked(ask.migration_id, ask.uuid, ask.source_host, ask.journal_id, out);
-    out.push({.kind = ActionKind::tell_worker, .worker = event.worker, .tell = Tell::verdict, .verdict = verdict});
+    out.push(
+        {.kind = ActionKind::tell_worker, .worker = event.worker, .tell = Tell::verdict, .verdict = verdict});
 }
 
 void Core::on_query(const wire::HandoverQuery& query, Actions& out) noexcept {

@@ -32,7 +32,8 @@ void Core::decide_transferring(std::uint32_t row, Actions& out) noexcept {
     fail(row, out);
 }
 
-// Called when the worker has ended without the destination's word, after a restart, and when it is time to ask again.
+// Called when the worker has ended without the destination's word, after a restart, and when it is time to
+// ask again.
 void Core::decide_commit_sent(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     if (job.worker != no_worker || job.helper != no_worker) {
@@ -60,14 +61,14 @@ void Core::on_verdict(std::uint32_t row, wire::Verdict verdict, Actions& out) no
             enter(row, Stage::returned, out);
             return;
         case wire::Verdict::pending:
-        case wire::Verdict::committed:
-            return;  // not settled: asked again when the asking worker is gone
+        case wire::Verdict::committed: return;  // not settled: asked again when the asking worker is gone
         case wire::Verdict::unknown:
         case wire::Verdict::lost:
             job.record.state = JobState::failed;
             job.record.fault = Fault::handover_lost;
             job.record.detail =
-                "the destination had the right to run the guest and does not have the guest: the copy here stays "
+                "the destination had the right to run the guest and does not have the guest: the copy here "
+                "stays "
                 "suspended until an operator destroys or resumes it";
             enter(row, Stage::out_lost, out);
             return;
@@ -83,7 +84,8 @@ void Core::decide_started(std::uint32_t row, Actions& out) noexcept {
     if (state == DomainState::absent) {
         succeed(row, out);
     } else if (state == DomainState::running || state == DomainState::paused) {
-        blame(job, Fault::state_conflict, "the guest runs at the destination, and somebody resumed the copy here");
+        blame(job, Fault::state_conflict,
+              "the guest runs at the destination, and somebody resumed the copy here");
         fail(row, out);
     } else if (!try_destroy(row, out)) {
         blame_call(job, "the guest runs at the destination, but the copy here cannot be destroyed");
@@ -113,8 +115,8 @@ void Core::decide_returned(std::uint32_t row, Actions& out) noexcept {
 
 void Core::on_answer(const wire::HandoverAnswer& answer, Actions& out) noexcept {
     const std::uint32_t row = rows_.find([&answer](const Row& job) {
-        return job.record.kind == JobKind::migrate_out && job.record.stage == Stage::commit_sent && job.doubtful &&
-               job.record.migration_id == answer.migration_id;
+        return job.record.kind == JobKind::migrate_out && job.record.stage == Stage::commit_sent &&
+               job.doubtful && job.record.migration_id == answer.migration_id;
     });
     if (row != Table<Row>::none && !ended(rows_[row].record.state) && !rows_[row].retry_persist) {
         on_verdict(row, answer.verdict, out);

@@ -31,16 +31,16 @@ struct JobRecord {
     Uuid uuid{};
     Name name{};  // without any in-flight suffix
     WallTime begun{};
-    WallTime deadline{};  // calendar time, because it must survive a reboot
+    WallTime deadline{};        // calendar time, because it must survive a reboot
     bool acknowledged = false;  // kept beyond the controller's acknowledgement (out_lost only)
     // Create, restore and migrations: what the guest needs of a host.
     std::uint64_t memory_kib = 0;
     // Migrations only.
     Uuid migration_id{};
     HostName peer_host{};
-    FixedString<63> peer_address{};  // migrate_out
-    std::uint16_t peer_port = 0;   // migrate_out
-    Uuid journal_id{};               // migrate_out: the destination's, from `transferring` on
+    FixedString<63> peer_address{};                 // migrate_out
+    std::uint16_t peer_port = 0;                    // migrate_out
+    Uuid journal_id{};                              // migrate_out: the destination's, from `transferring` on
     MigrationMode mode = MigrationMode::automatic;  // from `connecting` on the one really used
     std::uint32_t link_mbps = 0;
     Effect effect{};

@@ -1,6 +1,6 @@
-// Where a job stands, as its journal says it. A stage is on disk before the step that it names is taken; what may
-// follow what is a table, checked by the compiler for dead ends and for the ways that must not exist.
-// The stages of a migration are those of docs/migration.md.
+// Where a job stands, as its journal says it. A stage is on disk before the step that it names is taken; what
+// may follow what is a table, checked by the compiler for dead ends and for the ways that must not exist. The
+// stages of a migration are those of docs/migration.md.
 #pragma once
 
 #include <array>
@@ -22,8 +22,8 @@ enum class Stage : std::uint8_t {
     unpausing = 4,
     saving = 5,         // FILE.tmp is being written; the guest's right to run lies in the domain
     save_complete = 6,  // the image is whole and synced; the right to run lies in the file
-    restoring = 7,      // a domain of this uuid is a half-built one of ours; the right to run lies in the file
-    consuming = 8,      // complete and paused: the right to run goes from the file to the domain
+    restoring = 7,  // a domain of this uuid is a half-built one of ours; the right to run lies in the file
+    consuming = 8,  // complete and paused: the right to run goes from the file to the domain
     stopping = 9,
     destroying = 10,
     // migrate_out
@@ -61,9 +61,9 @@ inline constexpr std::array restore_table{Transition{Stage::none, Stage::restori
 inline constexpr std::array shutdown_table{Transition{Stage::none, Stage::stopping}};
 inline constexpr std::array destroy_table{Transition{Stage::none, Stage::destroying}};
 inline constexpr std::array migrate_out_table{
-    Transition{Stage::none, Stage::connecting},         Transition{Stage::connecting, Stage::transferring},
+    Transition{Stage::none, Stage::connecting},          Transition{Stage::connecting, Stage::transferring},
     Transition{Stage::transferring, Stage::commit_sent}, Transition{Stage::commit_sent, Stage::started},
-    Transition{Stage::commit_sent, Stage::returned},    Transition{Stage::commit_sent, Stage::out_lost},
+    Transition{Stage::commit_sent, Stage::returned},     Transition{Stage::commit_sent, Stage::out_lost},
 };
 inline constexpr std::array migrate_in_table{
     Transition{Stage::none, Stage::expecting},     Transition{Stage::expecting, Stage::receiving},

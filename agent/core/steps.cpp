@@ -4,7 +4,8 @@
 namespace ballast::agent {
 namespace {
 
-// A guest that stands still waits for these: the first tries come quickly, and some minutes are covered in all.
+// A guest that stands still waits for these: the first tries come quickly, and some minutes are covered in
+// all.
 constexpr std::uint32_t attempts_max = 12;
 constexpr Duration back_off_first = milliseconds(250);
 constexpr Duration back_off_max = seconds(30);
@@ -103,7 +104,8 @@ void Core::start_helper(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
 }
 
 void Core::tell(WorkerId worker, Tell what, Fault fault, const Detail& detail, Actions& out) noexcept {
-    out.push({.kind = ActionKind::tell_worker, .worker = worker, .tell = what, .fault = fault, .detail = detail});
+    out.push(
+        {.kind = ActionKind::tell_worker, .worker = worker, .tell = what, .fault = fault, .detail = detail});
 }
 
 void Core::kill(std::uint32_t row, Actions& out) noexcept {
@@ -122,7 +124,9 @@ void Core::report(std::uint32_t row, Actions& out) noexcept {
     out.push({.kind = ActionKind::report, .row = row});
 }
 
-void Core::wake_after(Row& row, Duration after) noexcept { row.wake = now_.mono + after; }
+void Core::wake_after(Row& row, Duration after) noexcept {
+    row.wake = now_.mono + after;
+}
 
 void Core::back_off(Row& row) noexcept {
     const std::uint32_t doublings = row.attempts > 1 ? row.attempts - 1 : 0;

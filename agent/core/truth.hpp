@@ -1,5 +1,5 @@
-// What is true of one domain on this host at one instant, as the shell found it: the only ground on which a job
-// decides anything.
+// What is true of one domain on this host at one instant, as the shell found it: the only ground on which a
+// job decides anything.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ struct Truth {
     bool can_hap = false;
     bool can_shadow = false;
     // The save file of this uuid (see agent/save_files.hpp).
-    bool file_partial = false;   // FILE.tmp
-    bool file_complete = false;  // FILE
-    bool file_consumed = false;  // FILE.consumed
+    bool file_partial = false;           // FILE.tmp
+    bool file_complete = false;          // FILE
+    bool file_consumed = false;          // FILE.consumed
     std::uint64_t saved_memory_kib = 0;  // of the guest in the complete file
     std::uint64_t disk_free_bytes = 0;   // where save files lie
 };
