@@ -35,7 +35,8 @@ CXX := $(if $(shell command -v ccache),ccache )g++-12
 PROTOC := protoc
 PYTHON := python3
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wnon-virtual-dtor -Wold-style-cast -Werror
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wnon-virtual-dtor -Wold-style-cast -Werror \
+            -Wno-missing-field-initializers  # designated initialisers name what they set; the rest has defaults
 FLAGS_release := -O2 -g1 -DNDEBUG -D_FORTIFY_SOURCE=2
 FLAGS_debug := -Og -g
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

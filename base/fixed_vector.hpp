@@ -1,6 +1,7 @@
 // A vector of bounded length whose elements lie inside it: no heap, trivially copyable when T is.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -64,6 +65,10 @@ class FixedVector {
     constexpr bool empty() const noexcept { return size_ == 0; }
     constexpr bool full() const noexcept { return size_ == capacity_count; }
     static constexpr std::size_t capacity() noexcept { return capacity_count; }
+
+    friend constexpr bool operator==(const FixedVector& a, const FixedVector& b) noexcept {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end());
+    }
 
   private:
     std::array<T, capacity_count> items_{};

@@ -2,6 +2,7 @@
 // protobuf; the length is checked against the bound before a byte of it is parsed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -24,8 +25,21 @@ Result<std::size_t> frame_length(std::span<const std::byte> received, std::size_
 struct Chunk {
     std::span<const std::byte> data;
     Compression compression = Compression::none;
-    std::uint32_t plain_bytes = 0;
+    std::uint32_t plain_bytes = 0;  // length once decompressed; the encoder fills it in itself for `none`
 };
+
+// What one chunk may decompress to: bounds the receiver's buffer whatever a stream claims.
+inline constexpr std::size_t chunk_plain_bytes_max = 1024 * 1024;
+// A chunk's frame is its data and at most this much: `frame_bytes_max - chunk_head_bytes_max` bytes of data
+// always fit.
+inline constexpr std::size_t chunk_head_bytes_max = 32;
+
+// The bytes of a chunk's frame that go before its data, so that bulk can be sent from where it lies.
+struct ChunkHead {
+    std::array<char, chunk_head_bytes_max> bytes{};
+    std::size_t size = 0;
+};
+Result<ChunkHead> encode_chunk_head(const Chunk& chunk, std::size_t frame_bytes_max) noexcept;
 
 // Encoder and decoder of one connection: holds reused protobuf objects, so that the steady state does not
 // allocate.
@@ -42,8 +56,10 @@ class Codec {
     // ignore it. When the message is a MigrationChunk, `chunk` is set instead and `out` is monostate.
     Status decode(std::span<const std::byte> payload, Message& out, Chunk& chunk) noexcept;
 
-    // Appends a whole frame (header and payload) to `out`.
-    // REQUIRES: the message holds a body (not monostate). `limit_reached` when it is above `frame_bytes_max`.
+    // Appends a whole frame (header and payload) to `out`; leaves it as it was on failure.
+    // REQUIRES: the message holds a body (not monostate). `limit_reached` when the payload is above
+    // `frame_bytes_max`; `invalid_argument` when a value may not travel (see decode). Text that is not
+    // well-formed UTF-8 travels with '?' in the place of the offending bytes.
     Status encode(const Message& message, std::size_t frame_bytes_max, std::string& out);
     Status encode(const Chunk& chunk, std::size_t frame_bytes_max, std::string& out);
 

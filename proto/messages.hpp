@@ -38,6 +38,7 @@ struct Hello {
     std::uint16_t migration_port = 0;
     std::uint64_t boot_ms = 0;
     std::uint32_t jobs_max = 0;
+    friend bool operator==(const Hello&, const Hello&) = default;
 };
 struct HelloReply {
     bool accepted = false;
@@ -46,6 +47,7 @@ struct HelloReply {
     std::uint32_t version = 0;
     std::uint32_t frame_bytes_max = 0;
     std::uint32_t sample_interval_ms = 0;
+    friend bool operator==(const HelloReply&, const HelloReply&) = default;
 };
 
 struct DomainInfo {
@@ -60,6 +62,7 @@ struct DomainInfo {
     InFlight in_flight = InFlight::no;
     std::uint16_t console_port = 0;
     FixedString<63> console_address;
+    friend bool operator==(const DomainInfo&, const DomainInfo&) = default;
 };
 struct SavedGuest {
     Uuid uuid;
@@ -67,6 +70,7 @@ struct SavedGuest {
     std::uint64_t memory_kib = 0;
     GuestType type = GuestType::unknown;
     std::uint32_t vcpus = 0;
+    friend bool operator==(const SavedGuest&, const SavedGuest&) = default;
 };
 struct HostReport {
     std::uint64_t sequence = 0;
@@ -83,6 +87,7 @@ struct HostReport {
     FixedVector<SavedGuest, limits::domains_per_host_max> saved;
     std::uint32_t net_mbps = 0;
     bool degraded = false;
+    friend bool operator==(const HostReport&, const HostReport&) = default;
 };
 
 struct DomainSample {
@@ -99,6 +104,7 @@ struct DomainSample {
     double disk_mbps = 0;
     std::uint64_t memory_kib = 0;
     DomainState state = DomainState::unknown;
+    friend bool operator==(const DomainSample&, const DomainSample&) = default;
 };
 struct SampleReport {
     std::uint64_t sequence = 0;
@@ -109,6 +115,7 @@ struct SampleReport {
     double dom0_cpu_cores = 0;
     double net_mbps = 0;
     FixedVector<DomainSample, limits::domains_per_host_max> domains;
+    friend bool operator==(const SampleReport&, const SampleReport&) = default;
 };
 
 // Mirrors DomainSpec of xen_glue without depending on it: the controller includes no hypervisor header.
@@ -118,10 +125,12 @@ struct Disk {
     Path target;
     FixedString<15> device;
     bool writable = true;
+    friend bool operator==(const Disk&, const Disk&) = default;
 };
 struct Vif {
     FixedString<17> mac;
     FixedString<15> bridge;
+    friend bool operator==(const Vif&, const Vif&) = default;
 };
 struct GuestSpec {
     Name name;
@@ -141,6 +150,7 @@ struct GuestSpec {
     FixedString<15> vnc_password;
     std::uint32_t cpu_weight = 256;
     std::uint32_t cpu_cap_percent = 0;
+    friend bool operator==(const GuestSpec&, const GuestSpec&) = default;
 };
 
 struct JobOrder {
@@ -159,12 +169,15 @@ struct JobOrder {
     MigrationMode mode = MigrationMode::automatic;
     std::uint64_t memory_kib = 0;
     std::uint32_t link_mbps = 0;
+    friend bool operator==(const JobOrder&, const JobOrder&) = default;
 };
 struct JobCancel {
     std::uint64_t job_id = 0;
+    friend bool operator==(const JobCancel&, const JobCancel&) = default;
 };
 struct JobAck {
     std::uint64_t job_id = 0;
+    friend bool operator==(const JobAck&, const JobAck&) = default;
 };
 struct JobUpdate {
     std::uint64_t job_id = 0;
@@ -186,6 +199,7 @@ struct JobUpdate {
     MigrationMode mode = MigrationMode::automatic;
     Compression compression = Compression::none;
     Uuid uuid;
+    friend bool operator==(const JobUpdate&, const JobUpdate&) = default;
 };
 
 struct HandoverQuery {
@@ -194,11 +208,13 @@ struct HandoverQuery {
     HostName source_host;
     Uuid uuid;
     Uuid journal_id;
+    friend bool operator==(const HandoverQuery&, const HandoverQuery&) = default;
 };
 struct HandoverAnswer {
     Uuid migration_id;
     HostName source_host;
     Verdict verdict = Verdict::unknown;
+    friend bool operator==(const HandoverAnswer&, const HandoverAnswer&) = default;
 };
 
 struct MigrationOpen {
@@ -210,27 +226,35 @@ struct MigrationOpen {
     std::uint64_t memory_kib = 0;
     bool can_zstd = false;
     bool can_lz4 = false;
+    friend bool operator==(const MigrationOpen&, const MigrationOpen&) = default;
 };
 struct MigrationAccept {
     bool accepted = false;
     Fault fault = Fault::none;
     Detail detail;
     Uuid journal_id;
+    friend bool operator==(const MigrationAccept&, const MigrationAccept&) = default;
 };
 struct MigrationEnd {
     std::uint64_t plain_bytes = 0;
+    friend bool operator==(const MigrationEnd&, const MigrationEnd&) = default;
 };
-struct MigrationReady {};
+struct MigrationReady {
+    friend bool operator==(const MigrationReady&, const MigrationReady&) = default;
+};
 struct MigrationCommit {
     Uuid migration_id;
+    friend bool operator==(const MigrationCommit&, const MigrationCommit&) = default;
 };
 struct MigrationStarted {
     Uuid migration_id;
+    friend bool operator==(const MigrationStarted&, const MigrationStarted&) = default;
 };
 struct MigrationAborted {
     Uuid migration_id;
     Fault fault = Fault::none;
     Detail detail;
+    friend bool operator==(const MigrationAborted&, const MigrationAborted&) = default;
 };
 struct MigrationAsk {
     std::uint32_t version = 0;
@@ -238,16 +262,20 @@ struct MigrationAsk {
     Uuid uuid;
     HostName source_host;
     Uuid journal_id;
+    friend bool operator==(const MigrationAsk&, const MigrationAsk&) = default;
 };
 struct MigrationVerdict {
     Uuid migration_id;
     Verdict verdict = Verdict::unknown;
+    friend bool operator==(const MigrationVerdict&, const MigrationVerdict&) = default;
 };
 struct Ping {
     std::uint64_t nonce = 0;
+    friend bool operator==(const Ping&, const Ping&) = default;
 };
 struct Pong {
     std::uint64_t nonce = 0;
+    friend bool operator==(const Pong&, const Pong&) = default;
 };
 
 // Everything but MigrationChunk, whose bulk is passed by reference (see codec.hpp).
