@@ -1,5 +1,6 @@
-// The Hypervisor of a real Xen host (libxl 4.17, libxenstat, xenstore, sysfs). Includes no Xen header, so that the
-// rest of the agent stays free of them. docs/xen.md says how each call is carried out and what was seen.
+// The Hypervisor of a real Xen host (libxl 4.17, libxenstat, xenstore, sysfs). Includes no Xen header, so
+// that the rest of the agent stays free of them. docs/xen.md says how each call is carried out and what was
+// seen.
 #pragma once
 
 #include <memory>
@@ -9,9 +10,9 @@
 
 namespace ballast::xen {
 
-// Connects to the hypervisor and to xenstored; needs root in dom0. Null, with a sentence in `why`, when one of them
-// does not answer. One object a process: libxl then owns SIGCHLD (it waits for its own children by pid only, so
-// everybody else must do the same), and SIGPIPE is ignored from here on unless a handler is set.
+// Connects to the hypervisor and to xenstored; needs root in dom0. Null, with a sentence in `why`, when one
+// of them does not answer. One object a process: libxl then owns SIGCHLD (it waits for its own children by
+// pid only, so everybody else must do the same), and SIGPIPE is ignored from here on unless a handler is set.
 std::unique_ptr<Hypervisor> open(std::string& why);
 
 }  // namespace ballast::xen

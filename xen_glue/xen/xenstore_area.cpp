@@ -1,0 +1,126 @@
+#include "xen_glue/xen/xenstore_area.hpp"
+
+#include <fmt/format.h>
+
+extern "C" {
+#include <xenstore.h>
+}
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "base/assert.hpp"
+
+namespace ballast::xen {
+namespace {
+
+constexpr std::size_t relative_path_bytes_max = 255;
+// Xenstored fires the second for every shutdown as well as for every death.
+constexpr const char* introduce_watch = "@introduceDomain";
+constexpr const char* release_watch = "@releaseDomain";
+
+bool path_letter(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':' || c == '@';
+}
+
+}  // namespace
+
+Xenstore::~Xenstore() {
+    if (handle_ != nullptr) {
+        xs_close(handle_);
+    }
+}
+
+Status Xenstore::open(std::string& why) {
+    handle_ = xs_open(0);
+    if (handle_ == nullptr) {
+        why = fmt::format("cannot connect to xenstored: {}", strerrordesc_np(errno));
+        return Err{Fault::hypervisor_unavailable};
+    }
+    return {};
+}
+
+Status Xenstore::read(const std::string& path, std::size_t bytes_max, std::string& out, bool& present) {
+    out.clear();
+    present = false;
+    unsigned length = 0;
+    errno = 0;
+    const std::unique_ptr<void, decltype(&std::free)> value{xs_read(handle_, XBT_NULL, path.c_str(), &length),
+                                                            &std::free};
+    if (value == nullptr) {
+        return errno == ENOENT ? Status{} : Status{Err{Fault::hypervisor_unavailable}};
+    }
+    out.assign(static_cast<const char*>(value.get()), std::min<std::size_t>(length, bytes_max));
+    present = true;
+    return {};
+}
+
+Status Xenstore::write(const std::string& path, std::string_view value) {
+    if (!xs_write(handle_, XBT_NULL, path.c_str(), value.data(), static_cast<unsigned>(value.size()))) {
+        switch (errno) {
+            case ENOENT: return Err{Fault::not_found};
+            case ENOSPC: return Err{Fault::limit_reached};  // the guest's quota of nodes
+            case EINVAL:
+            case E2BIG: return Err{Fault::invalid_argument};
+            default: return Err{Fault::hypervisor_unavailable};
+        }
+    }
+    return {};
+}
+
+int Xenstore::watch_domains() {
+    if (!watching_) {
+        if (!xs_watch(handle_, introduce_watch, "introduce") ||
+            !xs_watch(handle_, release_watch, "release")) {
+            return -1;
+        }
+        watching_ = true;
+    }
+    return xs_fileno(handle_);
+}
+
+void Xenstore::drain_watches() {
+    while (watching_) {
+        const std::unique_ptr<char*, decltype(&std::free)> event{xs_check_watch(handle_), &std::free};
+        if (event == nullptr) {
+            return;
+        }
+    }
+}
+
+std::string guest_path(std::uint32_t domid, std::string_view relative) {
+    BALLAST_ASSERT(valid_guest_path(relative));
+    return fmt::format("/local/domain/{}/{}", domid, relative);
+}
+
+bool valid_guest_path(std::string_view relative) noexcept {
+    if (relative.empty() || relative.size() > relative_path_bytes_max) {
+        return false;
+    }
+    while (true) {
+        const std::size_t slash = relative.find('/');
+        const std::string_view part = relative.substr(0, slash);
+        if (part.empty() || part == "." || part == ".." || !std::ranges::all_of(part, path_letter)) {
+            return false;
+        }
+        if (slash == std::string_view::npos) {
+            return true;
+        }
+        relative.remove_prefix(slash + 1);
+    }
+}
+
+bool writable_guest_path(std::string_view relative) noexcept {
+    return valid_guest_path(relative) && (relative.starts_with("data/") || relative.starts_with("vm-data/"));
+}
+
+void make_printable(std::string& text) noexcept {
+    std::ranges::replace_if(
+        text, [](char c) { return c < ' ' || c > '~'; }, '?');
+}
+
+}  // namespace ballast::xen

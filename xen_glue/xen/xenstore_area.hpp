@@ -1,0 +1,56 @@
+// Xenstore: the names and areas of domains, and the watches that tell of domains coming and going. A handle
+// of our own beside libxl's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+struct xs_handle;
+
+namespace ballast::xen {
+
+class Xenstore {
+  public:
+    Xenstore() = default;
+    ~Xenstore();
+    Xenstore(const Xenstore&) = delete;
+    Xenstore& operator=(const Xenstore&) = delete;
+
+    Status open(std::string& why);
+
+    // Reads one node into `out`, at most `bytes_max` of it. An absent node is a success with `present` false
+    // (and `out` empty); any other failure is `hypervisor_unavailable`: a lost xenstored does not come back
+    // to a handle.
+    Status read(const std::string& path, std::size_t bytes_max, std::string& out, bool& present);
+    Status write(const std::string& path, std::string_view value);
+
+    // A descriptor that becomes readable when a domain was introduced, shut down or released; -1 when
+    // xenstored does not answer. The first call sets the watches, for which libxenstore starts a small reader
+    // thread with all signals blocked.
+    int watch_domains();
+    void drain_watches();
+
+  private:
+    xs_handle* handle_ = nullptr;
+    bool watching_ = false;
+};
+
+// "/local/domain/7/data/x". REQUIRES: valid_guest_path(relative).
+std::string guest_path(std::uint32_t domid, std::string_view relative);
+
+// Whether `relative` names a node below a guest's own directory: no empty, "." or ".." parts, only letters,
+// digits and "-_.:@", not too long.
+bool valid_guest_path(std::string_view relative) noexcept;
+
+// Where `guest_write` may write: places that nothing but Ballast and the guest's own scripts look at.
+// Everything else steers the toolstack ("control/shutdown", "memory/target").
+bool writable_guest_path(std::string_view relative) noexcept;
+
+// What a guest wrote, made harmless for logs and terminals: unprintable bytes become '?'.
+void make_printable(std::string& text) noexcept;
+
+}  // namespace ballast::xen
