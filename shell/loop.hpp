@@ -1,4 +1,6 @@
-// The event loop of both programs: libev behind the few shapes that they use. One loop, one thread.
+// The event loop of both programs: libev behind the few shapes that they use. One loop, one thread. A watch
+// or timer may be destroyed inside its own callback; all of them must be destroyed before their loop.
+// Callbacks must not throw.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +23,7 @@ inline Now now() noexcept {
 
 class Loop {
   public:
-    // Not the default loop of libev: it installs no SIGCHLD handler and reaps no children.
+    // Not the default loop of libev, which would install a SIGCHLD handler and reap every child.
     Loop();
     ~Loop();
     Loop(const Loop&) = delete;
@@ -85,7 +87,7 @@ class SignalWatch {
 };
 
 // Learns of the end of one child process by pidfd and reaps exactly that child (never waitpid(-1): libxl has
-// children of its own).
+// children of its own). Destroyed before that end, it leaves the child unreaped.
 class ChildWatch {
   public:
     ChildWatch(Loop& loop, int pid, std::function<void(int wait_status)> on_exit);
