@@ -42,7 +42,7 @@ struct SimOptions {
     bool can_shadow = true;                // live migration of PV
     bool can_hap = true;                   // live migration of PVH and HVM, and PVH at all
     std::uint32_t operation_speed = 1;  // creation, transfers and so on last this many times shorter; 1..1000
-    std::uint32_t load_speed = 1;       // loads change this many times faster; 1..1000
+    std::uint32_t load_speed = 1;       // loads change this many times faster; 1..100
     // Bytes that a memory page takes in a guest's image: 4096 would be true to Xen, few keep loopback pools
     // cheap.
     std::uint32_t image_bytes_per_page = 16;  // 0..4096
