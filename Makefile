@@ -127,7 +127,12 @@ $(gen_hdr): proto/ballast.proto
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
-test-programs: $(OUT)/unit-tests $(OUT)/xen-tests
+# Looks into the state file of a simulated host: for end-to-end tests and for developers.
+$(OUT)/sim-inspect: $(call obj,$(wildcard base/*.cpp) $(glue_src) xen_glue/sim/tools/sim_inspect.cpp)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+
+test-programs: $(OUT)/unit-tests $(OUT)/xen-tests $(OUT)/sim-inspect
 
 # libFuzzer needs clang, and its runtime in every object: a small build of its own.
 fuzz_lib_src := $(wildcard base/*.cpp) $(proto_src) $(fuzz_extra_src)

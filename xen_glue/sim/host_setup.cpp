@@ -16,8 +16,6 @@ constexpr std::uint64_t memory_mib_min = 1024;
 constexpr std::uint64_t memory_mib_max = 16 * 1024 * 1024;
 constexpr std::uint64_t dom0_memory_mib_min = 256;
 constexpr std::uint64_t speed_max = 1000;
-// Loads have a step of one second: beyond this, time would go by in steps of less than 10 ms.
-constexpr std::uint64_t load_speed_max = 100;
 constexpr std::uint64_t rate_max = 10'000;
 
 struct Range {
@@ -41,7 +39,8 @@ std::string out_of_range(const std::string& where, const Range (&ranges)[count])
 std::string complaint_about(const GuestGroup& group) {
     const std::string where = "guests \"" + group.name_prefix + "\": ";
     if (!valid(group.load)) {
-        return where + "load: expected loads of 0 to 1000 permille, a period of 1 s to 7 days, and ascending points";
+        return where +
+               "load: expected loads of 0 to 1000 permille, a period of 1 s to 7 days, and ascending points";
     }
     // Memory and vCPUs are checked with the guest's spec.
     return out_of_range(where, {{"count", group.count, 0, limits::domains_per_host_max - 1},
@@ -96,12 +95,16 @@ Workload workload_of(const GuestGroup& group, std::uint64_t seed, const Uuid& uu
     return workload;
 }
 
-bool start_guest(StateFile::Transaction& host, const DomainSpec& spec, const Workload& workload, std::string& why) {
+bool start_guest(StateFile::Transaction& host, const GuestGroup& group, std::uint32_t number,
+                 std::string& why) {
+    const std::uint64_t seed = host.host().config.seed;
+    const DomainSpec spec = first_guest_spec(group, number, seed);
+    const NewGuest wanted = new_guest(spec, group.ours, workload_of(group, seed, spec.uuid));
     if (const auto complaint = validate(spec)) {
         why = std::string{complaint->view()};
         return false;
     }
-    const Result<std::uint32_t> domid = begin_create(host.host(), new_guest(spec, workload));
+    const Result<std::uint32_t> domid = begin_create(host.host(), wanted);
     if (!domid.ok()) {
         why = std::string{describe(domid.fault())};
         return false;
@@ -118,15 +121,15 @@ std::string complaint_about(const SimOptions& options) {
     if (options.state_file.empty()) {
         return "state_file: expected a path";
     }
-    const std::string complaint =
-        out_of_range("", {{"cpus", options.cpus, 1, 1024},
-                          {"memory_mib", options.memory_mib, memory_mib_min, memory_mib_max},
-                          {"dom0_memory_mib", options.dom0_memory_mib, dom0_memory_mib_min, options.memory_mib / 2},
-                          {"link_mbps", options.link_mbps, 1, 100'000},
-                          {"disk_mbps", options.disk_mbps, 1, 100'000},
-                          {"operation_speed", options.operation_speed, 1, speed_max},
-                          {"load_speed", options.load_speed, 1, load_speed_max},
-                          {"image_bytes_per_page", options.image_bytes_per_page, 0, page_bytes}});
+    const std::string complaint = out_of_range(
+        "", {{"cpus", options.cpus, 1, 1024},
+             {"memory_mib", options.memory_mib, memory_mib_min, memory_mib_max},
+             {"dom0_memory_mib", options.dom0_memory_mib, dom0_memory_mib_min, options.memory_mib / 2},
+             {"link_mbps", options.link_mbps, 1, 100'000},
+             {"disk_mbps", options.disk_mbps, 1, 100'000},
+             {"operation_speed", options.operation_speed, 1, speed_max},
+             {"load_speed", options.load_speed, 1, speed_max},
+             {"image_bytes_per_page", options.image_bytes_per_page, 0, page_bytes}});
     if (!complaint.empty()) {
         return complaint;
     }
@@ -154,9 +157,9 @@ bool set_up_host(const SimOptions& options, StateFile::Transaction& new_host, st
     start(new_host.host(), config, boottime_ns());
     for (const GuestGroup& group : options.guests) {
         for (std::uint32_t number = 1; number <= group.count; ++number) {
-            const DomainSpec spec = first_guest_spec(group, number, options.seed);
-            if (!start_guest(new_host, spec, workload_of(group, options.seed, spec.uuid), why)) {
-                why = "guest \"" + std::string{spec.name.view()} + "\" of a new simulated host: " + why;
+            if (!start_guest(new_host, group, number, why)) {
+                why = "guest " + std::to_string(number) + " of \"" + group.name_prefix +
+                      "\" on a new simulated host: " + why;
                 return false;
             }
         }
@@ -164,7 +167,7 @@ bool set_up_host(const SimOptions& options, StateFile::Transaction& new_host, st
     return true;
 }
 
-NewGuest new_guest(const DomainSpec& spec, const Workload& workload) noexcept {
+NewGuest new_guest(const DomainSpec& spec, bool ours, const Workload& workload) noexcept {
     NewGuest guest;
     guest.uuid = spec.uuid;
     guest.name = spec.name;
@@ -173,6 +176,7 @@ NewGuest new_guest(const DomainSpec& spec, const Workload& workload) noexcept {
     guest.vcpus = spec.vcpus;
     guest.cpu_weight = spec.cpu_weight;
     guest.cpu_cap_percent = spec.cpu_cap_percent;
+    guest.ours = ours;
     guest.workload = workload;
     return guest;
 }

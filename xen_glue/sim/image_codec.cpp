@@ -162,7 +162,9 @@ std::optional<RecordHead> decode_record_head(std::string_view bytes) {
     return in.complete() ? std::optional{head} : std::nullopt;
 }
 
-void append_spec(std::string& out, const DomainSpec& spec) {
+void append_config(std::string& out, const ImageConfig& config) {
+    const DomainSpec& spec = config.spec;
+    put(out, config.ours);
     put_text(out, spec.name);
     for (const std::uint8_t byte : spec.uuid.bytes) {
         put(out, byte);
@@ -194,9 +196,11 @@ void append_spec(std::string& out, const DomainSpec& spec) {
     put(out, spec.cpu_cap_percent);
 }
 
-std::optional<DomainSpec> decode_spec(std::string_view bytes) {
+std::optional<ImageConfig> decode_config(std::string_view bytes) {
     Fields in{bytes};
-    DomainSpec spec;
+    ImageConfig config;
+    DomainSpec& spec = config.spec;
+    in.get(config.ours);
     in.get_text(spec.name);
     for (std::uint8_t& byte : spec.uuid.bytes) {
         in.get(byte);
@@ -224,7 +228,7 @@ std::optional<DomainSpec> decode_spec(std::string_view bytes) {
     in.get_text(spec.vnc.password);
     in.get(spec.cpu_weight);
     in.get(spec.cpu_cap_percent);
-    return in.complete() ? std::optional{spec} : std::nullopt;
+    return in.complete() ? std::optional{config} : std::nullopt;
 }
 
 void append_carried(std::string& out, const CarriedState& state) {

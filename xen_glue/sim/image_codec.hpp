@@ -46,9 +46,14 @@ std::optional<std::uint32_t> decode_u32(std::string_view bytes);
 void append_record_head(std::string& out, RecordType type, std::uint32_t length);
 std::optional<RecordHead> decode_record_head(std::string_view bytes);
 
-void append_spec(std::string& out, const DomainSpec& spec);
+// What a guest is, as its host's toolstack keeps it.
+struct ImageConfig {
+    DomainSpec spec;
+    bool ours = false;  // Domain::ours
+};
+void append_config(std::string& out, const ImageConfig& config);
 // Only well-formed; whether it makes sense is what `validate` says.
-std::optional<DomainSpec> decode_spec(std::string_view bytes);
+std::optional<ImageConfig> decode_config(std::string_view bytes);
 
 void append_carried(std::string& out, const CarriedState& state);
 std::optional<CarriedState> decode_carried(std::string_view bytes);

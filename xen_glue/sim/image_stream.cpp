@@ -111,13 +111,13 @@ struct ImageWriter::Impl : StreamEnd {
 ImageWriter::ImageWriter(int fd) : impl_{std::make_unique<Impl>(fd)} {}
 ImageWriter::~ImageWriter() = default;
 
-Status ImageWriter::begin(const DomainSpec& spec) {
+Status ImageWriter::begin(const ImageConfig& config) {
     std::string head{image_magic};
     append_u32(head, image_version);
     BALLAST_CHECK(impl_->write_all(head));
-    std::string config;
-    append_spec(config, spec);
-    return impl_->record(RecordType::config, config);
+    std::string payload;
+    append_config(payload, config);
+    return impl_->record(RecordType::config, payload);
 }
 
 Status ImageWriter::pages(const PagesHead& head, std::uint32_t bytes_per_page) {
@@ -174,7 +174,7 @@ struct ImageReader::Impl : StreamEnd {
 ImageReader::ImageReader(int fd) : impl_{std::make_unique<Impl>(fd)} {}
 ImageReader::~ImageReader() = default;
 
-Status ImageReader::begin(DomainSpec& spec) {
+Status ImageReader::begin(ImageConfig& config) {
     std::string head(image_magic.size() + 4, '\0');
     BALLAST_CHECK(impl_->read_exactly(head.data(), head.size()));
     if (!head.starts_with(image_magic)) {
@@ -189,11 +189,11 @@ Status ImageReader::begin(DomainSpec& spec) {
         return Err{Fault::image_corrupt};
     }
     BALLAST_CHECK(impl_->read_payload(record.length));
-    const auto decoded = decode_spec(impl_->payload);
+    const auto decoded = decode_config(impl_->payload);
     if (!decoded) {
         return Err{Fault::image_corrupt};
     }
-    spec = *decoded;
+    config = *decoded;
     return {};
 }
 

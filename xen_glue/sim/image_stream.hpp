@@ -21,7 +21,7 @@ class ImageWriter {
     ImageWriter(const ImageWriter&) = delete;
     ImageWriter& operator=(const ImageWriter&) = delete;
 
-    Status begin(const DomainSpec& spec);
+    Status begin(const ImageConfig& config);
     // `bytes_per_page` bytes follow for each page, about a quarter of them not compressible.
     Status pages(const PagesHead& head, std::uint32_t bytes_per_page);
     Status suspended(const CarriedState& state);
@@ -40,7 +40,7 @@ class ImageReader {
     ImageReader& operator=(const ImageReader&) = delete;
 
     // Reads the magic and the configuration.
-    Status begin(DomainSpec& spec);
+    Status begin(ImageConfig& config);
 
     struct Record {
         RecordType type{};

@@ -58,6 +58,7 @@ Domain describe(const Guest& guest) noexcept {
     out.memory_max_kib = guest.memory_kib;
     out.vcpus = guest.vcpus;
     out.cpu_time_ns = guest.cpu_time_ns.total;
+    out.ours = guest.ours;
     return out;
 }
 

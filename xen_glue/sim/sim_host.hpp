@@ -29,6 +29,7 @@ struct NewGuest {
     std::uint32_t vcpus = 1;
     std::uint32_t cpu_weight = 256;
     std::uint32_t cpu_cap_percent = 0;
+    bool ours = false;  // Domain::ours
     Workload workload;
 };
 

@@ -23,6 +23,7 @@ struct GuestGroup {
     LoadProfile load;
     std::uint32_t net_mbps = 20;        // at full load, each way; 0..10000
     std::uint32_t disk_mbps = 40;       // at full load, each way; 0..10000
+    bool ours = true;                   // as if Ballast had created them (Domain::ours)
     std::uint32_t dirty_mib_per_s = 8;  // memory written at full load; 0..10000
 };
 
@@ -42,7 +43,7 @@ struct SimOptions {
     bool can_shadow = true;                // live migration of PV
     bool can_hap = true;                   // live migration of PVH and HVM, and PVH at all
     std::uint32_t operation_speed = 1;  // creation, transfers and so on last this many times shorter; 1..1000
-    std::uint32_t load_speed = 1;       // loads change this many times faster; 1..100
+    std::uint32_t load_speed = 1;       // loads change this many times faster; 1..1000
     // Bytes that a memory page takes in a guest's image: 4096 would be true to Xen, few keep loopback pools
     // cheap.
     std::uint32_t image_bytes_per_page = 16;  // 0..4096

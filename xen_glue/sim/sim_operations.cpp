@@ -71,6 +71,7 @@ Result<std::uint32_t> begin_build(HostState& state, const NewGuest& wanted, cons
     guest.vcpus = wanted.vcpus;
     guest.cpu_weight = wanted.cpu_weight;
     guest.cpu_cap_percent = wanted.cpu_cap_percent;
+    guest.ours = wanted.ours;
     guest.workload = wanted.workload;
     guest.activity = activity;
     state.guests.push(guest);
@@ -271,6 +272,7 @@ Status begin_shutdown(HostState& state, Guest& guest) noexcept {
     guest.activity = Activity::shutting_down;
     if (executing(guest) && !guest.workload.unresponsive && guest.poweroff_at_executed_ns == 0) {
         guest.poweroff_at_executed_ns = guest.executed_ns + scaled_ns(state.config, power_off_ms);
+        ++state.change_count;  // whoever waits for changes must wait for this one now
     }
     return {};
 }

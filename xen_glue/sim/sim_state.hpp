@@ -76,6 +76,7 @@ struct Guest {
     std::uint32_t vcpus = 1;
     std::uint32_t cpu_weight = 256;
     std::uint32_t cpu_cap_percent = 0;
+    bool ours = false;  // Domain::ours
 
     // Toolstack state; independent flags, as in Xen
     std::uint32_t pause_count = 1;

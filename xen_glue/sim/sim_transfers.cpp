@@ -1,0 +1,274 @@
+// The LONG calls that move an image: send and receive.
+#include <algorithm>
+#include <optional>
+
+#include "xen_glue/sim/host_setup.hpp"
+#include "xen_glue/sim/sim_host.hpp"
+#include "xen_glue/sim/sim_hypervisor_impl.hpp"
+
+namespace ballast::sim {
+namespace {
+
+constexpr std::int64_t ns_per_s = 1'000'000'000;
+// A transfer goes in slices of this length: how often its share of the bandwidth is looked at anew, and how
+// late an end of the peer may be noticed.
+constexpr std::int64_t slice_ns = 50'000'000;
+
+std::uint64_t pages_in_a_slice(std::uint64_t bytes_per_s) noexcept {
+    return std::max<std::uint64_t>(bytes_per_s / (ns_per_s / slice_ns) / page_bytes, 1);
+}
+std::int64_t transfer_ns(std::uint64_t pages, std::uint64_t bytes_per_s) noexcept {
+    return static_cast<std::int64_t>(static_cast<double>(pages * page_bytes) /
+                                     static_cast<double>(bytes_per_s) * static_cast<double>(ns_per_s));
+}
+
+}  // namespace
+
+// ---- send ----
+
+struct SimHypervisor::Sending {
+    int fd;
+    ProgressSink& progress;
+    ImageWriter writer;
+    bool over_link;
+    std::uint32_t domid = 0;
+    std::uint32_t bytes_per_page = 0;
+    Precopy precopy;
+    std::uint64_t done_pages = 0;
+
+    // 0..900 while the guest runs, by the first round; 900..1000 in the last one.
+    std::uint32_t permille(std::uint64_t left_in_round) const noexcept {
+        const std::uint64_t done = precopy.round_pages - left_in_round;
+        const std::uint64_t whole = std::max<std::uint64_t>(precopy.round_pages, 1);
+        if (precopy.guest_suspended) {
+            return static_cast<std::uint32_t>(900 + 99 * done / whole);
+        }
+        return precopy.round > 0 ? 899 : static_cast<std::uint32_t>(899 * done / whole);
+    }
+};
+
+Status SimHypervisor::send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) {
+    Sending sending{fd, progress, ImageWriter{fd}, !is_regular_file(fd), 0, 0, {}, 0};
+    Status status = send(sending, domain, mode);
+    if (sending.domid != 0) {
+        if (status.ok()) {
+            status = apply([&](Transaction& t) { return finish_send(t.host(), sending.domid); });
+            file_->release();
+        } else {
+            give_up(sending.domid, Activity::sending);
+        }
+    }
+    return finish(Call::send, status);
+}
+
+Status SimHypervisor::send(Sending& sending, const Domain& domain, MigrationMode mode) {
+    BALLAST_CHECK(begin_long(Call::send, sending.fd));
+    ImageConfig config;
+    const Status begun = apply_to_guest(domain, [&](Transaction& transaction, Guest& guest) -> Status {
+        const DomainSpec* spec = transaction.spec(guest.domid);
+        if (spec == nullptr) {
+            return Err{Fault::hypervisor_failed};
+        }
+        HostState& host = transaction.host();
+        BALLAST_CHECK(begin_send(host, guest, mode, sending.over_link));
+        transaction.claim(guest);
+        config = {*spec, guest.ours};
+        config.spec.name = guest.name;
+        sending.domid = guest.domid;
+        sending.precopy = guest.precopy;
+        sending.bytes_per_page = host.config.image_bytes_per_page;
+        return {};
+    });
+    BALLAST_CHECK(begun);
+    BALLAST_CHECK(sending.writer.begin(config));
+    BALLAST_CHECK(send_rounds(sending));
+    BALLAST_CHECK(sending.writer.end(sending.done_pages));
+    return work_point(1000, sending.fd);
+}
+
+Status SimHypervisor::send_rounds(Sending& sending) {
+    for (;;) {
+        if (sending.precopy.guest_suspended) {
+            BALLAST_CHECK(suspend_guest(sending));
+            BALLAST_CHECK(work_point(900, sending.fd));
+            return send_round(sending);
+        }
+        BALLAST_CHECK(send_round(sending));
+        Transaction transaction{*file_};
+        BALLAST_CHECK(end_send_round(transaction.host(), sending.domid));
+        sending.precopy = find_domid(transaction.host(), sending.domid)->precopy;
+        transaction.commit();
+    }
+}
+
+Status SimHypervisor::suspend_guest(Sending& sending) {
+    std::int64_t ask_ns = 0;
+    std::int64_t timeout_ns = 0;
+    {
+        Transaction transaction{*file_};
+        ask_ns = transaction.host().now_ns + suspend_ns(transaction.host().config);
+        timeout_ns = transaction.host().now_ns + suspend_timeout_ns(transaction.host().config);
+        transaction.commit();
+    }
+    BALLAST_CHECK(wait_until(ask_ns, sending.fd));
+    CarriedState carried;
+    Status status;
+    {
+        Transaction transaction{*file_};
+        status = suspend_for_send(transaction.host(), sending.domid);
+        if (const Guest* guest = find_domid(transaction.host(), sending.domid)) {
+            sending.precopy = guest->precopy;
+            carried = {guest->workload, guest->executed_ns};
+        }
+        transaction.commit();
+    }
+    if (status.fault() == Fault::guest_unresponsive) {
+        BALLAST_CHECK(wait_until(timeout_ns, sending.fd));
+    }
+    BALLAST_CHECK(status);
+    sending.progress.progress(sending.done_pages * page_bytes, sending.precopy.round, true);
+    return sending.writer.suspended(carried);
+}
+
+Status SimHypervisor::send_round(Sending& sending) {
+    std::uint64_t left = sending.precopy.round_pages;
+    std::int64_t due_ns = boottime_ns();
+    while (left > 0) {
+        std::uint64_t pages = 0;
+        {
+            Transaction transaction{*file_};
+            HostState& host = transaction.host();
+            const Guest* guest = find_domid(host, sending.domid);
+            if (guest == nullptr || guest->activity != Activity::sending) {
+                return Err{Fault::hypervisor_failed};  // destroyed by another process
+            }
+            const std::uint64_t bytes_per_s = transfer_bytes_per_s(host, sending.over_link);
+            pages = std::min(left, pages_in_a_slice(bytes_per_s));
+            due_ns += transfer_ns(pages, bytes_per_s);
+            note_link_bytes(host, sending.over_link ? pages * page_bytes : 0, 0);
+            transaction.commit();
+        }
+        const PagesHead head{sending.precopy.round, static_cast<std::uint32_t>(pages)};
+        BALLAST_CHECK(sending.writer.pages(head, sending.bytes_per_page));
+        BALLAST_CHECK(wait_until(due_ns, sending.fd));
+        left -= pages;
+        sending.done_pages += pages;
+        sending.progress.progress(sending.done_pages * page_bytes, sending.precopy.round,
+                                  sending.precopy.guest_suspended);
+        BALLAST_CHECK(work_point(sending.permille(left), sending.fd));
+    }
+    return {};
+}
+
+// ---- receive ----
+
+struct SimHypervisor::Receiving {
+    ProgressSink& progress;
+    ImageReader reader;
+    bool from_disk;
+    std::uint32_t domid = 0;
+    std::uint64_t memory_pages = 0;
+    std::optional<CarriedState> carried;
+    std::int64_t due_ns = 0;  // when a disk would have delivered what has been read
+};
+
+Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
+                                    Domain& out) {
+    Receiving receiving{progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0};
+    Status status = receive(receiving, name_suffix);
+    if (status.ok()) {
+        status = apply([&](Transaction& transaction) -> Status {
+            HostState& host = transaction.host();
+            const CarriedState& carried = *receiving.carried;
+            BALLAST_CHECK(finish_receive(host, receiving.domid, carried.workload, carried.executed_ns));
+            out = describe(*find_domid(host, receiving.domid));
+            return {};
+        });
+    }
+    if (!status.ok() && receiving.domid != 0) {
+        give_up(receiving.domid, Activity::receiving);
+    }
+    file_->release();
+    return finish(Call::receive, status);
+}
+
+Status SimHypervisor::receive(Receiving& receiving, std::string_view name_suffix) {
+    BALLAST_CHECK(begin_receiving(receiving, name_suffix));
+    return receive_records(receiving);
+}
+
+Status SimHypervisor::begin_receiving(Receiving& receiving, std::string_view name_suffix) {
+    BALLAST_CHECK(begin_long(Call::receive, -1));
+    ImageConfig config;
+    BALLAST_CHECK(receiving.reader.begin(config));
+    if (const auto complaint = validate(config.spec)) {
+        complaint_ = complaint->view();
+        return Err{Fault::image_corrupt};
+    }
+    std::int64_t duration_ns = 0;
+    const Status begun = apply([&](Transaction& transaction) -> Status {
+        HostState& host = transaction.host();
+        // What the guest does comes with the end of the image; until then it does nothing.
+        const NewGuest guest = new_guest(config.spec, config.ours, Workload{});
+        receiving.domid = BALLAST_TRY(begin_receive(host, guest, name_suffix, !receiving.from_disk));
+        transaction.keep_spec(receiving.domid, config.spec);
+        transaction.claim(*find_domid(host, receiving.domid));
+        receiving.memory_pages = guest.memory_kib * 1024 / page_bytes;
+        duration_ns = build_ns(host.config);
+        return {};
+    });
+    BALLAST_CHECK(begun);
+    BALLAST_CHECK(work(duration_ns, 1, 1));
+    receiving.due_ns = boottime_ns();
+    return {};
+}
+
+Status SimHypervisor::receive_records(Receiving& receiving) {
+    ImageOrder order{receiving.memory_pages};
+    for (;;) {
+        ImageReader::Record record;
+        BALLAST_CHECK(receiving.reader.next(record));
+        bool in_order = false;
+        switch (record.type) {
+            case RecordType::config: break;
+            case RecordType::pages:
+                in_order = order.pages(record.pages);
+                BALLAST_CHECK(account_received(receiving, record.pages.pages));
+                break;
+            case RecordType::suspended:
+                in_order = order.suspended();
+                receiving.carried = record.carried;
+                break;
+            case RecordType::end: in_order = order.end(record.end); break;
+        }
+        if (!in_order) {
+            complaint_ = "a record that cannot come here";
+            return Err{Fault::image_corrupt};
+        }
+        receiving.progress.progress(order.pages_total() * page_bytes, order.round(), order.guest_suspended());
+        const bool complete = record.type == RecordType::end;
+        BALLAST_CHECK(work_point(complete ? 1000 : order.permille(), -1));
+        if (complete) {
+            return {};
+        }
+    }
+}
+
+// A link's speed is the sender's matter; a disk's is ours.
+Status SimHypervisor::account_received(Receiving& receiving, std::uint32_t pages) {
+    std::uint64_t bytes_per_s = 0;
+    {
+        Transaction transaction{*file_};
+        HostState& host = transaction.host();
+        bytes_per_s = transfer_bytes_per_s(host, false);
+        note_link_bytes(host, 0, receiving.from_disk ? 0 : std::uint64_t{pages} * page_bytes);
+        transaction.commit();
+    }
+    if (receiving.from_disk) {
+        receiving.due_ns += transfer_ns(pages, bytes_per_s);
+        BALLAST_CHECK(wait_until(receiving.due_ns, -1));
+    }
+    return {};
+}
+
+}  // namespace ballast::sim
