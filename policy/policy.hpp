@@ -34,8 +34,7 @@ struct Workspace {
     std::span<std::uint64_t> memory_used_mib;  // by host, moves in flight counted on both sides
     std::span<double> host_cpu_planned;        // with this round's moves
     std::span<std::uint64_t> memory_planned_mib;
-    std::span<std::uint32_t> host_migrations_in;  // with this round's moves
-    std::span<std::uint32_t> host_samples;        // length of the window really used
+    std::span<std::uint32_t> host_samples;  // length of the window really used
     std::span<VmIndex> guest_order;
     std::span<HostIndex> destination_order;
 };

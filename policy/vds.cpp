@@ -1,0 +1,205 @@
+#include "policy/vds.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/compose.hpp"
+
+namespace ballast::policy {
+namespace {
+
+// One planning round.
+struct Round {
+    const Policy& policy;
+    const Pool& pool;
+    const Parameters& parameters;
+    Workspace& workspace;
+    Plan& out;
+
+    const Host& host(HostIndex h) const noexcept { return pool.hosts[h]; }
+    double cpu(HostIndex h) const noexcept { return workspace.host_load[h].cpu; }
+};
+
+// The up host with the highest mean CPU among those at or above the critical load, ties by name.
+HostIndex find_source(const Round& round) noexcept {
+    HostIndex source = no_index;
+    for (HostIndex h = 0; h < round.pool.hosts.size(); ++h) {
+        if (round.host(h).state != HostState::up || round.cpu(h) < round.parameters.critical_load) {
+            continue;
+        }
+        const auto samples = static_cast<double>(round.host(h).dom0_cpu_cores.size());
+        if (samples < round.parameters.samples_min) {
+            round.out.rejected.push(
+                {no_index, h, Constraint::too_few_samples, samples, double(round.parameters.samples_min)});
+            continue;
+        }
+        if (source == no_index || round.cpu(h) > round.cpu(source) ||
+            (round.cpu(h) == round.cpu(source) && round.host(h).name < round.host(source).name)) {
+            source = h;
+        }
+    }
+    return source;
+}
+
+// The guests that may leave, busiest first, ties by name; then the slice of them that the guest rule takes.
+std::span<const VmIndex> select_guests(const Round& round, HostIndex source) noexcept {
+    std::size_t count = 0;
+    for (VmIndex v = 0; v < round.pool.vms.size(); ++v) {
+        const Vm& vm = round.pool.vms[v];
+        if (vm.host == source && vm.state == VmState::running && vm.movable && vm.moving_to == no_index) {
+            round.workspace.guest_order[count++] = v;
+        }
+    }
+    const std::span<VmIndex> order = round.workspace.guest_order.first(count);
+    std::sort(order.begin(), order.end(), [&](VmIndex a, VmIndex b) {
+        const double cpu_a = round.workspace.vm_cpu_cores[a];
+        const double cpu_b = round.workspace.vm_cpu_cores[b];
+        return cpu_a != cpu_b ? cpu_a > cpu_b : round.pool.vms[a].name < round.pool.vms[b].name;
+    });
+    const double rate =
+        round.parameters.guest_rate > 0 ? round.parameters.guest_rate : round.policy.guest_rate;
+    switch (round.policy.guests) {
+        case GuestRule::none: return {};
+        case GuestRule::busiest: return order.first(std::min<std::size_t>(count, 1));
+        case GuestRule::lower_half: return order.last(share_of(count, rate));
+        case GuestRule::upper_without_first:
+            return count == 0 ? order : order.first(share_of(count, rate)).subspan(1);
+        case GuestRule::uppermost: return order.first(share_of(count, rate));
+    }
+    return {};
+}
+
+// The up hosts beside the source, least loaded first, ties by name; of them the share that B and C keep.
+std::span<const HostIndex> select_destinations(const Round& round, HostIndex source) noexcept {
+    std::size_t count = 0;
+    for (HostIndex h = 0; h < round.pool.hosts.size(); ++h) {
+        if (h != source && round.host(h).state == HostState::up) {
+            round.workspace.destination_order[count++] = h;
+        }
+    }
+    const std::span<HostIndex> order = round.workspace.destination_order.first(count);
+    std::sort(order.begin(), order.end(), [&](HostIndex a, HostIndex b) {
+        return round.cpu(a) != round.cpu(b) ? round.cpu(a) < round.cpu(b)
+                                            : round.host(a).name < round.host(b).name;
+    });
+    if (round.policy.destinations == DestinationRule::least_loaded) {
+        return order;
+    }
+    const double rate = round.parameters.host_rate > 0 ? round.parameters.host_rate : round.policy.host_rate;
+    return order.first(share_of(count, rate));
+}
+
+// Refused before any destination is looked at.
+bool held_back(const Round& round, VmIndex vm) noexcept {
+    const auto& moved_ago = round.pool.vms[vm].last_moved_seconds_ago;
+    if (moved_ago && *moved_ago < std::int64_t{round.parameters.cool_down_seconds}) {
+        round.out.rejected.push({vm, no_index, Constraint::cool_down, static_cast<double>(*moved_ago),
+                                 double(round.parameters.cool_down_seconds)});
+        return true;
+    }
+    const std::size_t moves = round.out.moves.size();
+    const bool asked_for = round.parameters.moves_max != 0 && moves >= round.parameters.moves_max;
+    if (asked_for || round.out.moves.full()) {
+        const auto limit = static_cast<double>(moves);
+        round.out.rejected.push({vm, no_index, Constraint::moves_max, limit + 1, limit});
+        return true;
+    }
+    return false;
+}
+
+// The first destination from `start` on, cyclically, that is free to take a guest and has the memory.
+HostIndex find_room(const Round& round, VmIndex vm, std::span<const HostIndex> destinations,
+                    std::size_t start) noexcept {
+    const std::uint64_t need_mib = round.pool.vms[vm].memory_mib;
+    for (std::size_t step = 0; step < destinations.size(); ++step) {
+        const HostIndex h = destinations[(start + step) % destinations.size()];
+        const Host& host = round.host(h);
+        if (host.migrations_in >= round.parameters.in_flight_max) {
+            round.out.rejected.push({vm, h, Constraint::destination_in_flight, double(host.migrations_in) + 1,
+                                     double(round.parameters.in_flight_max)});
+            continue;
+        }
+        const std::uint64_t would_use_mib = round.workspace.memory_planned_mib[h] + need_mib;
+        const std::uint64_t may_use_mib =
+            host.memory_mib > host.memory_reserved_mib ? host.memory_mib - host.memory_reserved_mib : 0;
+        if (would_use_mib > may_use_mib) {
+            round.out.rejected.push({vm, h, Constraint::destination_memory,
+                                     static_cast<double>(would_use_mib), static_cast<double>(may_use_mib)});
+            continue;
+        }
+        return h;
+    }
+    return no_index;
+}
+
+Detail explain(const Round& round, VmIndex vm, HostIndex source, HostIndex to, std::size_t rank) noexcept {
+    const Vm& guest = round.pool.vms[vm];
+    return compose(round.host(source).name, " is at ", Decimals{round.cpu(source) * 100, 1},
+                   "% CPU (critical ", Decimals{round.parameters.critical_load * 100, 1}, "%); ", guest.name,
+                   " is choice ", rank + 1, " of ", round.policy.name, " with ",
+                   Decimals{round.workspace.vm_cpu_cores[vm], 2}, " cores; ", round.host(to).name, " had ",
+                   Decimals{round.workspace.host_cpu_planned[to] * 100, 1}, "% CPU and room for ",
+                   guest.memory_mib, " MiB");
+}
+
+void try_guest(const Round& round, HostIndex source, VmIndex vm, std::span<const HostIndex> destinations,
+               std::size_t rank) noexcept {
+    if (held_back(round, vm)) {
+        return;
+    }
+    const bool spread = round.policy.destinations == DestinationRule::spread;
+    const HostIndex to = find_room(round, vm, destinations, spread ? rank % destinations.size() : 0);
+    if (to == no_index) {
+        return;
+    }
+    const double cores = round.workspace.vm_cpu_cores[vm];
+    const double cpu_after = round.workspace.host_cpu_planned[to] + cores / round.host(to).cpu_cores;
+    if (cpu_after > round.cpu(source)) {
+        round.out.rejected.push({vm, to, Constraint::destination_cpu, cpu_after, round.cpu(source)});
+        return;
+    }
+    const std::uint64_t memory_mib = round.pool.vms[vm].memory_mib;
+    round.out.moves.push({MoveKind::migrate, vm, source, to, no_index, memory_mib, cores,
+                          explain(round, vm, source, to, rank)});
+    round.workspace.host_cpu_planned[to] = cpu_after;
+    round.workspace.memory_planned_mib[to] += memory_mib;
+}
+
+}  // namespace
+
+std::size_t share_of(std::size_t count, double rate) noexcept {
+    constexpr std::uint64_t million = 1'000'000;
+    const auto parts = static_cast<std::uint64_t>(std::llround(rate * double(million)));
+    return std::min(count, static_cast<std::size_t>((count * parts + million - 1) / million));
+}
+
+void decide_vds(const Policy& policy, const Pool& pool, const Parameters& parameters, Workspace& workspace,
+                Plan& out) noexcept {
+    const Round round{policy, pool, parameters, workspace, out};
+    const HostIndex source = find_source(round);
+    out.source = source;
+    if (source == no_index) {
+        return;
+    }
+    if (round.host(source).migrations_out >= parameters.in_flight_max) {
+        // What it measures now still holds the guest that is leaving.
+        out.rejected.push({no_index, source, Constraint::source_in_flight,
+                           double(round.host(source).migrations_out) + 1, double(parameters.in_flight_max)});
+        return;
+    }
+    const std::span<const HostIndex> destinations = select_destinations(round, source);
+    if (destinations.empty()) {
+        out.rejected.push({no_index, source, Constraint::no_destination, 0, 1});
+        return;
+    }
+    for (std::size_t h = 0; h < pool.hosts.size(); ++h) {
+        workspace.host_cpu_planned[h] = workspace.host_load[h].cpu;
+        workspace.memory_planned_mib[h] = workspace.memory_used_mib[h];
+    }
+    const std::span<const VmIndex> guests = select_guests(round, source);
+    for (std::size_t rank = 0; rank < guests.size(); ++rank) {
+        try_guest(round, source, guests[rank], destinations, rank);
+    }
+}
+
+}  // namespace ballast::policy
