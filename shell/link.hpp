@@ -27,6 +27,9 @@ class TlsCredentials {
     ~TlsCredentials();
     TlsCredentials(const TlsCredentials&) = delete;
     TlsCredentials& operator=(const TlsCredentials&) = delete;
+    // Subject CN of our own certificate: the name under which peers know this program.
+    std::string_view own_name() const noexcept;
+    WallTime expires() const noexcept;
     void* raw() const noexcept;  // gnutls_certificate_credentials_t
 
   private:
@@ -54,19 +57,28 @@ struct LinkOptions {
 class Link {
   public:
     struct Events {
-        std::function<void()> on_up;                                  // TLS done, peer verified
-        std::function<void(const wire::Message&)> on_message;         // ping and pong are handled inside
-        std::function<void(Fault, std::string_view detail)> on_down;  // once; destroy the link in or after it
+        std::function<void()> on_up;                           // TLS done, peer verified
+        std::function<void(const wire::Message&)> on_message;  // ping and pong are handled inside
+        // Once, from the loop, never from inside a call of the owner's: the link is dead. Destroy it in or
+        // after it.
+        std::function<void(Fault, std::string_view detail)> on_down;
     };
-    // Takes ownership of a connected (or connecting, non-blocking) socket.
+    // Takes ownership of a connected (or connecting, non-blocking) socket. May be destroyed in any of its
+    // callbacks.
     Link(Loop& loop, int socket_fd, Role role, LinkOptions options, Events events);
     ~Link();
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
 
-    // False when the link is down or the send buffer is full (the link is then closed).
+    // Queues the message; it goes out when the loop runs again. False when the link is not up or the send
+    // buffer is full or the message cannot be encoded (the link then goes down, and on_down tells why).
     bool send(const wire::Message& message);
+    // Sends what the socket takes at once and closes. on_down is not called.
     void close();
+    // For a last message that must arrive: sends what is queued, tells the peer that nothing more comes,
+    // ignores what it still says, and goes down (on_down with Fault::none) when it has closed too or after
+    // `handshake_timeout`.
+    void close_after_send();
     bool up() const noexcept;
     // Subject CN of the peer's certificate; empty on plain TCP.
     std::string_view peer_name() const noexcept;
@@ -76,8 +88,8 @@ class Link {
     std::uint64_t bytes_received() const noexcept;
 
   private:
-    struct Impl;
-    std::unique_ptr<Impl> impl_;
+    class Impl;
+    std::shared_ptr<Impl> impl_;
 };
 
 // Listens on a TCP address and hands accepted sockets over.

@@ -1,0 +1,420 @@
+#include "shell/link.hpp"
+
+#include "shell/channel.hpp"
+#include "shell/log.hpp"
+#include "shell/random.hpp"
+#include "shell/receive_buffer.hpp"
+#include "shell/send_buffer.hpp"
+#include "shell/socket.hpp"
+
+namespace ballast {
+namespace {
+
+// Reads of the socket in one round of the loop.
+constexpr int reads_per_round = 4;
+
+//   connecting -> handshaking -> confirming -> up -> finishing -> down       (any) -> doomed -> down
+enum class LinkState : std::uint8_t {
+    connecting,   // the socket is not writable yet
+    handshaking,  // TLS under way
+    confirming,   // TLS client: done on our side; the first frame shows that the server took our certificate
+    up,
+    finishing,  // close_after_send: sending the rest, then waiting for the peer to close
+    doomed,     // failed inside a call of the owner's: on_down comes from the loop
+    down,
+};
+
+}  // namespace
+
+// Held by the Link and, during a callback, by the callback's caller: the owner may destroy the Link inside
+// it.
+class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
+  public:
+    Impl(Loop& loop, int socket_fd, Role role, LinkOptions options, Events events)
+        : options_{std::move(options)},
+          events_{std::move(events)},
+          role_{role},
+          channel_{std::make_unique<Channel>(socket_fd, role, options_)},
+          receive_buffer_{options_.frame_bytes_max},
+          watch_{std::make_unique<FdWatch>(loop, socket_fd, Interest::write,
+                                           [this](Interest ready) { on_ready(ready); })},
+          handshake_timer_{loop, [this] { on_handshake_timeout(); }},
+          ping_timer_{loop, [this] { on_ping_timer(); }},
+          doom_timer_{loop, [this] { go_down(std::move(doom_)); }} {
+        handshake_timer_.start_once(options_.handshake_timeout);
+    }
+
+    bool send(const wire::Message& message);
+    void close();
+    void close_after_send();
+    // The owner is gone: no callback any more.
+    void abandon() {
+        state_ = LinkState::down;
+        release();
+    }
+    bool up() const noexcept { return state_ == LinkState::up; }
+    std::string_view peer_name() const noexcept { return peer_name_; }
+    std::string_view peer_address() const noexcept { return peer_address_; }
+    std::uint64_t bytes_sent() const noexcept { return channel_ ? channel_->bytes_sent() : bytes_sent_; }
+    std::uint64_t bytes_received() const noexcept {
+        return channel_ ? channel_->bytes_received() : bytes_received_;
+    }
+
+  private:
+    void on_ready(Interest ready);
+    void on_handshake_timeout();
+    void on_ping_timer();
+    void continue_connect();
+    void continue_handshake();
+    void come_up();
+    void read_some();
+    bool take_frames();
+    bool take_payload(std::span<const std::byte> payload);
+    void flush();
+    void peer_closed();
+    void set_interest();
+    bool open() const noexcept { return state_ != LinkState::down && state_ != LinkState::doomed; }
+    void release();
+    void go_down(Failure failure);
+
+    const LinkOptions options_;
+    const Events events_;
+    const Role role_;
+    LinkState state_ = LinkState::connecting;
+    std::unique_ptr<Channel> channel_;  // null once down
+    wire::Codec codec_;
+    wire::Message message_;  // the last one received: large, so it is kept
+    ReceiveBuffer receive_buffer_;
+    SendBuffer send_buffer_;
+    bool said_all_ = false;  // finishing: our direction is shut down
+    bool receive_wants_write_ = false;
+    Instant last_heard_;
+    std::string peer_name_;
+    std::string peer_address_;
+    std::uint64_t bytes_sent_ = 0;
+    std::uint64_t bytes_received_ = 0;
+    Failure doom_;
+    std::unique_ptr<FdWatch> watch_;
+    Timer handshake_timer_;
+    Timer ping_timer_;
+    Timer doom_timer_;
+};
+
+void Link::Impl::on_ready(Interest ready) {
+    const auto keep = shared_from_this();
+    if (state_ == LinkState::connecting) {
+        continue_connect();
+        return;
+    }
+    if (state_ == LinkState::handshaking) {
+        continue_handshake();
+        return;
+    }
+    const auto bits = static_cast<unsigned>(ready);
+    if ((bits & static_cast<unsigned>(Interest::write)) != 0) {
+        flush();
+    }
+    if ((bits & static_cast<unsigned>(Interest::read)) != 0 || receive_wants_write_) {
+        read_some();
+    }
+    set_interest();
+}
+
+void Link::Impl::continue_connect() {
+    Failure failure;
+    if (channel_->finish_connect(failure) == IoStep::failed) {
+        go_down(std::move(failure));
+        return;
+    }
+    peer_address_ = peer_text(channel_->fd());
+    state_ = LinkState::handshaking;
+    continue_handshake();
+}
+
+void Link::Impl::continue_handshake() {
+    Failure failure;
+    channel_->allow_reads(reads_per_round);
+    switch (channel_->handshake(failure)) {
+        case IoStep::want_read: watch_->set(Interest::read); return;
+        case IoStep::want_write: watch_->set(Interest::write); return;
+        case IoStep::closed:
+        case IoStep::failed: go_down(std::move(failure)); return;
+        case IoStep::done: break;
+    }
+    peer_name_ = channel_->peer_name();
+    last_heard_ = mono_now();
+    if (channel_->encrypted() && role_ == Role::client) {
+        state_ = LinkState::confirming;
+    } else {
+        come_up();
+    }
+    // The peer's first frames may lie in the TLS buffer already, where no watch would see them.
+    read_some();
+    set_interest();
+}
+
+void Link::Impl::come_up() {
+    state_ = LinkState::up;
+    handshake_timer_.stop();
+    ping_timer_.start_every(options_.ping_every);
+    if (channel_->encrypted() && role_ == Role::server) {
+        // In TLS 1.3 a client learns only from what we say next whether we took its certificate.
+        send(wire::Message{wire::Ping{random_u64()}});
+    }
+    events_.on_up();
+}
+
+void Link::Impl::read_some() {
+    if (!open()) {
+        return;
+    }
+    channel_->allow_reads(reads_per_round);
+    receive_wants_write_ = false;
+    while (open()) {
+        Failure failure;
+        std::size_t got = 0;
+        const IoStep step = channel_->receive(receive_buffer_.space(), got, failure);
+        switch (step) {
+            case IoStep::done:
+                last_heard_ = mono_now();
+                receive_buffer_.received(got);
+                if (!take_frames()) {
+                    return;
+                }
+                break;
+            case IoStep::want_read: return;
+            case IoStep::want_write: receive_wants_write_ = true; return;
+            case IoStep::closed: peer_closed(); return;
+            case IoStep::failed: go_down(std::move(failure)); return;
+        }
+    }
+}
+
+// False when the link is no longer open.
+bool Link::Impl::take_frames() {
+    while (open()) {
+        if (state_ == LinkState::finishing) {
+            receive_buffer_.drop_all();
+            return true;
+        }
+        const auto payload = receive_buffer_.next_frame();
+        if (!payload.ok()) {
+            go_down({payload.fault(), "the peer sent a frame whose length is zero or above " +
+                                          std::to_string(options_.frame_bytes_max) + " bytes"});
+            return false;
+        }
+        if (payload.value().empty()) {
+            return true;
+        }
+        if (!take_payload(payload.value())) {
+            return false;
+        }
+    }
+    return false;
+}
+
+bool Link::Impl::take_payload(std::span<const std::byte> payload) {
+    wire::Chunk chunk;
+    if (!codec_.decode(payload, message_, chunk).ok() || !chunk.data.empty()) {
+        go_down({Fault::protocol_violation, chunk.data.empty()
+                                                ? "the peer sent a message that is malformed"
+                                                : "the peer sent a memory image on a control link"});
+        return false;
+    }
+    if (state_ == LinkState::confirming) {
+        come_up();
+    }
+    if (!open() || std::holds_alternative<std::monostate>(message_) ||
+        std::holds_alternative<wire::Pong>(message_)) {
+        return open();
+    }
+    if (const auto* ping = std::get_if<wire::Ping>(&message_)) {
+        if (state_ == LinkState::up) {
+            send(wire::Message{wire::Pong{ping->nonce}});
+        }
+        return open();
+    }
+    events_.on_message(message_);
+    return open();
+}
+
+bool Link::Impl::send(const wire::Message& message) {
+    if (state_ != LinkState::up) {
+        return false;
+    }
+    const Status encoded = codec_.encode(message, options_.frame_bytes_max, send_buffer_.tail());
+    if (!encoded.ok()) {
+        doom_ = {encoded.fault(),
+                 "a message of ours cannot be sent: " + std::string{describe(encoded.fault())}};
+    } else if (send_buffer_.rest().size() > options_.send_buffer_bytes_max) {
+        doom_ = {Fault::limit_reached, "the peer reads too slowly: more than " +
+                                           std::to_string(options_.send_buffer_bytes_max) +
+                                           " bytes are waiting"};
+    } else {
+        set_interest();
+        return true;
+    }
+    state_ = LinkState::doomed;
+    watch_->set(Interest::none);
+    doom_timer_.start_once({});
+    return false;
+}
+
+void Link::Impl::flush() {
+    while (open() && !send_buffer_.empty()) {
+        Failure failure;
+        std::size_t taken = 0;
+        const IoStep step = channel_->send(send_buffer_.rest(), false, taken, failure);
+        send_buffer_.sent(taken);
+        if (step == IoStep::failed) {
+            go_down(std::move(failure));
+            return;
+        }
+        if (step != IoStep::done) {
+            return;
+        }
+    }
+    if (state_ == LinkState::finishing && !said_all_) {
+        said_all_ = true;
+        channel_->shut_down();
+    }
+}
+
+void Link::Impl::close() {
+    if (state_ == LinkState::down) {
+        return;
+    }
+    if (state_ == LinkState::up || state_ == LinkState::finishing) {
+        Failure ignored;
+        IoStep step = IoStep::done;
+        while (!send_buffer_.empty() && step == IoStep::done) {
+            std::size_t taken = 0;
+            step = channel_->send(send_buffer_.rest(), false, taken, ignored);
+            send_buffer_.sent(taken);
+        }
+        channel_->shut_down();
+    }
+    abandon();
+}
+
+void Link::Impl::close_after_send() {
+    if (state_ != LinkState::up) {
+        return;
+    }
+    state_ = LinkState::finishing;
+    ping_timer_.stop();
+    handshake_timer_.start_once(options_.handshake_timeout);
+    watch_->set(Interest::read_write);
+}
+
+void Link::Impl::peer_closed() {
+    if (state_ == LinkState::finishing) {
+        go_down({Fault::none, !send_buffer_.empty() ? "closed by the peer before all was sent" : "closed"});
+    } else if (state_ == LinkState::confirming) {
+        go_down({Fault::connection_lost, "the peer closed the connection after the TLS handshake"});
+    } else {
+        go_down({Fault::connection_lost, receive_buffer_.holds_part()
+                                             ? "the peer closed the connection in the middle of a message"
+                                             : "the peer closed the connection"});
+    }
+}
+
+void Link::Impl::on_handshake_timeout() {
+    const auto keep = shared_from_this();
+    const std::string limit = std::to_string(options_.handshake_timeout.ms) + " ms";
+    switch (state_) {
+        case LinkState::connecting:
+            go_down({Fault::host_unreachable, "no connection within " + limit});
+            return;
+        case LinkState::handshaking:
+        case LinkState::confirming:
+            go_down({Fault::deadline_exceeded, "no TLS handshake within " + limit});
+            return;
+        case LinkState::finishing:
+            go_down({Fault::none, "closed; the peer did not close within " + limit});
+            return;
+        case LinkState::up:
+        case LinkState::doomed:
+        case LinkState::down: return;
+    }
+}
+
+void Link::Impl::on_ping_timer() {
+    const auto keep = shared_from_this();
+    if (mono_now() - last_heard_ > options_.silence_timeout) {
+        // Perhaps it was our own loop that did not get round to reading.
+        read_some();
+    }
+    if (state_ != LinkState::up) {
+        return;
+    }
+    if (mono_now() - last_heard_ > options_.silence_timeout) {
+        go_down({Fault::connection_lost,
+                 "nothing heard from the peer for " + std::to_string(options_.silence_timeout.ms) + " ms"});
+        return;
+    }
+    send(wire::Message{wire::Ping{random_u64()}});
+}
+
+void Link::Impl::set_interest() {
+    if (open() && state_ != LinkState::connecting && state_ != LinkState::handshaking) {
+        watch_->set(!send_buffer_.empty() || receive_wants_write_ ||
+                            (state_ == LinkState::finishing && !said_all_)
+                        ? Interest::read_write
+                        : Interest::read);
+    }
+}
+
+void Link::Impl::release() {
+    if (channel_) {
+        bytes_sent_ = channel_->bytes_sent();
+        bytes_received_ = channel_->bytes_received();
+    }
+    watch_.reset();
+    handshake_timer_.stop();
+    ping_timer_.stop();
+    doom_timer_.stop();
+    channel_.reset();
+}
+
+void Link::Impl::go_down(Failure failure) {
+    const auto keep = shared_from_this();
+    if (state_ == LinkState::down) {
+        return;
+    }
+    state_ = LinkState::down;
+    release();
+    events_.on_down(failure.fault, failure.detail);
+}
+
+Link::Link(Loop& loop, int socket_fd, Role role, LinkOptions options, Events events)
+    : impl_{std::make_shared<Impl>(loop, socket_fd, role, std::move(options), std::move(events))} {}
+Link::~Link() {
+    impl_->abandon();
+}
+bool Link::send(const wire::Message& message) {
+    return impl_->send(message);
+}
+void Link::close() {
+    impl_->close();
+}
+void Link::close_after_send() {
+    impl_->close_after_send();
+}
+bool Link::up() const noexcept {
+    return impl_->up();
+}
+std::string_view Link::peer_name() const noexcept {
+    return impl_->peer_name();
+}
+std::string_view Link::peer_address() const noexcept {
+    return impl_->peer_address();
+}
+std::uint64_t Link::bytes_sent() const noexcept {
+    return impl_->bytes_sent();
+}
+std::uint64_t Link::bytes_received() const noexcept {
+    return impl_->bytes_received();
+}
+
+}  // namespace ballast
