@@ -15,9 +15,10 @@
 namespace ballast::xen {
 namespace {
 
-// A pipe cannot be waited on for "at least 16 bytes"; this is how long between two looks. Writers hand the
-// header over in one piece, so that the second look is rare.
-constexpr long pipe_look_again_ns = 2'000'000;
+// Neither a pipe nor a local socket can be waited on for "at least 16 bytes" (MSG_WAITALL does not wait when
+// it only peeks at a local socket); this is how long between two looks. Writers hand the header over in one
+// piece, so that the second look is rare.
+constexpr long look_again_ns = 2'000'000;
 
 void wait_for(int fd, short events) noexcept {
     pollfd descriptor{.fd = fd, .events = events, .revents = 0};
@@ -80,39 +81,24 @@ class PipePeek {
     int ends_[2];
 };
 
-// Bytes that wait in a pipe, or -1.
+// Bytes that wait in a pipe or socket, or -1.
 int waiting_bytes(int fd) noexcept {
     int count = 0;
     return ioctl(fd, FIONREAD, &count) == 0 ? count : -1;
 }
 
 bool writer_gone(int fd) noexcept {
-    pollfd descriptor{.fd = fd, .events = POLLIN, .revents = 0};
-    return poll(&descriptor, 1, 0) > 0 && (descriptor.revents & POLLHUP) != 0;
+    pollfd descriptor{.fd = fd, .events = POLLRDHUP, .revents = 0};
+    return poll(&descriptor, 1, 0) > 0;
 }
 
-ssize_t peek_pipe(int fd, std::span<std::byte> out) noexcept {
+// Until `count` bytes wait, or no more can come.
+void wait_for_bytes(int fd, std::size_t count) noexcept {
     wait_for(fd, POLLIN);
-    while (waiting_bytes(fd) < static_cast<int>(out.size()) && !writer_gone(fd)) {
-        const timespec pause{.tv_sec = 0, .tv_nsec = pipe_look_again_ns};
+    while (waiting_bytes(fd) < static_cast<int>(count) && !writer_gone(fd)) {
+        const timespec pause{.tv_sec = 0, .tv_nsec = look_again_ns};
         nanosleep(&pause, nullptr);
     }
-    PipePeek peek;
-    return peek.look(fd, out);
-}
-
-ssize_t peek_socket(int fd, std::span<std::byte> out) noexcept {
-    // MSG_WAITALL waits for all of them only on a blocking socket; libxl makes it one in any case.
-    const int flags = fcntl(fd, F_GETFL);
-    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    ssize_t got = -1;
-    do {
-        got = recv(fd, out.data(), out.size(), MSG_PEEK | MSG_WAITALL);
-    } while (got < 0 && errno == EINTR);
-    const int error = errno;
-    fcntl(fd, F_SETFL, flags);
-    errno = error;
-    return got;
 }
 
 }  // namespace
@@ -166,9 +152,12 @@ Status peek_stream_header(int fd, std::array<std::byte, stream_header_bytes>& ou
     if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) {
         got = pread(fd, out.data(), out.size(), lseek(fd, 0, SEEK_CUR));
     } else if (S_ISSOCK(status.st_mode)) {
-        got = peek_socket(fd, out);
+        wait_for_bytes(fd, out.size());
+        got = recv(fd, out.data(), out.size(), MSG_PEEK | MSG_DONTWAIT);
     } else if (S_ISFIFO(status.st_mode)) {
-        got = peek_pipe(fd, out);
+        wait_for_bytes(fd, out.size());
+        PipePeek peek;
+        got = peek.look(fd, out);
     } else {
         why = "an image is read from a file, a pipe or a socket";
         return Err{Fault::invalid_argument};

@@ -13,7 +13,7 @@ Status XenHypervisor::sample(HostCounters& out) {
         if (!list.ok()) {
             return Err{Fault::hypervisor_unavailable};
         }
-        forget_unseen();
+        mark_unseen();
         DeviceCounters::Owners owners;
         for (const libxl_dominfo& info : list) {
             DomainCounters counters;
@@ -24,6 +24,7 @@ Status XenHypervisor::sample(HostCounters& out) {
                          .emulated_nics = lasting->type == GuestType::hvm,
                          .device_model_pid = lasting->device_model_pid});
         }
+        forget_unseen();
         BALLAST_CHECK(xenstat_.collect(out));
         devices_.collect(owners, out);
         out.taken_mono_ns = started_ns + (boottime_ns() - started_ns) / 2;

@@ -137,11 +137,14 @@ Status XenHypervisor::lasting_facts(const libxl_dominfo& info, const Lasting*& o
         lasting_, [&](const Lasting& entry) { return entry.domid == info.domid && entry.uuid == uuid; });
     Lasting* entry = known;
     if (known == lasting_.end()) {
-        if (!lasting_.try_push(Lasting{.domid = info.domid, .uuid = uuid})) {
+        entry = lasting_.try_push({})
+                    ? lasting_.end() - 1
+                    : std::ranges::find_if(lasting_, [](const Lasting& e) { return !e.seen; });
+        if (entry == lasting_.end()) {
             return fail(Fault::limit_reached,
                         fmt::format("more than {} domains on this host", limits::domains_per_host_max));
         }
-        entry = lasting_.end() - 1;
+        *entry = Lasting{.domid = info.domid, .uuid = uuid};
     }
     if (!entry->settled) {
         BALLAST_CHECK(read_lasting(info.domid, *entry));
@@ -157,9 +160,13 @@ void XenHypervisor::forget_unseen() noexcept {
     for (std::size_t i = lasting_.size(); i-- > 0;) {
         if (!lasting_[i].seen) {
             lasting_.remove_unordered(i);
-        } else {
-            lasting_[i].seen = false;
         }
+    }
+}
+
+void XenHypervisor::mark_unseen() noexcept {
+    for (Lasting& entry : lasting_) {
+        entry.seen = false;
     }
 }
 
@@ -185,13 +192,14 @@ Status XenHypervisor::domains(DomainList& out) {
     if (!list.ok()) {
         return Err{Fault::hypervisor_unavailable};
     }
-    forget_unseen();
+    mark_unseen();
     for (const libxl_dominfo& info : list) {
         Domain domain;
         const Lasting* lasting = nullptr;
         BALLAST_CHECK(describe(info, domain, lasting));
         out.push(domain);  // describe() has checked the bound
     }
+    forget_unseen();
     return {};
 }
 

@@ -66,7 +66,8 @@ class XenHypervisor final : public Hypervisor {
     Status describe(const libxl_dominfo& info, Domain& out, const Lasting*& lasting);
     Status lasting_facts(const libxl_dominfo& info, const Lasting*& out);
     Status read_lasting(std::uint32_t domid, Lasting& out);
-    void forget_unseen() noexcept;
+    void mark_unseen() noexcept;    // before all domains are described
+    void forget_unseen() noexcept;  // and after
     Status read_name(std::uint32_t domid, Name& out);
     Status domains(DomainList& out);
     Status facts(HostFacts& out);
