@@ -2,6 +2,7 @@
 // those of liblz4 and libzstd, used in worker processes only.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -60,24 +61,25 @@ class Decompressor {
     std::unique_ptr<Impl> impl_;
 };
 
-// Chooses the method that moves the most image bytes a second. A pipeline of compressing and sending is as
-// fast as its slower half: min(compressor's bytes/s, link's bytes/s x ratio). It begins with trials of every
-// method on real chunks, each chunk sent with whatever method was tried on it, and tries again every
-// `retry_bytes`, because an image begins with page tables, goes on with programs and ends with zeros.
+// Chooses the method that moves the most image bytes a second. A pipeline of compressing and sending is as fast as its
+// slower half: min(compressor's bytes/s, link's bytes/s x ratio). It begins with trials of every method on real chunks
+// (which are sent as they come out), and tries again every `retry_bytes`, because an image begins with page tables, goes
+// on with programs and ends with zeros. Pure: it is told what was measured.
 class CompressionChooser {
   public:
     explicit CompressionChooser(CompressionSetting setting) noexcept;
 
     // What to use for the next chunk.
     Method next() const noexcept;
-    // What became of it: `compress_ns` of CPU work, and `send_ns` that the sending of `wire_bytes` was
-    // blocked or took. Sent bytes of all methods feed one estimate of the link's speed.
-    void sent(Method method, std::size_t plain_bytes, std::size_t wire_bytes,
-              std::int64_t compress_ns) noexcept;
-    void link_took(std::size_t wire_bytes, std::int64_t send_ns) noexcept;
+    // What became of a chunk.
+    void compressed(Method method, std::size_t plain_bytes, std::size_t wire_bytes, std::int64_t took_ns) noexcept;
+    // What the link took away within a time. `busy`: there was always more to take, so this is the link's speed;
+    // otherwise it is at least that fast.
+    void delivered(std::uint64_t wire_bytes, std::int64_t took_ns, bool busy) noexcept;
 
-    double link_bytes_per_second() const noexcept;
-    // The method that carried most of the image so far.
+    // 0 as long as it is not known.
+    double link_bytes_per_second() const noexcept { return link_bytes_per_second_; }
+    // The compression that carried most of the image so far.
     wire::Compression mostly() const noexcept;
 
     static constexpr std::size_t methods_count = 5;
@@ -87,21 +89,21 @@ class CompressionChooser {
   private:
     struct Candidate {
         Method method;
-        double plain_bytes = 0;  // decayed sums
-        double wire_bytes = 0;
-        double compress_ns = 0;
-        std::uint64_t carried_bytes = 0;
-        std::size_t trials_left = 0;
         bool allowed = false;
+        std::size_t trials_left = 0;
+        // Sums that forget: the last couple of dozen chunks.
+        double plain_bytes = 0;
+        double wire_bytes = 0;
+        double took_ns = 0;
+        std::uint64_t carried_bytes = 0;
     };
     void begin_trials() noexcept;
     void choose() noexcept;
     double speed(const Candidate& candidate) const noexcept;
 
-    Candidate candidates_[methods_count];
+    std::array<Candidate, methods_count> candidates_{};
     std::size_t chosen_ = 0;
-    double link_bytes_ = 0;
-    double link_ns_ = 0;
+    double link_bytes_per_second_ = 0;
     std::uint64_t since_trials_ = 0;
 };
 

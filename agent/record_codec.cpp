@@ -1,0 +1,101 @@
+#include "agent/record_codec.hpp"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "agent/bytes.hpp"
+
+namespace ballast::agent {
+namespace {
+
+constexpr std::uint32_t record_magic = 0x4a4c4c42;  // "BLLJ"
+constexpr std::size_t checksum_bytes = 8;
+
+}  // namespace
+
+std::string encode_record(const JobRecord& record) {
+    ByteWriter out;
+    out.put(record_magic);
+    out.put(record_version);
+    out.put(record.job_id);
+    out.put(record.kind);
+    out.put(record.stage);
+    out.put(record.state);
+    out.put(record.fault);
+    out.put(record.detail);
+    out.put(record.uuid);
+    out.put(record.name);
+    out.put(record.begun.unix_ms);
+    out.put(record.deadline.unix_ms);
+    out.put(record.acknowledged);
+    out.put(record.memory_kib);
+    out.put(record.migration_id);
+    out.put(record.peer_host);
+    out.put(record.peer_address);
+    out.put(record.peer_port);
+    out.put(record.journal_id);
+    out.put(record.mode);
+    out.put(record.link_mbps);
+    out.put(record.effect.memory_bytes);
+    out.put(record.effect.wire_bytes);
+    out.put(record.effect.downtime_ms);
+    out.put(record.effect.total_ms);
+    out.put(record.effect.rounds);
+    out.put(record.effect.compression);
+    out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
+    return std::move(out.bytes());
+}
+
+Status decode_record(std::string_view bytes, JobRecord& out) {
+    if (bytes.size() < 2 * sizeof(std::uint32_t) + checksum_bytes || bytes.size() > record_bytes_max) {
+        return Err{Fault::image_corrupt};
+    }
+    std::uint64_t checksum = 0;
+    ByteReader tail{bytes.substr(bytes.size() - checksum_bytes)};
+    tail.get(checksum);
+    bytes.remove_suffix(checksum_bytes);
+    ByteReader in{bytes};
+    std::uint32_t magic = 0;
+    std::uint32_t version = 0;
+    in.get(magic);
+    in.get(version);
+    if (magic != record_magic || checksum != XXH3_64bits(bytes.data(), bytes.size())) {
+        return Err{Fault::image_corrupt};
+    }
+    if (version != record_version) {
+        return Err{Fault::version_mismatch};
+    }
+    JobRecord record;
+    in.get(record.job_id);
+    in.get(record.kind, JobKind::migrate_out);
+    in.get(record.stage, Stage::lost);
+    in.get(record.state, JobState::cancelled);
+    in.get(record.fault, Fault::handover_lost);
+    in.get(record.detail);
+    in.get(record.uuid);
+    in.get(record.name);
+    in.get(record.begun.unix_ms);
+    in.get(record.deadline.unix_ms);
+    in.get(record.acknowledged);
+    in.get(record.memory_kib);
+    in.get(record.migration_id);
+    in.get(record.peer_host);
+    in.get(record.peer_address);
+    in.get(record.peer_port);
+    in.get(record.journal_id);
+    in.get(record.mode, MigrationMode::automatic);
+    in.get(record.link_mbps);
+    in.get(record.effect.memory_bytes);
+    in.get(record.effect.wire_bytes);
+    in.get(record.effect.downtime_ms);
+    in.get(record.effect.total_ms);
+    in.get(record.effect.rounds);
+    in.get(record.effect.compression, wire::Compression::lz4);
+    if (!in.ok() || !in.at_end() || !belongs(record.kind, record.stage)) {
+        return Err{Fault::image_corrupt};
+    }
+    out = record;
+    return {};
+}
+
+}  // namespace ballast::agent

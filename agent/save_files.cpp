@@ -1,0 +1,161 @@
+#include "agent/save_files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#define XXH_INLINE_ALL
+#include <fmt/core.h>
+#include <xxhash.h>
+
+#include "agent/bytes.hpp"
+#include "shell/durable_file.hpp"
+#include "shell/unique_fd.hpp"
+
+namespace ballast::agent {
+namespace {
+
+constexpr std::string_view trailer_magic = "ballast saved 1\n";
+constexpr std::size_t trailer_bytes = 256;
+
+Status failed(std::string& why, std::string_view what, const std::string& path) {
+    why = fmt::format("{} {}: {}", what, path, std::strerror(errno));
+    return Err{errno == ENOSPC ? Fault::no_disk_space : Fault::io_failed};
+}
+
+bool exists(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+Status sync_directory(const std::string& directory, std::string& why) {
+    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    return fd && ::fsync(fd.get()) == 0 ? Status{} : failed(why, "cannot sync", directory);
+}
+
+std::string make_trailer(const wire::SavedGuest& guest, std::uint64_t image_bytes) {
+    ByteWriter out;
+    out.bytes().append(trailer_magic);
+    out.put(image_bytes);
+    out.put(guest.uuid);
+    out.put(guest.memory_kib);
+    out.put(guest.type);
+    out.put(guest.vcpus);
+    out.put(guest.name);
+    out.bytes().resize(trailer_bytes - sizeof(std::uint64_t));
+    out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
+    return std::move(out.bytes());
+}
+
+Status read_trailer(std::string_view bytes, wire::SavedGuest& guest, std::uint64_t& image_bytes) {
+    std::uint64_t checksum = 0;
+    ByteReader tail{bytes.substr(trailer_bytes - sizeof checksum)};
+    tail.get(checksum);
+    bytes.remove_suffix(sizeof checksum);
+    if (!bytes.starts_with(trailer_magic) || checksum != XXH3_64bits(bytes.data(), bytes.size())) {
+        return Err{Fault::image_corrupt};
+    }
+    ByteReader in{bytes.substr(trailer_magic.size())};
+    in.get(image_bytes);
+    in.get(guest.uuid);
+    in.get(guest.memory_kib);
+    in.get(guest.type, GuestType::hvm);
+    in.get(guest.vcpus);
+    in.get(guest.name);
+    return in.ok() ? Status{} : Status{Err{Fault::image_corrupt}};
+}
+
+}  // namespace
+
+std::string SaveFiles::complete_path(const Uuid& uuid) const {
+    return fmt::format("{}/{}.save", directory_, to_text(uuid).view());
+}
+std::string SaveFiles::partial_path(const Uuid& uuid) const { return complete_path(uuid) + ".tmp"; }
+std::string SaveFiles::consumed_path(const Uuid& uuid) const { return complete_path(uuid) + ".consumed"; }
+
+void SaveFiles::look(const Uuid& uuid, SaveState& out) const {
+    out.partial = exists(partial_path(uuid));
+    out.consumed = exists(consumed_path(uuid));
+    const UniqueFd fd{::open(complete_path(uuid).c_str(), O_RDONLY | O_CLOEXEC)};
+    out.complete = fd && check(fd.get(), out.guest).ok() && out.guest.uuid == uuid;
+    struct statvfs space {};
+    if (::statvfs(directory_.c_str(), &space) == 0) {
+        out.disk_free_bytes = std::uint64_t{space.f_bavail} * space.f_frsize;
+    }
+}
+
+Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) const {
+    const auto move = [&](const std::string& from, const std::string& to) {
+        if (::rename(from.c_str(), to.c_str()) != 0) {
+            return failed(why, "cannot rename", from);
+        }
+        return sync_directory(directory_, why);
+    };
+    switch (step) {
+        case FileStep::discard_partial: return remove_durable(partial_path(uuid), why);
+        case FileStep::discard_complete: return remove_durable(complete_path(uuid), why);
+        case FileStep::discard_consumed: return remove_durable(consumed_path(uuid), why);
+        case FileStep::publish: return move(partial_path(uuid), complete_path(uuid));
+        case FileStep::consume: return move(complete_path(uuid), consumed_path(uuid));
+    }
+    return Err{Fault::invalid_argument};
+}
+
+Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out) const {
+    std::vector<std::string> names;
+    std::string why;
+    BALLAST_CHECK(list_directory(directory_, ".save", 4 * limits::domains_per_host_max, names, why));
+    for (const std::string& name : names) {
+        const UniqueFd fd{::open((directory_ + "/" + name).c_str(), O_RDONLY | O_CLOEXEC)};
+        wire::SavedGuest guest;
+        if (!fd || !check(fd.get(), guest).ok() || complete_path(guest.uuid) != directory_ + "/" + name) {
+            continue;
+        }
+        if (!out.try_push(guest)) {
+            return Err{Fault::limit_reached};
+        }
+    }
+    return {};
+}
+
+Status SaveFiles::seal(int fd, const wire::SavedGuest& guest, std::string& why) {
+    const off_t image_bytes = ::lseek(fd, 0, SEEK_END);
+    if (image_bytes < 0) {
+        return failed(why, "cannot find the end of", "the image");
+    }
+    const std::string trailer = make_trailer(guest, static_cast<std::uint64_t>(image_bytes));
+    std::string_view left = trailer;
+    while (!left.empty()) {
+        const ssize_t written = ::write(fd, left.data(), left.size());
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return failed(why, "cannot write", "the image's trailer");
+        }
+        left.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return ::fsync(fd) == 0 ? Status{} : failed(why, "cannot sync", "the image");
+}
+
+Status SaveFiles::check(int fd, wire::SavedGuest& guest) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size < static_cast<off_t>(trailer_bytes)) {
+        return Err{Fault::image_corrupt};
+    }
+    char bytes[trailer_bytes];
+    const off_t at = status.st_size - static_cast<off_t>(trailer_bytes);
+    if (::pread(fd, bytes, trailer_bytes, at) != static_cast<ssize_t>(trailer_bytes)) {
+        return Err{Fault::io_failed};
+    }
+    std::uint64_t image_bytes = 0;
+    BALLAST_CHECK(read_trailer({bytes, trailer_bytes}, guest, image_bytes));
+    return image_bytes == static_cast<std::uint64_t>(at) ? Status{} : Status{Err{Fault::image_corrupt}};
+}
+
+}  // namespace ballast::agent

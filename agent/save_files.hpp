@@ -1,0 +1,50 @@
+// The images of saved guests. A save file is what `xl save` would have written, with a trailer of ours behind it (xl
+// stops reading at the end of its stream). The trailer says whose image it is and how long it must be, so the
+// inventory cannot disagree with the image and a cut file is never taken for a whole one.
+//
+//   UUID.save.tmp       being written
+//   UUID.save           complete: the guest's right to run lies here
+//   UUID.save.consumed  the right to run has gone back to the domain; deleted once it runs
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/core/events.hpp"
+#include "base/result.hpp"
+#include "proto/messages.hpp"
+
+namespace ballast::agent {
+
+struct SaveState {
+    bool partial = false;
+    bool complete = false;
+    bool consumed = false;
+    wire::SavedGuest guest;  // of the complete one
+    std::uint64_t disk_free_bytes = 0;
+};
+
+class SaveFiles {
+  public:
+    explicit SaveFiles(std::string directory) : directory_{std::move(directory)} {}
+
+    std::string partial_path(const Uuid& uuid) const;
+    std::string complete_path(const Uuid& uuid) const;
+    std::string consumed_path(const Uuid& uuid) const;
+
+    void look(const Uuid& uuid, SaveState& out) const;
+    // One step, on disk when ok. `io_failed` with a sentence in `why`.
+    Status perform(FileStep step, const Uuid& uuid, std::string& why) const;
+    // All complete ones. `limit_reached` when there are more than fit; `out` then holds those that do.
+    Status list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out) const;
+
+    // For workers. Writes the trailer behind an image of which `fd` stands at the end, and syncs it all.
+    static Status seal(int fd, const wire::SavedGuest& guest, std::string& why);
+    // Whether the open file is whole, and whose it is. The position of `fd` is not changed. `image_corrupt`.
+    static Status check(int fd, wire::SavedGuest& guest);
+
+  private:
+    std::string directory_;
+};
+
+}  // namespace ballast::agent

@@ -1,0 +1,60 @@
+// A guest's image between a hypervisor call and a data connection: the call works on one end of a socket pair that is
+// always healthy, threads of ours relay the other end. Reading, compressing and sending overlap.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "agent/compression.hpp"
+#include "agent/core/record.hpp"
+#include "base/result.hpp"
+#include "shell/link.hpp"
+
+namespace ballast::agent {
+
+// Sends what is written to `image_fd()` as chunks, then the end mark.
+class ImageSender {
+  public:
+    ImageSender(BlockingLink& link, CompressionSetting setting);
+    ~ImageSender();
+    ImageSender(const ImageSender&) = delete;
+    ImageSender& operator=(const ImageSender&) = delete;
+
+    // The end for the hypervisor call; -1 when the system would not give one.
+    int image_fd() const noexcept;
+    // To be called when the call has ended: closes its end and waits until all is sent. With `complete` the end mark
+    // follows. The fault of the connection, when there was one: the image has then not arrived.
+    Status finish(bool complete);
+    // Image bytes taken over, compression used; from any thread.
+    std::uint64_t image_bytes() const noexcept;
+    wire::Compression compression() const noexcept;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// Receives chunks until the end mark and writes them to the other end of `image_fd()`.
+class ImageReceiver {
+  public:
+    // `timeout`: how long the source may be silent.
+    ImageReceiver(BlockingLink& link, Duration timeout);
+    ~ImageReceiver();
+    ImageReceiver(const ImageReceiver&) = delete;
+    ImageReceiver& operator=(const ImageReceiver&) = delete;
+
+    int image_fd() const noexcept;
+    // To be called when the hypervisor call has ended. Waits until the end mark has come (a call may return before)
+    // or the connection has failed; with `abandon` only until the thread has noticed. The fault: of the connection, or
+    // `image_corrupt` when the end mark disagrees, or what the source said when it gave up (then in `detail` as well).
+    Status finish(bool abandon, Detail& detail);
+    std::uint64_t image_bytes() const noexcept;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ballast::agent

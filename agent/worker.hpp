@@ -1,0 +1,74 @@
+// A worker process: one LONG operation on one guest. It is an exec of the agent's own program, so that nothing that
+// goes wrong inside libxl touches the agent; it dies with its agent; and it holds the guest's lock while it works, so
+// that a later worker cannot begin before it is gone.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/worker_protocol.hpp"
+#include "shell/link.hpp"
+#include "shell/unique_fd.hpp"
+
+namespace ballast::agent {
+
+// `ballast-agent --worker`: the channel is descriptor 3. Returns the exit status.
+int worker_main();
+
+class Worker final : public ProgressSink {
+  public:
+    explicit Worker(const WorkerSetup& setup) : setup_{setup} {}
+    int run();
+
+    // ProgressSink, during a hypervisor call
+    void progress(std::uint64_t done_bytes, std::uint32_t round, bool guest_suspended) override;
+    void note(std::string_view line) override;
+
+  private:
+    // operations: worker_local.cpp, worker_source.cpp, worker_incoming.cpp
+    Status create();
+    Status shut_down();
+    Status destroy();
+    Status save();
+    Status write_image(int fd);
+    Status restore();
+    Status migrate_out();
+    Status send_guest(BlockingLink& link);
+    Status commit(BlockingLink& link);
+    Status ask();
+    Status incoming();
+    Status receive_guest(BlockingLink& link, const wire::MigrationOpen& open);
+    Status await_right_to_run(BlockingLink& link);
+    void answer_ask(BlockingLink& link, const wire::MigrationAsk& ask);
+
+    // shared: worker.cpp
+    Status open_hypervisor_of_host();
+    Status find(Domain& out);
+    Status lock_guest(const Uuid& uuid);
+    void unlock_guest() noexcept { lock_.reset(); }
+    LinkOptions link_options(std::string_view peer_name, std::string& why) const;
+    std::unique_ptr<BlockingLink> dial();
+    void report(WorkerReport report);
+    void report(WorkerNews news);
+    // The next command; nothing when the agent has gone.
+    std::optional<WorkerCommand> next_command() const;
+    // Keeps the sentence for the report of failure, and hands the fault on.
+    Status failed(Fault fault, std::string_view detail);
+    Status failed_call(Fault fault, std::string_view what);
+    std::int64_t elapsed_ms() const noexcept;
+    Duration time_left() const noexcept;
+
+    WorkerSetup setup_;
+    std::unique_ptr<Hypervisor> hypervisor_;
+    UniqueFd lock_;
+    Detail detail_;
+    Effect effect_;
+    Instant begun_ = mono_now();
+    Instant suspended_{};  // when the guest stopped; 0: it has not
+    Instant next_progress_{};
+    class ImageSender* sender_ = nullptr;  // during send_image: where progress looks
+    BlockingLink* link_ = nullptr;
+};
+
+}  // namespace ballast::agent

@@ -1,0 +1,198 @@
+// The source's worker of a migration, and the one that asks what became of it (docs/migration.md).
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <fmt/core.h>
+
+#include "agent/transfer.hpp"
+#include "agent/worker.hpp"
+
+namespace ballast::agent {
+namespace {
+
+constexpr Duration answer_timeout = seconds(20);
+// The destination answers COMMIT when its copy runs: two syncs and a hypercall.
+constexpr Duration started_timeout = seconds(30);
+
+// A host that is gone (not merely a process) is noticed within about 20 s, even while nothing is being sent.
+void watch_peer_host(int fd) noexcept {
+    const int on = 1;
+    const int idle_s = 5;
+    const int probes = 3;
+    const unsigned int unacknowledged_ms = 20'000;
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+// The next message that this version knows; a chunk is none.
+Status receive_message(BlockingLink& link, wire::Message& out, Duration timeout) {
+    do {
+        wire::Chunk chunk;
+        out = std::monostate{};
+        BALLAST_CHECK(link.receive(out, chunk, timeout));
+        if (!chunk.data.empty()) {
+            return Err{Fault::protocol_violation};
+        }
+    } while (std::holds_alternative<std::monostate>(out));
+    return {};
+}
+
+}  // namespace
+
+Status Worker::migrate_out() {
+    const std::unique_ptr<BlockingLink> link = dial();
+    if (!link) {
+        return Err{Fault::host_unreachable};
+    }
+    link_ = link.get();
+    watch_peer_host(link->fd());
+    BALLAST_CHECK(lock_guest(setup_.record.uuid));
+    BALLAST_CHECK(open_hypervisor_of_host());
+    const JobRecord& record = setup_.record;
+    const wire::MigrationOpen open{.version = limits::protocol_version,
+                                   .migration_id = record.migration_id,
+                                   .uuid = record.uuid,
+                                   .name = record.name,
+                                   .source_host = setup_.host_name,
+                                   .memory_kib = record.memory_kib,
+                                   .can_zstd = true,
+                                   .can_lz4 = true};
+    if (!link->send(wire::Message{open}).ok()) {
+        return failed(Fault::connection_lost, "the destination closed the connection at once");
+    }
+    wire::Message answer;
+    const Status heard = receive_message(*link, answer, answer_timeout);
+    if (!heard.ok()) {
+        return failed(heard.fault(), "the destination did not answer");
+    }
+    const auto* accept = std::get_if<wire::MigrationAccept>(&answer);
+    if (accept == nullptr) {
+        return failed(Fault::protocol_violation, "the destination answered with something else than yes or no");
+    }
+    if (!accept->accepted) {
+        return failed(accept->fault == Fault::none ? Fault::peer_refused : accept->fault, accept->detail);
+    }
+    WorkerReport accepted;
+    accepted.news = WorkerNews::accepted;
+    accepted.journal_id = accept->journal_id;
+    report(accepted);
+    const std::optional<WorkerCommand> go = next_command();
+    if (!go || go->tell != Tell::go) {
+        return failed(Fault::cancelled, "the agent called the transfer off");
+    }
+    BALLAST_CHECK(send_guest(*link));
+    unlock_guest();
+    return commit(*link);
+}
+
+// Sends the image and waits until the destination has restored it.
+Status Worker::send_guest(BlockingLink& link) {
+    Domain domain;
+    BALLAST_CHECK(find(domain));
+    ImageSender sender{link, setup_.compression};
+    if (sender.image_fd() < 0) {
+        return failed(Fault::io_failed, "no socket pair for the image");
+    }
+    sender_ = &sender;
+    const Status called = hypervisor_->send_image(domain, sender.image_fd(), setup_.record.mode, *this);
+    const Instant ended = mono_now();
+    const Status relayed = sender.finish(called.ok());
+    sender_ = nullptr;
+    effect_.memory_bytes = sender.image_bytes();
+    effect_.compression = sender.compression();
+    if (!relayed.ok()) {
+        // Perhaps it said why before it closed.
+        wire::Message last;
+        if (receive_message(link, last, milliseconds(200)).ok()) {
+            if (const auto* aborted = std::get_if<wire::MigrationAborted>(&last)) {
+                return failed(aborted->fault, aborted->detail);
+            }
+        }
+        return failed(relayed.fault(), "the connection to the destination broke during the transfer");
+    }
+    if (!called.ok()) {
+        return failed_call(called.fault(), "the guest's memory cannot be sent");
+    }
+    suspended_ = suspended_ == Instant{} ? ended : suspended_;
+    wire::Message answer;
+    const Status heard = receive_message(link, answer, time_left());
+    if (!heard.ok()) {
+        return failed(heard.fault(), "the destination fell silent before it had restored the guest");
+    }
+    if (const auto* aborted = std::get_if<wire::MigrationAborted>(&answer)) {
+        return failed(aborted->fault == Fault::none ? Fault::peer_refused : aborted->fault, aborted->detail);
+    }
+    return std::holds_alternative<wire::MigrationReady>(answer)
+               ? Status{}
+               : failed(Fault::protocol_violation, "the destination answered the image with something else");
+}
+
+// The guest is restored and paused there: gives the right to run away, when the agent has that on disk.
+Status Worker::commit(BlockingLink& link) {
+    report(WorkerNews::ready);
+    const std::optional<WorkerCommand> command = next_command();
+    if (!command || command->tell != Tell::commit) {
+        return failed(Fault::cancelled, "the agent called the hand-over off");
+    }
+    const Uuid& id = setup_.record.migration_id;
+    if (!link.send(wire::Message{wire::MigrationCommit{id}}).ok()) {
+        return failed(Fault::connection_lost, "the connection broke when the right to run was being given away");
+    }
+    wire::Message answer;
+    const Status heard = receive_message(link, answer, started_timeout);
+    if (!heard.ok()) {
+        return failed(heard.fault(), "the destination fell silent after the right to run was given away");
+    }
+    if (const auto* started = std::get_if<wire::MigrationStarted>(&answer)) {
+        if (started->migration_id == id) {
+            effect_.downtime_ms = static_cast<std::uint32_t>((mono_now() - suspended_).ms);
+            report(WorkerNews::started);
+            return {};
+        }
+    }
+    if (const auto* aborted = std::get_if<wire::MigrationAborted>(&answer)) {
+        if (aborted->migration_id == id) {
+            WorkerReport news;
+            news.news = WorkerNews::aborted;
+            news.fault = aborted->fault == Fault::none ? Fault::peer_refused : aborted->fault;
+            news.detail = aborted->detail;
+            report(news);
+            return {};
+        }
+    }
+    return failed(Fault::protocol_violation, "the destination answered the right to run with something else");
+}
+
+Status Worker::ask() {
+    const std::unique_ptr<BlockingLink> link = dial();
+    if (!link) {
+        return Err{Fault::host_unreachable};
+    }
+    watch_peer_host(link->fd());
+    const JobRecord& record = setup_.record;
+    const wire::MigrationAsk question{.version = limits::protocol_version,
+                                      .migration_id = record.migration_id,
+                                      .uuid = record.uuid,
+                                      .source_host = setup_.host_name,
+                                      .journal_id = record.journal_id};
+    wire::Message answer;
+    if (!link->send(wire::Message{question}).ok() || !receive_message(*link, answer, answer_timeout).ok()) {
+        return failed(Fault::connection_lost, "the destination did not say what became of the migration");
+    }
+    const auto* verdict = std::get_if<wire::MigrationVerdict>(&answer);
+    if (verdict == nullptr || verdict->migration_id != record.migration_id) {
+        return failed(Fault::protocol_violation, "the destination answered another question");
+    }
+    WorkerReport news;
+    news.news = WorkerNews::verdict;
+    news.verdict = verdict->verdict;
+    report(news);
+    return {};
+}
+
+}  // namespace ballast::agent
