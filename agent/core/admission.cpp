@@ -307,6 +307,7 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
     update.has_domain = job.looked;
     update.domain = job.truth.domain;
     update.domain.uuid = record.uuid;
+    update.domain.name = record.name;  // without what marks it as being in flight
     update.domain.in_flight = in_flight(record.uuid);
     update.ready = record.stage == Stage::expecting;
     update.memory_bytes = record.effect.memory_bytes;

@@ -1,0 +1,49 @@
+// What the agent tells of its host, and how it looks at one guest: the hypervisor's domains, the save files and the
+// core's migrations put together.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/core/core.hpp"
+#include "agent/core/rates.hpp"
+#include "agent/save_files.hpp"
+#include "xen_glue/hypervisor.hpp"
+
+namespace ballast::agent {
+
+class HostView {
+  public:
+    // `net_mbps` 0: read from sysfs.
+    HostView(Hypervisor& hypervisor, const SaveFiles& files, std::uint32_t net_mbps);
+    ~HostView();
+    HostView(const HostView&) = delete;
+    HostView& operator=(const HostView&) = delete;
+
+    // A Look of the core (see Truth). With `survey` everything, otherwise only the domain and the files.
+    void look(const JobRecord& record, bool survey, Truth& out);
+    // A short call of the core; fills `detail` when it fails.
+    Fault call(Call what, const JobRecord& record, Detail& detail);
+    // The guest's console, for those who are told of the guest.
+    void add_console(wire::DomainInfo& info);
+
+    // The whole inventory. Marked as degraded when the hypervisor does not answer.
+    void report(const Core& core, wire::HostReport& out);
+    // One sample. False when the hypervisor does not answer.
+    bool sample(wire::SampleReport& out);
+
+  private:
+    wire::DomainInfo describe(const Domain& domain) const;
+    void survey(const JobRecord& record, Truth& out);
+
+    Hypervisor& hypervisor_;
+    const SaveFiles& files_;
+    std::uint32_t net_mbps_;
+    std::uint64_t reports_ = 0;
+    std::uint64_t samples_ = 0;
+    // Large, and reused: 256 domains each.
+    struct Scratch;
+    std::unique_ptr<Scratch> scratch_;
+};
+
+}  // namespace ballast::agent
