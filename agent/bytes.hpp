@@ -15,8 +15,7 @@ namespace ballast::agent {
 class ByteWriter {
   public:
     template <class Number>
-        requires(std::is_integral_v<Number> || std::is_enum_v<Number>)
-    void put(Number number) {
+    requires(std::is_integral_v<Number> || std::is_enum_v<Number>) void put(Number number) {
         auto value = static_cast<std::uint64_t>(number);
         for (std::size_t i = 0; i < sizeof(Number); ++i) {
             bytes_.push_back(static_cast<char>(value & 0xff));
@@ -44,8 +43,7 @@ class ByteReader {
     explicit ByteReader(std::string_view bytes) noexcept : left_{bytes} {}
 
     template <class Number>
-        requires(std::is_integral_v<Number>)
-    void get(Number& out) noexcept {
+    requires(std::is_integral_v<Number>) void get(Number& out) noexcept {
         std::uint64_t value = 0;
         const std::string_view field = take(sizeof(Number));
         for (std::size_t i = field.size(); i-- > 0;) {
@@ -55,8 +53,7 @@ class ByteReader {
     }
     // REQUIRES: every value from 0 to `last` is an enumerator, or the caller checks.
     template <class Enum>
-        requires(std::is_enum_v<Enum>)
-    void get(Enum& out, Enum last) noexcept {
+    requires(std::is_enum_v<Enum>) void get(Enum& out, Enum last) noexcept {
         std::underlying_type_t<Enum> value{};
         get(value);
         if (value > static_cast<std::underlying_type_t<Enum>>(last)) {

@@ -10,8 +10,8 @@
 namespace ballast::agent {
 namespace {
 
-constexpr std::size_t packed_bytes_max =
-    std::max(ZSTD_COMPRESSBOUND(chunk_plain_bytes_max), std::size_t{LZ4_COMPRESSBOUND(chunk_plain_bytes_max)});
+constexpr std::size_t packed_bytes_max = std::max(ZSTD_COMPRESSBOUND(chunk_plain_bytes_max),
+                                                  std::size_t{LZ4_COMPRESSBOUND(chunk_plain_bytes_max)});
 
 }  // namespace
 
@@ -21,7 +21,9 @@ struct Compressor::Impl {
 };
 
 Compressor::Compressor() : impl_{std::make_unique<Impl>()} {}
-Compressor::~Compressor() { ZSTD_freeCCtx(impl_->zstd); }
+Compressor::~Compressor() {
+    ZSTD_freeCCtx(impl_->zstd);
+}
 
 std::span<const std::byte> Compressor::compress(Method method, std::span<const std::byte> plain,
                                                 wire::Compression& used) {
@@ -36,10 +38,9 @@ std::span<const std::byte> Compressor::compress(Method method, std::span<const s
                                  plain.size(), method.level);
         size = ZSTD_isError(size) != 0 ? 0 : size;
     } else if (method.compression == wire::Compression::lz4) {
-        size = static_cast<std::size_t>(
-            LZ4_compress_default(reinterpret_cast<const char*>(plain.data()),
-                                 reinterpret_cast<char*>(impl_->packed.data()), static_cast<int>(plain.size()),
-                                 static_cast<int>(impl_->packed.size())));
+        size = static_cast<std::size_t>(LZ4_compress_default(
+            reinterpret_cast<const char*>(plain.data()), reinterpret_cast<char*>(impl_->packed.data()),
+            static_cast<int>(plain.size()), static_cast<int>(impl_->packed.size())));
     }
     if (size == 0 || size >= plain.size()) {
         used = wire::Compression::none;
@@ -55,7 +56,9 @@ struct Decompressor::Impl {
 };
 
 Decompressor::Decompressor() : impl_{std::make_unique<Impl>()} {}
-Decompressor::~Decompressor() { ZSTD_freeDCtx(impl_->zstd); }
+Decompressor::~Decompressor() {
+    ZSTD_freeDCtx(impl_->zstd);
+}
 
 Status Decompressor::decompress(wire::Compression compression, std::span<const std::byte> data,
                                 std::uint32_t plain_bytes, std::span<const std::byte>& plain) {
@@ -72,7 +75,8 @@ Status Decompressor::decompress(wire::Compression compression, std::span<const s
                 impl_->zstd = ZSTD_createDCtx();
                 BALLAST_ASSERT(impl_->zstd != nullptr);
             }
-            size = ZSTD_decompressDCtx(impl_->zstd, impl_->plain.data(), plain_bytes, data.data(), data.size());
+            size =
+                ZSTD_decompressDCtx(impl_->zstd, impl_->plain.data(), plain_bytes, data.data(), data.size());
             break;
         case wire::Compression::lz4:
             size = data.size() > packed_bytes_max

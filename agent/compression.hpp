@@ -61,10 +61,11 @@ class Decompressor {
     std::unique_ptr<Impl> impl_;
 };
 
-// Chooses the method that moves the most image bytes a second. A pipeline of compressing and sending is as fast as its
-// slower half: min(compressor's bytes/s, link's bytes/s x ratio). It begins with trials of every method on real chunks
-// (which are sent as they come out), and tries again every `retry_bytes`, because an image begins with page tables, goes
-// on with programs and ends with zeros. Pure: it is told what was measured.
+// Chooses the method that moves the most image bytes a second. A pipeline of compressing and sending is as
+// fast as its slower half: min(compressor's bytes/s, link's bytes/s x ratio). It begins with trials of every
+// method on real chunks (which are sent as they come out), and tries again every `retry_bytes`, because an
+// image begins with page tables, goes on with programs and ends with zeros. Pure: it is told what was
+// measured.
 class CompressionChooser {
   public:
     explicit CompressionChooser(CompressionSetting setting) noexcept;
@@ -72,9 +73,10 @@ class CompressionChooser {
     // What to use for the next chunk.
     Method next() const noexcept;
     // What became of a chunk.
-    void compressed(Method method, std::size_t plain_bytes, std::size_t wire_bytes, std::int64_t took_ns) noexcept;
-    // What the link took away within a time. `busy`: there was always more to take, so this is the link's speed;
-    // otherwise it is at least that fast.
+    void compressed(Method method, std::size_t plain_bytes, std::size_t wire_bytes,
+                    std::int64_t took_ns) noexcept;
+    // What the link took away within a time. `busy`: there was always more to take, so this is the link's
+    // speed; otherwise it is at least that fast.
     void delivered(std::uint64_t wire_bytes, std::int64_t took_ns, bool busy) noexcept;
 
     // 0 as long as it is not known.

@@ -14,8 +14,9 @@ constexpr double better_by = 1.1;
 constexpr double link_weight = 0.5;
 
 constexpr std::array<Method, CompressionChooser::methods_count> methods{
-    Method{wire::Compression::none, 0}, Method{wire::Compression::lz4, 0}, Method{wire::Compression::zstd, -5},
-    Method{wire::Compression::zstd, 1}, Method{wire::Compression::zstd, 3}};
+    Method{wire::Compression::none, 0}, Method{wire::Compression::lz4, 0},
+    Method{wire::Compression::zstd, -5}, Method{wire::Compression::zstd, 1},
+    Method{wire::Compression::zstd, 3}};
 
 bool permitted(CompressionSetting setting, wire::Compression compression) noexcept {
     switch (setting) {

@@ -32,7 +32,8 @@ std::uint32_t uplink_mbps() {
         std::string why;
         // A card with a device behind it, and not a guest's vif (whose device is on the xen bus).
         if (!read_bounded(card + "/device/uevent", 4096, text, why).ok() ||
-            std::string_view{entry->d_name}.starts_with("vif") || !read_bounded(card + "/speed", 64, text, why).ok()) {
+            std::string_view{entry->d_name}.starts_with("vif") ||
+            !read_bounded(card + "/speed", 64, text, why).ok()) {
             continue;
         }
         std::uint32_t mbps = 0;  // "-1" without a link: no number for us
@@ -135,8 +136,8 @@ Fault HostView::call(Call what, const JobRecord& record, Detail& detail) {
             case Call::unpause: status = hypervisor_.unpause(domain); break;
             case Call::resume: status = hypervisor_.resume_suspended(domain); break;
             case Call::rename_away:
-                status = hypervisor_.rename(
-                    domain, fmt::format("{}{}", record.name.view(), migrated_away_suffix));
+                status =
+                    hypervisor_.rename(domain, fmt::format("{}{}", record.name.view(), migrated_away_suffix));
                 break;
             case Call::rename_back:
             case Call::rename_final:

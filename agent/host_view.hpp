@@ -1,5 +1,5 @@
-// What the agent tells of its host, and how it looks at one guest: the hypervisor's domains, the save files and the
-// core's migrations put together.
+// What the agent tells of its host, and how it looks at one guest: the hypervisor's domains, the save files
+// and the core's migrations put together.
 #pragma once
 
 #include <memory>

@@ -74,6 +74,8 @@ Status Journal::write(const JobRecord& record, std::string& why) {
     return write_durable(path_of(record.job_id), encode_record(record), why);
 }
 
-Status Journal::forget(std::uint64_t job_id, std::string& why) { return remove_durable(path_of(job_id), why); }
+Status Journal::forget(std::uint64_t job_id, std::string& why) {
+    return remove_durable(path_of(job_id), why);
+}
 
 }  // namespace ballast::agent

@@ -1,5 +1,5 @@
-// The agent's journal: one durable file a job record in one directory, and the journal's own identity. Why not a
-// database: docs/decisions/0003-agent-journal.md.
+// The agent's journal: one durable file a job record in one directory, and the journal's own identity. Why
+// not a database: docs/decisions/0003-agent-journal.md.
 #pragma once
 
 #include <string>
@@ -12,11 +12,12 @@ namespace ballast::agent {
 
 class Journal {
   public:
-    // Makes the directory when it is not there, and begins a journal with a new random identity when it has none. A
-    // journal that had to be begun anew cannot know what an earlier one promised: peers tell them apart by identity.
-    // A record that cannot be read is set aside under the name FILE.bad and named in `notes`.
-    Status open(const std::string& directory, std::vector<JobRecord>& records, std::vector<std::string>& notes,
-                std::string& why);
+    // Makes the directory when it is not there, and begins a journal with a new random identity when it has
+    // none. A journal that had to be begun anew cannot know what an earlier one promised: peers tell them
+    // apart by identity. A record that cannot be read is set aside under the name FILE.bad and named in
+    // `notes`.
+    Status open(const std::string& directory, std::vector<JobRecord>& records,
+                std::vector<std::string>& notes, std::string& why);
 
     const Uuid& id() const noexcept { return id_; }
     // On disk when ok.

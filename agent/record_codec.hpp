@@ -15,8 +15,8 @@ inline constexpr std::size_t record_bytes_max = 4096;
 
 std::string encode_record(const JobRecord& record);
 
-// `image_corrupt` when the checksum does not fit, the record is cut or padded, or a field is out of its range;
-// `version_mismatch` for a version that this program does not know.
+// `image_corrupt` when the checksum does not fit, the record is cut or padded, or a field is out of its
+// range; `version_mismatch` for a version that this program does not know.
 Status decode_record(std::string_view bytes, JobRecord& out);
 
 }  // namespace ballast::agent

@@ -74,8 +74,12 @@ Status read_trailer(std::string_view bytes, wire::SavedGuest& guest, std::uint64
 std::string SaveFiles::complete_path(const Uuid& uuid) const {
     return fmt::format("{}/{}.save", directory_, to_text(uuid).view());
 }
-std::string SaveFiles::partial_path(const Uuid& uuid) const { return complete_path(uuid) + ".tmp"; }
-std::string SaveFiles::consumed_path(const Uuid& uuid) const { return complete_path(uuid) + ".consumed"; }
+std::string SaveFiles::partial_path(const Uuid& uuid) const {
+    return complete_path(uuid) + ".tmp";
+}
+std::string SaveFiles::consumed_path(const Uuid& uuid) const {
+    return complete_path(uuid) + ".consumed";
+}
 
 void SaveFiles::look(const Uuid& uuid, SaveState& out) const {
     out.partial = exists(partial_path(uuid));

@@ -1,6 +1,6 @@
-// The images of saved guests. A save file is what `xl save` would have written, with a trailer of ours behind it (xl
-// stops reading at the end of its stream). The trailer says whose image it is and how long it must be, so the
-// inventory cannot disagree with the image and a cut file is never taken for a whole one.
+// The images of saved guests. A save file is what `xl save` would have written, with a trailer of ours behind
+// it (xl stops reading at the end of its stream). The trailer says whose image it is and how long it must be,
+// so the inventory cannot disagree with the image and a cut file is never taken for a whole one.
 //
 //   UUID.save.tmp       being written
 //   UUID.save           complete: the guest's right to run lies here

@@ -1,5 +1,5 @@
-// A guest's image between a hypervisor call and a data connection: the call works on one end of a socket pair that is
-// always healthy, threads of ours relay the other end. Reading, compressing and sending overlap.
+// A guest's image between a hypervisor call and a data connection: the call works on one end of a socket pair
+// that is always healthy, threads of ours relay the other end. Reading, compressing and sending overlap.
 #pragma once
 
 #include <atomic>
@@ -24,8 +24,8 @@ class ImageSender {
 
     // The end for the hypervisor call; -1 when the system would not give one.
     int image_fd() const noexcept;
-    // To be called when the call has ended: closes its end and waits until all is sent. With `complete` the end mark
-    // follows. The fault of the connection, when there was one: the image has then not arrived.
+    // To be called when the call has ended: closes its end and waits until all is sent. With `complete` the
+    // end mark follows. The fault of the connection, when there was one: the image has then not arrived.
     Status finish(bool complete);
     // Image bytes taken over, compression used; from any thread.
     std::uint64_t image_bytes() const noexcept;
@@ -46,9 +46,10 @@ class ImageReceiver {
     ImageReceiver& operator=(const ImageReceiver&) = delete;
 
     int image_fd() const noexcept;
-    // To be called when the hypervisor call has ended. Waits until the end mark has come (a call may return before)
-    // or the connection has failed; with `abandon` only until the thread has noticed. The fault: of the connection, or
-    // `image_corrupt` when the end mark disagrees, or what the source said when it gave up (then in `detail` as well).
+    // To be called when the hypervisor call has ended. Waits until the end mark has come (a call may return
+    // before) or the connection has failed; with `abandon` only until the thread has noticed. The fault: of
+    // the connection, or `image_corrupt` when the end mark disagrees, or what the source said when it gave up
+    // (then in `detail` as well).
     Status finish(bool abandon, Detail& detail);
     std::uint64_t image_bytes() const noexcept;
 

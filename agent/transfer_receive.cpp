@@ -78,7 +78,8 @@ void ImageReceiver::Impl::relay() {
     ::shutdown(near_end.get(), SHUT_WR);  // the call sees the end of the stream, complete or not
 }
 
-ImageReceiver::ImageReceiver(BlockingLink& link, Duration timeout) : impl_{std::make_unique<Impl>(link, timeout)} {
+ImageReceiver::ImageReceiver(BlockingLink& link, Duration timeout)
+    : impl_{std::make_unique<Impl>(link, timeout)} {
     int ends[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return;
@@ -93,7 +94,9 @@ ImageReceiver::~ImageReceiver() {
     (void)finish(true, detail);
 }
 
-int ImageReceiver::image_fd() const noexcept { return impl_->far_end.get(); }
+int ImageReceiver::image_fd() const noexcept {
+    return impl_->far_end.get();
+}
 
 Status ImageReceiver::finish(bool abandon, Detail& detail) {
     impl_->far_end.reset();
@@ -108,6 +111,8 @@ Status ImageReceiver::finish(bool abandon, Detail& detail) {
     return impl_->fault == Fault::none ? Status{} : Status{Err{impl_->fault}};
 }
 
-std::uint64_t ImageReceiver::image_bytes() const noexcept { return impl_->image_bytes.load(); }
+std::uint64_t ImageReceiver::image_bytes() const noexcept {
+    return impl_->image_bytes.load();
+}
 
 }  // namespace ballast::agent

@@ -142,8 +142,8 @@ void ImageSender::Impl::send_all() {
             }
             slot = &queue[first];
         }
-        const wire::Chunk chunk{.data = slot->data, .compression = slot->compression,
-                                .plain_bytes = slot->plain_bytes};
+        const wire::Chunk chunk{
+            .data = slot->data, .compression = slot->compression, .plain_bytes = slot->plain_bytes};
         const Status status = link.send(chunk);
         if (!status.ok()) {
             stop_with(status.fault());
@@ -204,7 +204,9 @@ ImageSender::~ImageSender() {
     }
 }
 
-int ImageSender::image_fd() const noexcept { return impl_->far_end.get(); }
+int ImageSender::image_fd() const noexcept {
+    return impl_->far_end.get();
+}
 
 Status ImageSender::finish(bool complete) {
     impl_->far_end.reset();

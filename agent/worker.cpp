@@ -36,7 +36,8 @@ bool receive_datagram(T& out) {
 }  // namespace
 
 int worker_main() {
-    // The agent's end of the channel closes with the agent as well; this also ends a worker inside a long call.
+    // The agent's end of the channel closes with the agent as well; this also ends a worker inside a long
+    // call.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::signal(SIGPIPE, SIG_IGN);
     const auto setup = std::make_unique<WorkerSetup>();
@@ -83,7 +84,9 @@ void Worker::progress(std::uint64_t done_bytes, std::uint32_t round, bool guest_
     }
 }
 
-void Worker::note(std::string_view line) { log_notice("{}: {}", setup_.record.name, line); }
+void Worker::note(std::string_view line) {
+    log_notice("{}: {}", setup_.record.name, line);
+}
 
 Status Worker::open_hypervisor_of_host() {
     HypervisorSettings settings;
@@ -126,11 +129,11 @@ std::unique_ptr<BlockingLink> Worker::dial() {
         return nullptr;
     }
     Fault fault = Fault::none;
-    std::unique_ptr<BlockingLink> link = BlockingLink::connect(std::string{record.peer_address.view()},
-                                                               record.peer_port, options, dial_timeout, fault, why);
+    std::unique_ptr<BlockingLink> link = BlockingLink::connect(
+        std::string{record.peer_address.view()}, record.peer_port, options, dial_timeout, fault, why);
     if (!link) {
-        (void)failed(fault, fmt::format("{} at {}:{}: {}", record.peer_host.view(), record.peer_address.view(),
-                                        record.peer_port, why));
+        (void)failed(fault, fmt::format("{} at {}:{}: {}", record.peer_host.view(),
+                                        record.peer_address.view(), record.peer_port, why));
     }
     return link;
 }
@@ -171,7 +174,9 @@ Status Worker::failed_call(Fault fault, std::string_view what) {
     return failed(fault, said.empty() ? std::string{what} : fmt::format("{}: {}", what, said));
 }
 
-std::int64_t Worker::elapsed_ms() const noexcept { return (mono_now() - begun_).ms; }
+std::int64_t Worker::elapsed_ms() const noexcept {
+    return (mono_now() - begun_).ms;
+}
 
 Duration Worker::time_left() const noexcept {
     return milliseconds(std::max<std::int64_t>(setup_.time_left_ms - elapsed_ms(), 1000));

@@ -1,6 +1,6 @@
-// A worker process: one LONG operation on one guest. It is an exec of the agent's own program, so that nothing that
-// goes wrong inside libxl touches the agent; it dies with its agent; and it holds the guest's lock while it works, so
-// that a later worker cannot begin before it is gone.
+// A worker process: one LONG operation on one guest. It is an exec of the agent's own program, so that
+// nothing that goes wrong inside libxl touches the agent; it dies with its agent; and it holds the guest's
+// lock while it works, so that a later worker cannot begin before it is gone.
 #pragma once
 
 #include <memory>

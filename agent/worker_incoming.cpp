@@ -1,4 +1,5 @@
-// The worker of a connection that another agent has opened: a guest comes, or a source asks (docs/migration.md).
+// The worker of a connection that another agent has opened: a guest comes, or a source asks
+// (docs/migration.md).
 #include <fmt/core.h>
 
 #include "agent/transfer.hpp"
@@ -7,7 +8,8 @@
 namespace ballast::agent {
 namespace {
 
-// A source that sends nothing at all for so long is gone; a live one's rounds pause for its guest's dirty pages only.
+// A source that sends nothing at all for so long is gone; a live one's rounds pause for its guest's dirty
+// pages only.
 constexpr Duration image_silence = seconds(60);
 constexpr Duration first_message_timeout = seconds(10);
 
@@ -61,8 +63,10 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     std::optional<WorkerCommand> command = next_command();
     if (!command || command->tell != Tell::accept) {
         const Fault fault = command ? command->fault : Fault::peer_refused;
-        (void)link.send(wire::Message{wire::MigrationAccept{
-            .accepted = false, .fault = fault, .detail = command ? command->detail : Detail{}, .journal_id = {}}});
+        (void)link.send(wire::Message{wire::MigrationAccept{.accepted = false,
+                                                            .fault = fault,
+                                                            .detail = command ? command->detail : Detail{},
+                                                            .journal_id = {}}});
         return failed(fault, "the migration was not expected");
     }
     setup_.record.uuid = command->uuid;
@@ -72,8 +76,9 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     begun_ = mono_now();
     BALLAST_CHECK(lock_guest(open.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
-    if (!link.send(wire::Message{wire::MigrationAccept{
-                       .accepted = true, .fault = Fault::none, .detail = {}, .journal_id = setup_.journal_id}})
+    if (!link
+             .send(wire::Message{wire::MigrationAccept{
+                 .accepted = true, .fault = Fault::none, .detail = {}, .journal_id = setup_.journal_id}})
              .ok()) {
         return failed(Fault::connection_lost, "the source was gone when it was accepted");
     }
@@ -106,7 +111,8 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     report(failure);
     command = next_command();
     if (command && command->tell == Tell::aborted) {
-        (void)link.send(wire::Message{wire::MigrationAborted{open.migration_id, command->fault, command->detail}});
+        (void)link.send(
+            wire::Message{wire::MigrationAborted{open.migration_id, command->fault, command->detail}});
     }
     return status;
 }

@@ -93,8 +93,7 @@ Status Worker::destroy() {
 Status Worker::save() {
     BALLAST_CHECK(lock_guest(setup_.record.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
-    const std::string path =
-        SaveFiles{std::string{setup_.save_dir.view()}}.partial_path(setup_.record.uuid);
+    const std::string path = SaveFiles{std::string{setup_.save_dir.view()}}.partial_path(setup_.record.uuid);
     // Private: the image holds the guest's memory, and its configuration the console's password.
     const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) {
@@ -126,8 +125,7 @@ Status Worker::write_image(int fd) {
 Status Worker::restore() {
     BALLAST_CHECK(lock_guest(setup_.record.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
-    const std::string path =
-        SaveFiles{std::string{setup_.save_dir.view()}}.complete_path(setup_.record.uuid);
+    const std::string path = SaveFiles{std::string{setup_.save_dir.view()}}.complete_path(setup_.record.uuid);
     const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
     if (!fd) {
         return failed(Fault::io_failed, fmt::format("cannot open {}: {}", path, std::strerror(errno)));

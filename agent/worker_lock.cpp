@@ -23,7 +23,8 @@ constexpr std::string_view helper_comm = "libxl-save-help";  // the kernel keeps
 constexpr timespec poll_pause{.tv_sec = 0, .tv_nsec = 10'000'000};
 constexpr int polls_max = 500;  // 5 s: a killed process that is not gone by then hangs in the kernel
 
-// "PID (COMM) STATE PPID PGRP ...": whether it is a save helper of this process group. COMM may hold anything.
+// "PID (COMM) STATE PPID PGRP ...": whether it is a save helper of this process group. COMM may hold
+// anything.
 bool is_helper_of(std::string_view stat, int group) {
     const std::size_t open = stat.find('(');
     const std::size_t close = stat.rfind(')');

@@ -9,8 +9,9 @@
 
 namespace ballast::agent {
 
-// Waits until no other worker works on the guest, and until nothing is left of what the last one started to serve the
-// operation (libxl-save-helper outlives a killed worker by a moment). The lock goes with the descriptor.
+// Waits until no other worker works on the guest, and until nothing is left of what the last one started to
+// serve the operation (libxl-save-helper outlives a killed worker by a moment). The lock goes with the
+// descriptor.
 Status lock_guest(const std::string& run_dir, const Uuid& uuid, UniqueFd& lock, std::string& why);
 
 }  // namespace ballast::agent

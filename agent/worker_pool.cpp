@@ -125,7 +125,8 @@ bool WorkerPool::start(WorkerId id, const WorkerSetup& setup, int peer_fd, std::
     ::fcntl(worker->channel.get(), F_SETFL, O_NONBLOCK);
     worker->reports = std::make_unique<FdWatch>(loop_, worker->channel.get(), Interest::read,
                                                 [this, id](Interest) { on_readable(id); });
-    worker->end = std::make_unique<ChildWatch>(loop_, worker->pid, [this, id](int status) { on_exit(id, status); });
+    worker->end =
+        std::make_unique<ChildWatch>(loop_, worker->pid, [this, id](int status) { on_exit(id, status); });
     workers_.push_back(std::move(worker));
     return true;
 }
@@ -175,7 +176,9 @@ bool WorkerPool::read_one(WorkerId id) {
     return true;
 }
 
-void WorkerPool::on_readable(WorkerId id) { (void)read_one(id); }
+void WorkerPool::on_readable(WorkerId id) {
+    (void)read_one(id);
+}
 
 void WorkerPool::on_exit(WorkerId id, int wait_status) {
     while (read_one(id)) {  // what it said before its end comes before its end

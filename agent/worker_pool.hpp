@@ -24,8 +24,8 @@ class WorkerPool {
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
 
-    // `peer_fd` (taken over): the accepted connection of an incoming worker, or -1. False with a sentence in `why` when
-    // no process could be started; there is then no event.
+    // `peer_fd` (taken over): the accepted connection of an incoming worker, or -1. False with a sentence in
+    // `why` when no process could be started; there is then no event.
     bool start(WorkerId id, const WorkerSetup& setup, int peer_fd, std::string& why);
     // A worker that is gone is told nothing.
     void tell(WorkerId id, const WorkerCommand& command);

@@ -1,6 +1,6 @@
-// What the agent and its worker processes say to each other: plain structs over a SOCK_SEQPACKET pair, one message a
-// datagram. Both ends are the same build of the same program (exec of /proc/self/exe), so layouts agree; the receiver
-// checks size and kind all the same.
+// What the agent and its worker processes say to each other: plain structs over a SOCK_SEQPACKET pair, one
+// message a datagram. Both ends are the same build of the same program (exec of /proc/self/exe), so layouts
+// agree; the receiver checks size and kind all the same.
 #pragma once
 
 #include <cstdint>

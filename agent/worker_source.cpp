@@ -72,7 +72,8 @@ Status Worker::migrate_out() {
     }
     const auto* accept = std::get_if<wire::MigrationAccept>(&answer);
     if (accept == nullptr) {
-        return failed(Fault::protocol_violation, "the destination answered with something else than yes or no");
+        return failed(Fault::protocol_violation,
+                      "the destination answered with something else than yes or no");
     }
     if (!accept->accepted) {
         return failed(accept->fault == Fault::none ? Fault::peer_refused : accept->fault, accept->detail);
@@ -141,7 +142,8 @@ Status Worker::commit(BlockingLink& link) {
     }
     const Uuid& id = setup_.record.migration_id;
     if (!link.send(wire::Message{wire::MigrationCommit{id}}).ok()) {
-        return failed(Fault::connection_lost, "the connection broke when the right to run was being given away");
+        return failed(Fault::connection_lost,
+                      "the connection broke when the right to run was being given away");
     }
     wire::Message answer;
     const Status heard = receive_message(link, answer, started_timeout);

@@ -163,9 +163,9 @@ void Core::entered(std::uint32_t row, Actions& out) noexcept {
         case Stage::restoring: start_worker(row, WorkerOp::restore, out); return;
         case Stage::stopping: start_worker(row, WorkerOp::shutdown, out); return;
         case Stage::connecting: start_worker(row, WorkerOp::migrate_out, out); return;
-        case Stage::transferring: tell(job.worker, Tell::go, Fault::none, {}, out); return;
-        case Stage::receiving: tell(job.worker, Tell::accept, Fault::none, {}, out); return;
-        case Stage::restored: tell(job.worker, Tell::ready, Fault::none, {}, out); return;
+        case Stage::transferring: tell(row, job.worker, Tell::go, Fault::none, {}, out); return;
+        case Stage::receiving: tell(row, job.worker, Tell::accept, Fault::none, {}, out); return;
+        case Stage::restored: tell(row, job.worker, Tell::ready, Fault::none, {}, out); return;
         case Stage::commit_sent: call(row, Call::rename_away, out); return;
         case Stage::committed: call(row, Call::rename_final, out); return;
         case Stage::expecting: return;
@@ -192,9 +192,9 @@ void Core::finished(std::uint32_t row, Actions& out) noexcept {
         return;
     }
     if (job.worker != no_worker && job.record.stage == Stage::running) {
-        tell(job.worker, Tell::started, Fault::none, {}, out);
+        tell(row, job.worker, Tell::started, Fault::none, {}, out);
     } else if (job.worker != no_worker && job.record.stage == Stage::refused) {
-        tell(job.worker, Tell::aborted, job.record.fault, job.record.detail, out);
+        tell(row, job.worker, Tell::aborted, job.record.fault, job.record.detail, out);
     } else {
         kill(row, out);
     }
@@ -241,7 +241,7 @@ void Core::decide(std::uint32_t row, Actions& out) noexcept {
         case Stage::restored: decide_receiving(row, out); return;
         case Stage::committed: decide_committed(row, out); return;
         case Stage::refused: decide_refused(row, out); return;
-        case Stage::expecting: return;
+        case Stage::expecting: decide_expecting(row, out); return;
         case Stage::none:
         case Stage::out_lost:
         case Stage::running:
@@ -271,7 +271,7 @@ void Core::on_called(const CalledEvent& event, Actions& out) noexcept {
         job.renamed = true;
         if (job.worker != no_worker && !job.killed) {
             job.told_commit = true;
-            tell(job.worker, Tell::commit, Fault::none, {}, out);
+            tell(event.row, job.worker, Tell::commit, Fault::none, {}, out);
         } else {
             look(event.row, out);
         }

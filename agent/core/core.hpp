@@ -121,7 +121,8 @@ class Core {
     void file(std::uint32_t row, FileStep what, Actions& out) noexcept;
     void start_worker(std::uint32_t row, WorkerOp op, Actions& out) noexcept;
     void start_helper(std::uint32_t row, WorkerOp op, Actions& out) noexcept;
-    void tell(WorkerId worker, Tell what, Fault fault, const Detail& detail, Actions& out) noexcept;
+    void tell(std::uint32_t row, WorkerId worker, Tell what, Fault fault, const Detail& detail,
+              Actions& out) noexcept;
     void kill(std::uint32_t row, Actions& out) noexcept;
     void report(std::uint32_t row, Actions& out) noexcept;
     void wake_after(Row& row, Duration after) noexcept;
@@ -155,6 +156,7 @@ class Core {
     void decide_commit_sent(std::uint32_t row, Actions& out) noexcept;
     void decide_started(std::uint32_t row, Actions& out) noexcept;
     void decide_returned(std::uint32_t row, Actions& out) noexcept;
+    void decide_expecting(std::uint32_t row, Actions& out) noexcept;
     void decide_receiving(std::uint32_t row, Actions& out) noexcept;
     void decide_committed(std::uint32_t row, Actions& out) noexcept;
     void decide_refused(std::uint32_t row, Actions& out) noexcept;

@@ -12,7 +12,7 @@ constexpr std::uint32_t unpause_attempts_max = 5;
 void Core::on_incoming_open(const IncomingOpenEvent& event, Actions& out) noexcept {
     const wire::MigrationOpen& open = event.open;
     const auto refuse_with = [&](Fault fault, const Detail& detail) {
-        tell(event.worker, Tell::refuse, fault, detail, out);
+        tell(0, event.worker, Tell::refuse, fault, detail, out);
     };
     if (open.version != limits::protocol_version) {
         refuse_with(Fault::version_mismatch, "this agent speaks another version of the protocol");
@@ -41,6 +41,13 @@ void Core::on_incoming_open(const IncomingOpenEvent& event, Actions& out) noexce
     job.worker_ok = false;
     job.worker_failed = false;
     enter(row, Stage::receiving, out);
+}
+
+// Called when the transfer could not begin because its record could not be written, and its worker has ended.
+void Core::decide_expecting(std::uint32_t row, Actions& out) noexcept {
+    if (rows_[row].record.fault != Fault::none && rows_[row].worker == no_worker) {
+        enter(row, Stage::refused, out);
+    }
 }
 
 // Stages `receiving` and `restored`. Called when the worker says that the copy is complete or that it failed
@@ -166,7 +173,7 @@ wire::Verdict Core::asked(const Uuid& migration_id, const Uuid& uuid, const Host
 void Core::on_incoming_ask(const IncomingAskEvent& event, Actions& out) noexcept {
     const wire::MigrationAsk& ask = event.ask;
     if (!event.peer_name.empty() && event.peer_name != ask.source_host) {
-        tell(event.worker, Tell::refuse, Fault::authentication_failed,
+        tell(0, event.worker, Tell::refuse, Fault::authentication_failed,
              "the certificate is not the source host's", out);
         return;
     }

@@ -3,7 +3,9 @@
 namespace ballast::agent {
 namespace {
 
-bool same_domain(const Counters& a, const Counters& b) noexcept { return a.domid == b.domid && a.uuid == b.uuid; }
+bool same_domain(const Counters& a, const Counters& b) noexcept {
+    return a.domid == b.domid && a.uuid == b.uuid;
+}
 
 bool went_back(const Counters& from, const Counters& to) noexcept {
     return to.cpu_time_ns < from.cpu_time_ns || to.net_rx_bytes < from.net_rx_bytes ||
@@ -13,10 +15,11 @@ bool went_back(const Counters& from, const Counters& to) noexcept {
 
 }  // namespace
 
-void Rates::begin(std::int64_t taken_mono_ns, std::uint64_t nic_rx_bytes, std::uint64_t nic_tx_bytes) noexcept {
+void Rates::begin(std::int64_t taken_mono_ns, std::uint64_t nic_rx_bytes,
+                  std::uint64_t nic_tx_bytes) noexcept {
     const std::int64_t since_ns = taken_mono_ns - taken_ns_;
-    const bool usable = taken_ns_ != 0 && since_ns >= interval_ms_min * 1'000'000 &&
-                        since_ns <= interval_ms_max * 1'000'000;
+    const bool usable =
+        taken_ns_ != 0 && since_ns >= interval_ms_min * 1'000'000 && since_ns <= interval_ms_max * 1'000'000;
     interval_ns_ = usable ? since_ns : 0;
     nic_mbps_.reset();
     if (usable && nic_rx_bytes >= nic_rx_bytes_ && nic_tx_bytes >= nic_tx_bytes_) {
@@ -50,14 +53,18 @@ std::optional<DomainRates> Rates::domain(const Counters& counters) noexcept {
         return std::nullopt;
     }
     const auto interval_ns = static_cast<double>(interval_ns_);
-    const auto net_bytes = counters.net_rx_bytes - before->net_rx_bytes + counters.net_tx_bytes - before->net_tx_bytes;
+    const auto net_bytes =
+        counters.net_rx_bytes - before->net_rx_bytes + counters.net_tx_bytes - before->net_tx_bytes;
     const auto disk_bytes = counters.disk_read_bytes - before->disk_read_bytes + counters.disk_write_bytes -
                             before->disk_write_bytes;
-    return DomainRates{.cpu_cores = static_cast<double>(counters.cpu_time_ns - before->cpu_time_ns) / interval_ns,
-                       .net_mbps = static_cast<double>(net_bytes) * 8e3 / interval_ns,
-                       .disk_mbps = static_cast<double>(disk_bytes) * 1e3 / interval_ns};
+    return DomainRates{
+        .cpu_cores = static_cast<double>(counters.cpu_time_ns - before->cpu_time_ns) / interval_ns,
+        .net_mbps = static_cast<double>(net_bytes) * 8e3 / interval_ns,
+        .disk_mbps = static_cast<double>(disk_bytes) * 1e3 / interval_ns};
 }
 
-void Rates::end() noexcept { tables_[1 - current_].clear(); }
+void Rates::end() noexcept {
+    tables_[1 - current_].clear();
+}
 
 }  // namespace ballast::agent

@@ -1,5 +1,5 @@
-// Counters into rates. A counter that restarted (creation, reboot, migration, a re-attached device) gives no rate for
-// that interval instead of a wrong one.
+// Counters into rates. A counter that restarted (creation, reboot, migration, a re-attached device) gives no
+// rate for that interval instead of a wrong one.
 #pragma once
 
 #include <cstdint>
@@ -30,17 +30,20 @@ struct DomainRates {
 
 class Rates {
   public:
-    // A sample: begin, then each domain once, then end. An interval shorter than `interval_ms_min` gives no rates, nor
-    // does one longer than `interval_ms_max` (the host slept, or samples were skipped for long).
+    // A sample: begin, then each domain once, then end. An interval shorter than `interval_ms_min` gives no
+    // rates, nor does one longer than `interval_ms_max` (the host slept, or samples were skipped for long).
     void begin(std::int64_t taken_mono_ns, std::uint64_t nic_rx_bytes, std::uint64_t nic_tx_bytes) noexcept;
-    // Nothing for a domain that is new, or any of whose counters went back. A domain is known by uuid and domid.
+    // Nothing for a domain that is new, or any of whose counters went back. A domain is known by uuid and
+    // domid.
     std::optional<DomainRates> domain(const Counters& counters) noexcept;
     void end() noexcept;
 
     // Between begin and end. Megabits per second over the host's cards; nothing without an interval.
     std::optional<double> nic_mbps() const noexcept { return nic_mbps_; }
     // 0 for the first sample.
-    std::uint32_t interval_ms() const noexcept { return static_cast<std::uint32_t>(interval_ns_ / 1'000'000); }
+    std::uint32_t interval_ms() const noexcept {
+        return static_cast<std::uint32_t>(interval_ns_ / 1'000'000);
+    }
 
     static constexpr std::int64_t interval_ms_min = 100;
     static constexpr std::int64_t interval_ms_max = 600'000;

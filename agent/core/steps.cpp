@@ -103,9 +103,14 @@ void Core::start_helper(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
     out.push({.kind = ActionKind::start_worker, .row = row, .worker = job.helper, .op = op});
 }
 
-void Core::tell(WorkerId worker, Tell what, Fault fault, const Detail& detail, Actions& out) noexcept {
-    out.push(
-        {.kind = ActionKind::tell_worker, .worker = worker, .tell = what, .fault = fault, .detail = detail});
+void Core::tell(std::uint32_t row, WorkerId worker, Tell what, Fault fault, const Detail& detail,
+                Actions& out) noexcept {
+    out.push({.kind = ActionKind::tell_worker,
+              .row = row,
+              .worker = worker,
+              .tell = what,
+              .fault = fault,
+              .detail = detail});
 }
 
 void Core::kill(std::uint32_t row, Actions& out) noexcept {

@@ -14,6 +14,7 @@ bool depends_on_worker(Stage stage) noexcept {
         case Stage::connecting:
         case Stage::transferring:
         case Stage::commit_sent:
+        case Stage::expecting:
         case Stage::receiving:
         case Stage::restored: return true;
         case Stage::none:
@@ -26,7 +27,6 @@ bool depends_on_worker(Stage stage) noexcept {
         case Stage::started:
         case Stage::returned:
         case Stage::out_lost:
-        case Stage::expecting:
         case Stage::committed:
         case Stage::running:
         case Stage::refused:

@@ -1,0 +1,426 @@
+#include "agent/agent.hpp"
+
+#include <unistd.h>
+
+#include "shell/durable_file.hpp"
+#include "shell/log.hpp"
+#include "shell/notify.hpp"
+
+namespace ballast::agent {
+namespace {
+
+// Domain events come in bursts: a creation alone makes a dozen.
+constexpr Duration inventory_pause = milliseconds(200);
+
+std::shared_ptr<TlsCredentials> load_tls(const AgentConfig& config, std::string& why) {
+    return config.plain ? nullptr
+                        : TlsCredentials::load(config.tls_ca, config.tls_certificate, config.tls_key, why);
+}
+
+std::string_view description(const Hypervisor& hypervisor) {
+    return hypervisor.last_error().empty() ? "no reason given" : hypervisor.last_error();
+}
+
+}  // namespace
+
+Agent::Agent(Loop& loop, const AgentConfig& config)
+    : loop_{loop},
+      config_{config},
+      files_{config.save_dir},
+      wake_timer_{loop, [this] { handle(TickEvent{}); }},
+      inventory_timer_{loop, [this] { send_inventory(); }},
+      sample_timer_{loop, [this] { take_sample(); }},
+      watchdog_timer_{loop, [] { (void)notify_watchdog(); }} {}
+Agent::~Agent() = default;
+
+std::unique_ptr<Agent> Agent::start(Loop& loop, const AgentConfig& config, std::string& why) {
+    std::unique_ptr<Agent> agent{new Agent{loop, config}};
+    return agent->open(why) ? std::move(agent) : nullptr;
+}
+
+bool Agent::open_directories(std::string& why) {
+    for (const std::string& directory : {config_.state_dir, config_.run_dir, config_.save_dir}) {
+        if (!make_directory(directory, why).ok()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool Agent::open(std::string& why) {
+    tls_ = load_tls(config_, why);
+    if ((!config_.plain && !tls_) || !open_directories(why)) {
+        return false;
+    }
+    hypervisor_ = open_hypervisor(config_.hypervisor, why);
+    if (!hypervisor_) {
+        return false;
+    }
+    view_ = std::make_unique<HostView>(*hypervisor_, files_, config_.net_mbps);
+    workers_ = std::make_unique<WorkerPool>(
+        loop_,
+        WorkerPool::Events{
+            .on_report = [this](WorkerId id, const WorkerReport& report) { on_worker_report(id, report); },
+            .on_gone =
+                [this](WorkerId id, const Detail& how) {
+                    handle(WorkerGoneEvent{id, how});
+                }});
+    listener_ = Listener::open(
+        loop_, config_.migration_listen, config_.migration_port, [this](int fd) { on_accept(fd); }, why);
+    if (!listener_ || !recover(why)) {
+        return false;
+    }
+    domain_events_ =
+        std::make_unique<FdWatch>(loop_, hypervisor_->event_fd(), Interest::read, [this](Interest) {
+            hypervisor_->drain_events();
+            inventory_changed();
+        });
+    controller_ = std::make_unique<ControllerLink>(
+        loop_, config_, tls_,
+        ControllerLink::Events{
+            .fill_hello =
+                [this](wire::Hello& hello) {
+                    hello.version = limits::protocol_version;
+                    hello.software = "ballast-agent " BALLAST_VERSION;
+                    hello.host_name.assign_cut(config_.host_name);
+                    hello.host_uuid = journal_.id();
+                    hello.frame_bytes_max = limits::frame_bytes_max;
+                    hello.migration_address.assign_cut(config_.migration_advertised);
+                    hello.migration_port = migration_port();
+                    hello.boot_ms = static_cast<std::uint64_t>(mono_now().ms);
+                    hello.jobs_max = limits::agent_jobs_max;
+                },
+            .on_ready = [this](const wire::HelloReply& reply) { on_controller_ready(reply); },
+            .on_message = [this](const wire::Message& message) { on_controller_message(message); },
+            .on_lost = [this] { sample_timer_.stop(); }});
+    controller_->start();
+    if (watchdog_period().ms > 0) {
+        watchdog_timer_.start_every(watchdog_period());
+    }
+    return true;
+}
+
+bool Agent::recover(std::string& why) {
+    std::vector<JobRecord> records;
+    std::vector<std::string> notes;
+    if (!journal_.open(config_.state_dir + "/journal", records, notes, why).ok()) {
+        return false;
+    }
+    for (const std::string& note : notes) {
+        log_error("{}", note);
+    }
+    const CoreSettings settings{.host_name = std::string_view{config_.host_name},
+                                .journal_id = journal_.id(),
+                                .memory_reserved_kib = std::uint64_t{config_.memory_reserved_mib} * 1024};
+    Arena counting;
+    (void)Core{counting, settings};
+    core_memory_ = std::make_unique<std::byte[]>(counting.used_bytes());
+    Arena arena{{core_memory_.get(), counting.used_bytes()}};
+    core_ = std::make_unique<Core>(arena, settings);
+    for (const JobRecord& record : records) {
+        if (!core_->recover(record, now()).ok()) {
+            why = "the journal in " + config_.state_dir + "/journal holds more jobs than an agent can have";
+            return false;
+        }
+        log_notice("job {}: {} of {} was at '{}' when the agent ended", record.job_id, record.kind,
+                   record.name, record.stage);
+    }
+    core_->start(now(), actions_);
+    perform_all();
+    return true;
+}
+
+// ---- the core ----
+
+void Agent::handle(const Event& event) {
+    BALLAST_ASSERT(!handling_);
+    handling_ = true;
+    (void)core_->step(event, now(), actions_);
+    perform_all();
+    handling_ = false;
+}
+
+// Performs actions and answers them until the core has nothing more to ask: only then comes the next event
+// from outside.
+void Agent::perform_all() {
+    for (;;) {
+        for (const Action& action : actions_) {
+            perform(action);
+        }
+        actions_.clear();
+        if (answers_.empty()) {
+            break;
+        }
+        const Answer answer = answers_.front();
+        answers_.pop_front();
+        answer_core(answer);
+    }
+    arm_timer();
+}
+
+void Agent::answer_core(const Answer& answer) {
+    const Now at = now();
+    switch (answer.kind) {
+        case Answer::Kind::persisted:
+            (void)core_->step(PersistedEvent{answer.row, answer.fault == Fault::none}, at, actions_);
+            return;
+        case Answer::Kind::looked: {
+            Truth truth;
+            view_->look(core_->record(answer.row), answer.survey, truth);
+            (void)core_->step(TruthEvent{answer.row, truth}, at, actions_);
+            return;
+        }
+        case Answer::Kind::called:
+            (void)core_->step(CalledEvent{answer.row, answer.fault, answer.detail}, at, actions_);
+            return;
+        case Answer::Kind::filed:
+            (void)core_->step(FiledEvent{answer.row, answer.fault}, at, actions_);
+            return;
+        case Answer::Kind::gone:
+            (void)core_->step(WorkerGoneEvent{answer.worker, answer.detail}, at, actions_);
+            return;
+    }
+}
+
+void Agent::perform(const Action& action) {
+    std::string why;
+    Answer answer;
+    answer.row = action.row;
+    switch (action.kind) {
+        case ActionKind::persist:
+            answer.fault = journal_.write(core_->record(action.row), why).fault();
+            if (answer.fault != Fault::none) {
+                log_error("job {}: its record cannot be written: {}", core_->record(action.row).job_id, why);
+            }
+            answers_.push_back(answer);
+            return;
+        case ActionKind::forget:
+            if (!journal_.forget(action.job_id, why).ok()) {
+                log_warning("job {}: its record cannot be deleted: {}", action.job_id, why);
+            }
+            return;
+        case ActionKind::look:
+            answer.kind = Answer::Kind::looked;
+            answer.survey = action.survey;
+            answers_.push_back(answer);
+            return;
+        case ActionKind::call:
+            answer.kind = Answer::Kind::called;
+            answer.fault = view_->call(action.call, core_->record(action.row), answer.detail);
+            answers_.push_back(answer);
+            return;
+        case ActionKind::file:
+            answer.kind = Answer::Kind::filed;
+            answer.fault = files_.perform(action.file, core_->record(action.row).uuid, why).fault();
+            if (answer.fault != Fault::none) {
+                log_error("job {}: {}", core_->record(action.row).job_id, why);
+            }
+            answers_.push_back(answer);
+            return;
+        case ActionKind::start_worker: perform_worker(action); return;
+        case ActionKind::tell_worker: perform_tell(action); return;
+        case ActionKind::kill_worker: workers_->kill(action.worker); return;
+        case ActionKind::report: send_update(action.row); return;
+        case ActionKind::refuse: send_refusal(action); return;
+        case ActionKind::ask_controller:
+            if (controller_) {
+                controller_->send(wire::Message{core_->query(action.row)});
+            }
+            return;
+        case ActionKind::answer_controller:
+            if (controller_) {
+                controller_->send(wire::Message{wire::HandoverAnswer{.migration_id = action.migration_id,
+                                                                     .source_host = action.host,
+                                                                     .verdict = action.verdict}});
+            }
+            return;
+    }
+}
+
+WorkerSetup Agent::base_setup() const {
+    WorkerSetup setup;
+    setup.agent_pid = ::getpid();
+    setup.host_name.assign_cut(config_.host_name);
+    setup.journal_id = journal_.id();
+    setup.plain = config_.plain;
+    setup.tls_ca.assign_cut(config_.tls_ca);
+    setup.tls_certificate.assign_cut(config_.tls_certificate);
+    setup.tls_key.assign_cut(config_.tls_key);
+    setup.run_dir.assign_cut(config_.run_dir);
+    setup.save_dir.assign_cut(config_.save_dir);
+    setup.compression = config_.compression;
+    setup.hypervisor = config_.hypervisor.kind;
+    setup.sim_state_file.assign_cut(config_.hypervisor.sim.state_file);
+    setup.sim_seed = config_.hypervisor.sim.seed;
+    return setup;
+}
+
+void Agent::perform_worker(const Action& action) {
+    WorkerSetup setup = base_setup();
+    setup.op = action.op;
+    setup.record = core_->record(action.row);
+    setup.time_left_ms = setup.record.deadline.unix_ms - wall_now().unix_ms;
+    if (action.op == WorkerOp::create) {
+        setup.spec = core_->order(action.row).spec;
+    }
+    std::string why;
+    if (!workers_->start(action.worker, setup, -1, why)) {
+        log_error("job {}: {}", setup.record.job_id, why);
+        Answer gone;
+        gone.kind = Answer::Kind::gone;
+        gone.worker = action.worker;
+        gone.detail = why.c_str();
+        answers_.push_back(gone);
+    }
+}
+
+void Agent::perform_tell(const Action& action) {
+    WorkerCommand command;
+    command.tell = action.tell;
+    command.verdict = action.verdict;
+    command.fault = action.fault;
+    command.detail = action.detail;
+    if (action.tell == Tell::accept) {
+        const JobRecord& record = core_->record(action.row);
+        command.uuid = record.uuid;
+        command.time_left_ms = record.deadline.unix_ms - wall_now().unix_ms;
+        workers_->mark_accepted(action.worker);
+    }
+    workers_->tell(action.worker, command);
+}
+
+void Agent::arm_timer() {
+    if (const std::optional<Instant> next = core_->next_wake()) {
+        const Duration wait = *next - mono_now();
+        wake_timer_.start_once(wait.ms > 0 ? wait : milliseconds(1));
+    } else {
+        wake_timer_.stop();
+    }
+}
+
+// ---- the controller ----
+
+void Agent::on_controller_ready(const wire::HelloReply& reply) {
+    send_inventory();
+    handle(LinkUpEvent{});
+    const std::int64_t interval_ms = reply.sample_interval_ms == 0 ? 5000 : reply.sample_interval_ms;
+    take_sample();
+    sample_timer_.start_every(milliseconds(interval_ms < 100 ? 100 : interval_ms));
+}
+
+void Agent::on_controller_message(const wire::Message& message) {
+    if (const auto* order = std::get_if<wire::JobOrder>(&message)) {
+        log_info("job {}: ordered {} of {}", order->job_id, order->kind, order->name);
+        handle(OrderEvent{*order});
+    } else if (const auto* cancel = std::get_if<wire::JobCancel>(&message)) {
+        handle(CancelEvent{cancel->job_id});
+    } else if (const auto* ack = std::get_if<wire::JobAck>(&message)) {
+        handle(AckEvent{ack->job_id});
+    } else if (const auto* query = std::get_if<wire::HandoverQuery>(&message)) {
+        handle(QueryEvent{*query});
+    } else if (const auto* answer = std::get_if<wire::HandoverAnswer>(&message)) {
+        handle(AnswerEvent{*answer});
+    }
+}
+
+void Agent::send_update(std::uint32_t row) {
+    const JobRecord& record = core_->record(row);
+    if (ended(record.state)) {
+        log_notice("job {}: {} of {}: {} at '{}'{}{}", record.job_id, record.kind, record.name, record.state,
+                   record.stage, record.detail.empty() ? "" : ": ", record.detail);
+        inventory_changed();
+    } else {
+        log_info("job {}: {} of {}: '{}'", record.job_id, record.kind, record.name, record.stage);
+    }
+    if (!controller_ || !controller_->ready()) {
+        return;
+    }
+    wire::JobUpdate update = core_->update(row);
+    if (ended(record.state)) {
+        view_->add_console(update.domain);
+    }
+    controller_->send(wire::Message{update});
+}
+
+void Agent::send_refusal(const Action& action) {
+    log_notice("job {}: {} refused: {}: {}", action.job_id, action.job, action.fault, action.detail);
+    if (!controller_) {
+        return;
+    }
+    wire::JobUpdate update;
+    update.job_id = action.job_id;
+    update.kind = action.job;
+    update.state = JobState::failed;
+    update.step_name = "refused";
+    update.fault = action.fault;
+    update.detail = action.detail;
+    update.uuid = action.uuid;
+    controller_->send(wire::Message{update});
+}
+
+void Agent::inventory_changed() {
+    if (!inventory_timer_.active()) {
+        inventory_timer_.start_once(inventory_pause);
+    }
+}
+
+void Agent::send_inventory() {
+    if (!controller_ || !controller_->ready()) {
+        return;
+    }
+    view_->report(*core_, outgoing_.emplace<wire::HostReport>());
+    controller_->send(outgoing_);
+}
+
+void Agent::take_sample() {
+    if (!controller_->ready()) {
+        return;
+    }
+    if (!view_->sample(outgoing_.emplace<wire::SampleReport>())) {
+        log_warning("no sample: {}", description(*hypervisor_));
+        inventory_changed();  // says that the host is degraded
+        return;
+    }
+    controller_->send(outgoing_);
+}
+
+// ---- data connections ----
+
+void Agent::on_accept(int socket_fd) {
+    if (workers_->incoming() >= config_.incoming_max) {
+        log_warning("an incoming data connection was closed: {} others have not proven who they are yet",
+                    config_.incoming_max);
+        ::close(socket_fd);
+        return;
+    }
+    WorkerSetup setup = base_setup();
+    setup.op = WorkerOp::incoming;
+    setup.time_left_ms = seconds(60).ms;
+    last_incoming_ = (last_incoming_ + 1) & ~incoming_worker_bit;
+    std::string why;
+    if (!workers_->start(last_incoming_ | incoming_worker_bit, setup, socket_fd, why)) {
+        log_error("an incoming data connection was closed: {}", why);
+    }
+}
+
+void Agent::on_worker_report(WorkerId worker, const WorkerReport& report) {
+    switch (report.kind) {
+        case WorkerReport::Kind::news:
+            handle(WorkerEvent{.worker = worker,
+                               .news = report.news,
+                               .fault = report.fault,
+                               .detail = report.detail,
+                               .effect = report.effect,
+                               .journal_id = report.journal_id,
+                               .verdict = report.verdict});
+            return;
+        case WorkerReport::Kind::incoming_open:
+            handle(IncomingOpenEvent{worker, report.peer_name, report.open});
+            return;
+        case WorkerReport::Kind::incoming_ask:
+            handle(IncomingAskEvent{worker, report.peer_name, report.ask});
+            return;
+    }
+}
+
+}  // namespace ballast::agent

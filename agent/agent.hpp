@@ -1,0 +1,94 @@
+// The agent's shell: turns messages, workers' reports and time into events of the core, performs the core's
+// actions, and samples. One thread, one loop.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/config.hpp"
+#include "agent/controller_link.hpp"
+#include "agent/core/core.hpp"
+#include "agent/host_view.hpp"
+#include "agent/journal.hpp"
+#include "agent/worker_pool.hpp"
+
+namespace ballast::agent {
+
+class Agent {
+  public:
+    // Opens journal, hypervisor, listener; reconciles what the journal says with what is true; begins to
+    // dial. Null with a sentence in `why` when the environment does not allow it.
+    static std::unique_ptr<Agent> start(Loop& loop, const AgentConfig& config, std::string& why);
+    ~Agent();
+    Agent(const Agent&) = delete;
+    Agent& operator=(const Agent&) = delete;
+
+    std::uint16_t migration_port() const noexcept { return listener_->port(); }
+
+  private:
+    // What performing an action has to tell the core.
+    struct Answer {
+        enum class Kind : std::uint8_t { persisted, looked, called, filed, gone } kind = Kind::persisted;
+        std::uint32_t row = 0;
+        bool survey = false;
+        Fault fault = Fault::none;
+        Detail detail;
+        WorkerId worker = no_worker;
+    };
+
+    Agent(Loop& loop, const AgentConfig& config);
+    bool open(std::string& why);
+    bool open_directories(std::string& why);
+    bool recover(std::string& why);
+
+    // core
+    void handle(const Event& event);
+    void perform_all();
+    void perform(const Action& action);
+    void perform_worker(const Action& action);
+    void perform_tell(const Action& action);
+    void answer_core(const Answer& answer);
+    void arm_timer();
+
+    // controller
+    void on_controller_ready(const wire::HelloReply& reply);
+    void on_controller_message(const wire::Message& message);
+    void send_update(std::uint32_t row);
+    void send_refusal(const Action& action);
+    void send_inventory();
+    void inventory_changed();
+    void take_sample();
+
+    // data connections and workers
+    void on_accept(int socket_fd);
+    void on_worker_report(WorkerId worker, const WorkerReport& report);
+    WorkerSetup base_setup() const;
+
+    Loop& loop_;
+    AgentConfig config_;
+    std::shared_ptr<TlsCredentials> tls_;
+    Journal journal_;
+    SaveFiles files_;
+    std::unique_ptr<Hypervisor> hypervisor_;
+    std::unique_ptr<HostView> view_;
+    std::unique_ptr<std::byte[]> core_memory_;
+    std::unique_ptr<Core> core_;
+    std::unique_ptr<WorkerPool> workers_;
+    std::unique_ptr<Listener> listener_;
+    std::unique_ptr<ControllerLink> controller_;
+    std::unique_ptr<FdWatch> domain_events_;
+    Timer wake_timer_;
+    Timer inventory_timer_;
+    Timer sample_timer_;
+    Timer watchdog_timer_;
+    Actions actions_;
+    std::deque<Answer> answers_;
+    bool handling_ = false;
+    WorkerId last_incoming_ = 0;
+    wire::Message outgoing_;  // reused: reports of a full host are large
+};
+
+}  // namespace ballast::agent

@@ -1,0 +1,101 @@
+// Whatever dies when, the guest runs on exactly one host: docs/migration.md, tried at every step of the
+// protocol.
+#include "agent/core/core.hpp"
+
+#include <gtest/gtest.h>
+
+#include "agent_world.hpp"
+
+namespace ballast::agent::model {
+namespace {
+
+constexpr Schedule schedules[] = {Schedule::source_first, Schedule::destination_first,
+                                  Schedule::network_first};
+
+std::size_t steps_without_failure(Schedule schedule) {
+    World world{schedule};
+    EXPECT_TRUE(world.run_to_quiescence()) << world.violation();
+    return world.steps();
+}
+
+TEST(AgentHandover, MovesTheGuestWhenNothingFails) {
+    for (const Schedule schedule : schedules) {
+        World world{schedule};
+        ASSERT_TRUE(world.run_to_quiescence()) << world.violation() << " " << world.describe();
+        world.check_end();
+        EXPECT_EQ(world.violation(), "") << world.describe();
+        EXPECT_TRUE(world.moved()) << world.describe();
+        EXPECT_GT(world.steps(), 50u);
+    }
+}
+
+TEST(AgentHandover, KeepsOneCopyRunningWhateverFailsAtWhateverStep) {
+    std::size_t moved = 0;
+    std::size_t stayed = 0;
+    for (const Schedule schedule : schedules) {
+        const std::size_t steps = steps_without_failure(schedule);
+        for (std::size_t at = 0; at <= steps; ++at) {
+            for (const Failure failure : failures) {
+                World world{schedule};
+                while (world.steps() < at && world.step()) {
+                }
+                world.inject(failure);
+                (void)world.run_to_quiescence();
+                world.check_end();
+                ASSERT_EQ(world.violation(), "") << to_string(failure) << " at step " << at << ", schedule "
+                                                 << static_cast<int>(schedule) << ": " << world.describe();
+                ++(world.moved() ? moved : stayed);
+            }
+        }
+    }
+    // The enumeration reaches both ends of the protocol.
+    EXPECT_GT(moved, 100u);
+    EXPECT_GT(stayed, 100u);
+}
+
+TEST(AgentHandover, KeepsOneCopyRunningWhenTwoThingsFailOneAfterTheOther) {
+    const std::size_t steps = steps_without_failure(Schedule::network_first);
+    for (std::size_t at = 0; at <= steps; at += 3) {
+        for (const Failure first : failures) {
+            for (std::size_t later = 1; later <= 40; later += 4) {
+                for (const Failure second : failures) {
+                    World world{Schedule::network_first};
+                    while (world.steps() < at && world.step()) {
+                    }
+                    world.inject(first);
+                    while (world.steps() < at + later && world.step()) {
+                    }
+                    world.inject(second);
+                    (void)world.run_to_quiescence();
+                    world.check_end();
+                    ASSERT_EQ(world.violation(), "")
+                        << to_string(first) << " at step " << at << ", " << to_string(second) << " " << later
+                        << " later: " << world.describe();
+                }
+            }
+        }
+    }
+}
+
+TEST(AgentHandover, KeepsOneCopyRunningOnRandomWalksThroughFailures) {
+    std::size_t moved = 0;
+    for (std::uint64_t seed = 1; seed <= 6000; ++seed) {
+        Prng random{seed * 977};
+        World world{Schedule::random, seed};
+        const std::uint64_t failures_count = random.below(6);
+        for (std::uint64_t i = 0; i < failures_count; ++i) {
+            const std::size_t until = world.steps() + random.below(60);
+            while (world.steps() < until && world.step()) {
+            }
+            world.inject(failures[random.below(std::size(failures))]);
+        }
+        (void)world.run_to_quiescence();
+        world.check_end();
+        ASSERT_EQ(world.violation(), "") << "seed " << seed << ": " << world.describe();
+        moved += world.moved() ? 1 : 0;
+    }
+    EXPECT_GT(moved, 500u);
+}
+
+}  // namespace
+}  // namespace ballast::agent::model
