@@ -18,6 +18,18 @@ namespace ballast::agent::model {
 
 enum HostIndex : std::size_t { source = 0, destination = 1 };
 
+inline constexpr std::uint64_t job_of[2] = {11, 22};
+inline constexpr const char* host_names[2] = {"h1", "h2"};
+inline constexpr const char* guest_name = "guest";
+constexpr Uuid uuid_of(std::uint8_t number) {
+    Uuid uuid;
+    uuid.bytes.fill(number);
+    return uuid;
+}
+inline constexpr Uuid guest = uuid_of(7);
+inline constexpr Uuid migration = uuid_of(9);
+inline constexpr Uuid journals[2] = {uuid_of(1), uuid_of(2)};
+
 enum class Failure : std::uint8_t {
     source_agent,
     destination_agent,
