@@ -24,13 +24,18 @@ class Config {
     // `fallback`.
     std::int64_t integer(std::string_view key, std::int64_t fallback, std::int64_t min, std::int64_t max,
                          std::string_view unit = {});
+    // An integer will do as well.
     double number(std::string_view key, double fallback, double min, double max, std::string_view unit = {});
     bool flag(std::string_view key, bool fallback);
+    // Text without control characters.
     std::string text(std::string_view key, std::string_view fallback, std::size_t bytes_max = 255);
     // One of the words, else an error that lists them. Returns its index.
     std::size_t choice(std::string_view key, const std::vector<std::string_view>& words,
                        std::size_t fallback);
     std::vector<std::string> texts(std::string_view key, std::size_t count_max, std::size_t bytes_max = 255);
+
+    // Whether the file says anything at this key. Declares nothing.
+    bool has(std::string_view key) const;
 
     // For rules between keys: adds an error at the key's line.
     void reject(std::string_view key, std::string_view expected);
