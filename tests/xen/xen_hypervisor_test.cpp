@@ -79,6 +79,7 @@ TEST_F(XenHypervisorTest, ListsDom0AndGuestsWithTheirTrueTypes) {
     EXPECT_EQ((*list)[0].name, "Domain-0");
     EXPECT_TRUE((*list)[0].uuid.nil());
     EXPECT_EQ((*list)[0].memory_max_kib, 0U);
+    EXPECT_EQ((*list)[0].type, GuestType::pv);  // libxl keeps no record of dom0's type
     EXPECT_EQ((*list)[1].type, GuestType::pv);
     EXPECT_EQ((*list)[2].type, GuestType::pvh);
     EXPECT_EQ((*list)[3].type, GuestType::hvm);

@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "xen_glue/xen/image_io.hpp"
 #include "xen_glue/xen/xen_hypervisor_impl.hpp"
@@ -116,6 +117,7 @@ Status XenHypervisor::check_sendable(const Domain& domain, int fd, MigrationMode
         // libxl 4.17 crashes when its first write fails.
         return fail(Fault::connection_lost, "the receiving end is gone");
     }
+    toolstack_->log().expect_memory(current.memory_kib * bytes_per_kib);
     const std::uint64_t needed_bytes = current.memory_kib * bytes_per_kib + image_overhead_bytes;
     if (is_file(fd) && free_bytes(fd) < needed_bytes) {
         return fail(Fault::no_disk_space, fmt::format("the image may need {} bytes, its file system has {}",
@@ -238,6 +240,7 @@ Status XenHypervisor::restore_from(int fd, libxl_domain_config& config, Domain& 
     params->stream_version = 2;  // libxl's default is the legacy format, for which it starts a converter
     constexpr int no_back_channel = -1;
     std::uint32_t domid = 0;
+    const std::int64_t started_unix = std::time(nullptr);
     const int rc = libxl_domain_create_restore(toolstack_->ctx(), &config, &domid, fd, no_back_channel,
                                                params.get(), nullptr, nullptr);
     if (rc == 0) {
@@ -253,8 +256,8 @@ Status XenHypervisor::restore_from(int fd, libxl_domain_config& config, Domain& 
         uuid_of(info->uuid) == uuid) {
         BALLAST_CHECK(release(remnant));
     }
-    const Fault fault = fault_of(rc);
-    return fail(fault, fmt::format("libxl could not restore {} ({})", name, rc));
+    return fail(build_failure(rc, name, started_unix),
+                fmt::format("libxl could not restore {} ({})", name, rc));
 }
 
 }  // namespace ballast::xen

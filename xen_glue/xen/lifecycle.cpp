@@ -1,6 +1,9 @@
 // The beginning and the end of domains.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +20,10 @@ constexpr std::int64_t look_again_ms = 1000;
 // How many descriptors libxl may want to wait on for one operation: its children's pipes, xenstore, its own
 // pipes.
 constexpr std::size_t libxl_descriptors_max = 64;
+
+// Where libxl lets the QEMU of a guest write, and how much of its end is looked at.
+constexpr std::string_view qemu_log_directory = "/var/log/xen";
+constexpr std::size_t qemu_log_tail_bytes = 512;
 
 // One asynchronous operation of libxl and its end.
 struct Operation {
@@ -69,12 +76,31 @@ Status XenHypervisor::create_checked(const DomainSpec& spec, Domain& out) {
     BALLAST_CHECK(check_devices(*config));
     BALLAST_CHECK(check_resources(*config));
     std::uint32_t domid = 0;
+    const std::int64_t started_unix = wall_clock().tv_sec;
     const int rc = libxl_domain_create_new(toolstack_->ctx(), config.get(), &domid, nullptr, nullptr);
     if (rc != 0) {
         // libxl has taken down what it had built; `domid` may still hold the dead id.
-        return Err{fault_of(rc)};
+        return Err{build_failure(rc, spec.name, started_unix)};
     }
     return describe_created(domid, spec.uuid, out);
+}
+
+// When a guest's QEMU ends at once, its own log says why and libxl's does not.
+Fault XenHypervisor::build_failure(int libxl_rc, std::string_view name, std::int64_t started_unix) {
+    const std::string path = fmt::format("{}/qemu-dm-{}.log", qemu_log_directory, name);
+    struct stat status {};
+    if (stat(path.c_str(), &status) == 0 && status.st_mtime >= started_unix) {
+        std::array<char, qemu_log_tail_bytes> tail{};
+        const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        const ssize_t got = pread(fd, tail.data(), tail.size(),
+                                  std::max<off_t>(0, status.st_size - static_cast<off_t>(tail.size())));
+        ::close(fd);
+        std::string text{tail.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+        text.erase(text.find_last_not_of('\n') + 1);
+        make_printable(text.erase(0, text.rfind('\n') + 1));
+        toolstack_->log().add(text.empty() ? path : fmt::format("qemu: {}", text));
+    }
+    return fault_of(libxl_rc);
 }
 
 Status XenHypervisor::describe_created(std::uint32_t domid, const Uuid& uuid, Domain& out) {
@@ -116,7 +142,7 @@ Status XenHypervisor::shutdown_checked(const Domain& domain, std::int64_t deadli
 // `down` when the guest has powered off (or rebooted, or is gone: either way its end was asked for).
 Status XenHypervisor::power_state(const Domain& domain, bool& down) {
     DomainInfo info;
-    const Status identity = check_identity(domain, info.get());
+    const Status identity = look_up(domain, info.get());
     if (identity.fault() == Fault::not_found) {
         down = true;
         return {};
@@ -200,7 +226,7 @@ Status XenHypervisor::release(const Domain& domain) {
     BALLAST_CHECK(check_identity(domain, info.get()));
     const int rc = libxl_domain_destroy(toolstack_->ctx(), domain.domid, nullptr);
     DomainInfo left;
-    const Status after = check_identity(domain, left.get());
+    const Status after = look_up(domain, left.get());
     if (after.fault() == Fault::not_found) {
         return {};  // what was asked for, whatever libxl says of its devices
     }

@@ -44,6 +44,7 @@ ToolstackLog::ToolstackLog() noexcept : hook_{} {
 void ToolstackLog::begin(ProgressSink* sink) noexcept {
     lines_.clear();
     sink_ = sink;
+    memory_bytes_ = 0;
     earlier_rounds_bytes_ = 0;
     this_round_bytes_ = 0;
     round_ = 0;
@@ -91,15 +92,22 @@ void ToolstackLog::on_message(xentoollog_logger* logger, xentoollog_level level,
 }
 
 void ToolstackLog::on_progress(xentoollog_logger* logger, const char* context, const char* doing_what,
-                               int /*percent*/, unsigned long done, unsigned long /*total*/) {
-    // `total` is of no use: for PVH and HVM it is the size of the guest's address space, not of its memory.
+                               int /*percent*/, unsigned long done, unsigned long total) {
     if (context != nullptr && doing_what != nullptr && std::string_view{context} == "xc") {
-        static_cast<Hook*>(logger)->owner->advance(doing_what, done);
+        static_cast<Hook*>(logger)->owner->advance(doing_what, done, total);
     }
 }
 
-void ToolstackLog::advance(std::string_view doing_what, std::uint64_t done_frames) {
+void ToolstackLog::advance(std::string_view doing_what, std::uint64_t done_frames,
+                           std::uint64_t total_frames) {
     last_progress_ms_ = boottime_ms();
+    // The first round of a PVH or HVM guest counts the frames of its address space, holes included (4 GiB and
+    // more for a guest of 128 MiB); the later ones count what is sent.
+    std::uint64_t done_bytes = done_frames * frame_bytes;
+    const std::uint64_t total_bytes = total_frames * frame_bytes;
+    if (memory_bytes_ > 0 && total_bytes > memory_bytes_) {
+        done_bytes = done_frames * (memory_bytes_ / frame_bytes) / total_frames * frame_bytes;
+    }
     if (doing_what == suspended_now) {
         guest_suspended_ = true;
     } else if (doing_what.starts_with(live_round_prefix)) {
@@ -108,13 +116,13 @@ void ToolstackLog::advance(std::string_view doing_what, std::uint64_t done_frame
         std::from_chars(number.data(), number.data() + number.size(), round);
         // The counter begins anew with every round; a new round is known by its number or by the smaller
         // count.
-        if (round != round_ || done_frames * frame_bytes < this_round_bytes_) {
+        if (round != round_ || done_bytes < this_round_bytes_) {
             earlier_rounds_bytes_ += this_round_bytes_;
         }
         round_ = round;
-        this_round_bytes_ = done_frames * frame_bytes;
+        this_round_bytes_ = done_bytes;
     } else if (doing_what == only_round) {
-        this_round_bytes_ = done_frames * frame_bytes;
+        this_round_bytes_ = done_bytes;
     } else {
         return;
     }

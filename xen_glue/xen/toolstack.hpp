@@ -32,6 +32,8 @@ class ToolstackLog {
     // next begin or `end`.
     void begin(ProgressSink* sink) noexcept;
     void end() noexcept { sink_ = nullptr; }
+    // The memory of the guest that is about to be sent: what its progress is measured against.
+    void expect_memory(std::uint64_t bytes) noexcept { memory_bytes_ = bytes; }
     // A line of our own among libxl's.
     void add(std::string_view line) noexcept;
     // The kept lines joined by newlines, oldest first. Valid until the next call of this function.
@@ -49,12 +51,13 @@ class ToolstackLog {
     static void on_progress(xentoollog_logger* logger, const char* context, const char* doing_what,
                             int percent, unsigned long done, unsigned long total);
     static void on_destroy(xentoollog_logger*) {}
-    void advance(std::string_view doing_what, std::uint64_t done_frames);
+    void advance(std::string_view doing_what, std::uint64_t done_frames, std::uint64_t total_frames);
 
     Hook hook_;
     FixedRing<Line, lines_kept> lines_;
     std::string text_;
     ProgressSink* sink_ = nullptr;
+    std::uint64_t memory_bytes_ = 0;
     std::uint64_t earlier_rounds_bytes_ = 0;
     std::uint64_t this_round_bytes_ = 0;
     std::uint32_t round_ = 0;

@@ -178,6 +178,9 @@ Status XenHypervisor::describe(const libxl_dominfo& info, Domain& out, const Las
     BALLAST_CHECK(read_name(info.domid, out.name));
     BALLAST_CHECK(lasting_facts(info, lasting));
     out.type = lasting->type;
+    if (info.domid == dom0) {  // not made by libxl, which has no record of it
+        out.type = info.domain_type == LIBXL_DOMAIN_TYPE_PV ? GuestType::pv : GuestType::pvh;
+    }
     out.ours = lasting->ours;
     out.memory_kib = info.current_memkb;
     out.memory_max_kib = info.max_memkb == UINT64_MAX || info.domid == dom0 ? 0 : info.max_memkb;
@@ -235,16 +238,24 @@ Status XenHypervisor::find(const Uuid& uuid, Domain& out) {
 }
 
 // Xen reuses domain ids; the uuid says whether this is still the domain that the caller means.
-Status XenHypervisor::check_identity(const Domain& domain, libxl_dominfo* info) {
+Status XenHypervisor::look_up(const Domain& domain, libxl_dominfo* info) {
     if (domain.domid == dom0) {
         return fail(Fault::invalid_argument, "dom0 is not a guest: nothing is done to it");
     }
     const int rc = libxl_domain_info(toolstack_->ctx(), info, domain.domid);
-    if (rc == ERROR_DOMAIN_NOTFOUND || (rc == 0 && uuid_of(info->uuid) != domain.uuid)) {
+    if (rc == 0 && uuid_of(info->uuid) != domain.uuid) {
+        return Err{Fault::not_found};
+    }
+    return rc == 0 ? Status{} : Status{Err{fault_of(rc)}};
+}
+
+Status XenHypervisor::check_identity(const Domain& domain, libxl_dominfo* info) {
+    const Status found = look_up(domain, info);
+    if (found.fault() == Fault::not_found) {
         return fail(Fault::not_found, fmt::format("domain {} no longer is {} ({})", domain.domid,
                                                   to_text(domain.uuid).view(), domain.name.view()));
     }
-    return rc == 0 ? Status{} : Status{Err{fault_of(rc)}};
+    return found;
 }
 
 // ---- run and stand still ----

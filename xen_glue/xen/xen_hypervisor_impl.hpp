@@ -60,7 +60,8 @@ class XenHypervisor final : public Hypervisor {
     Status fail(Fault fault, std::string_view line);
 
     // `info` is the live domain with domid and uuid of `domain`: `not_found` when there is none,
-    // `invalid_argument` for dom0.
+    // `invalid_argument` for dom0. The second also says so in the log.
+    Status look_up(const Domain& domain, libxl_dominfo* info);
     Status check_identity(const Domain& domain, libxl_dominfo* info);
     // `lasting` is valid until the next call that lists or describes.
     Status describe(const libxl_dominfo& info, Domain& out, const Lasting*& lasting);
@@ -76,6 +77,8 @@ class XenHypervisor final : public Hypervisor {
     Status check_vacant(const Uuid& uuid, std::string_view name, bool uuid_may_exist);
     Status check_resources(libxl_domain_config& config);
     Status check_devices(const libxl_domain_config& config);
+    // The fault of a failed create or restore that began at `started_unix`; adds what QEMU said to the log.
+    Fault build_failure(int libxl_rc, std::string_view name, std::int64_t started_unix);
     Status describe_created(std::uint32_t domid, const Uuid& uuid, Domain& out);
 
     Status create_checked(const DomainSpec& spec, Domain& out);

@@ -23,8 +23,8 @@ struct State {
     Host host;
     std::map<std::uint32_t, Domain> domains{
         {0, {.domid = 0, .uuid = {}, .pages = 262144, .max_pages = UINT32_MAX, .vcpus = 1}}};
-    std::map<std::string, std::string> nodes{
-        {"/local/domain/0/name", "Domain-0"}, {"/libxl/0/type", "pv"}, {"/local/pool/0/name", "Pool-0"}};
+    std::map<std::string, std::string> nodes{{"/local/domain/0/name", "Domain-0"},
+                                             {"/local/pool/0/name", "Pool-0"}};
     std::set<std::string> watches;
     std::deque<std::string> fired;
     bool xenstored_dead = false;
