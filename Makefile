@@ -147,12 +147,14 @@ $(OUT)/sim-inspect: $(call obj,$(wildcard base/*.cpp) $(glue_src) xen_glue/sim/t
 test-programs: $(OUT)/unit-tests $(OUT)/xen-tests $(OUT)/sim-inspect
 
 # libFuzzer needs clang, and its runtime in every object: a small build of its own.
+fuzz_extra_src += shell/config.cpp shell/durable_file.cpp
 fuzz_lib_src := $(wildcard base/*.cpp) $(proto_src) $(fuzz_extra_src)
 fuzz_obj = $(patsubst %.cpp,$(OUT)/fuzz/%.o,$(1))
 fuzz_targets := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(fuzz_src))
 FUZZ_FLAGS := -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -I$(OUT)/gen \
               -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
 fuzz-programs: $(fuzz_targets)
+.PRECIOUS: $(OUT)/fuzz/%.o
 $(OUT)/fuzz/%.o: %.cpp | $(gen_hdr)
 	$(call say,FUZZCXX,$<)
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@
 
 namespace ballast {
 
-// Fills all of it. Cannot fail on a running system (getrandom(2)); a kernel without it stops the program.
+// Fills all of it. Cannot fail once the kernel has booted; a kernel without getrandom(2) stops the program.
 void random_bytes(std::span<std::byte> out) noexcept;
 std::uint64_t random_u64() noexcept;
 Uuid new_uuid() noexcept;

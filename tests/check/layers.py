@@ -14,7 +14,7 @@ HOMES = [
     (re.compile(r"^(libxl|libxlutil|xenstat|xenctrl|xenstore|xentoollog|xen/)"), ("xen_glue/xen", "tests/xen")),
     (re.compile(r"^microhttpd\.h$"), ("controller",)),
     (re.compile(r"^sqlite3\.h$"), ("controller", "tests")),
-    (re.compile(r"^gnutls/"), ("shell",)),
+    (re.compile(r"^gnutls/"), ("shell", "tests")),
     (re.compile(r"^ev\.h$"), ("shell",)),
     (re.compile(r"^toml\+\+/|^toml\.hpp$"), ("shell",)),
     (re.compile(r"^google/protobuf/|\.pb\.h$"), ("proto", "tests/fuzz")),
