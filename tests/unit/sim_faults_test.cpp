@@ -203,7 +203,7 @@ TEST_F(SimFaults, ProcessesKilledAtAnyTimeLeaveAWholeState) {
         ASSERT_EQ(domains.size(), 3u);
         EXPECT_EQ(domains[1].name, "a-01");
         EXPECT_EQ(domains[2].state, DomainState::running);
-        const HostState state = look("a");
+        const SimHost state = look("a");
         const Execution& last = state.executions.newest();
         EXPECT_EQ(last.began, domains[1].state == DomainState::running) << "the record agrees with the state";
     }
@@ -251,7 +251,7 @@ TEST_F(SimFaults, AReceiverWithoutItsSenderLeavesNoDomainBehind) {
 TEST_F(SimFaults, ADomainDestroyedByAnotherEndsItsTransfer) {
     auto host = open_host("a");
     const Domain guest = domain_named(*host, "a-01");
-    edit("a", [](HostState& state) { state.config.link_mbps = 1; });
+    edit("a", [](SimHost& state) { state.config.link_mbps = 1; });
     Pair link;
     Pair news;
     Worker sender{[&] {
@@ -269,7 +269,7 @@ TEST_F(SimFaults, ADeafGuestIsGivenUpAndRunsOn) {
     SimOptions fast = options("a");
     fast.operation_speed = 1000;
     auto host = open_host(fast);
-    edit("a", [](HostState& state) { state.guests[0].workload.unresponsive = true; });
+    edit("a", [](SimHost& state) { state.guests[0].workload.unresponsive = true; });
     const int nowhere = null_device();
     EXPECT_EQ(send("a", "a-01", nowhere), Fault::guest_unresponsive);
     close(nowhere);
@@ -301,12 +301,12 @@ TEST_F(SimFaults, OrderedFaultsStrikeTheCallsThatTheyAreMeantFor) {
 
 TEST_F(SimFaults, AHypervisorThatDoesNotAnswerAnswersLaterWithTheSameGuests) {
     auto host = open_host("a");
-    edit("a", [](HostState& state) { state.unavailable_until_ns = never_ns; });
+    edit("a", [](SimHost& state) { state.unavailable_until_ns = never_ns; });
     DomainList domains;
     EXPECT_EQ(host->list(domains).fault(), Fault::hypervisor_unavailable);
     HostCounters counters;
     EXPECT_EQ(host->sample(counters).fault(), Fault::hypervisor_unavailable);
-    edit("a", [](HostState& state) { state.unavailable_until_ns = 0; });
+    edit("a", [](SimHost& state) { state.unavailable_until_ns = 0; });
     ASSERT_TRUE(host->list(domains).ok());
     EXPECT_EQ(domains.size(), 3u);
 }

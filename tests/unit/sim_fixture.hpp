@@ -85,18 +85,18 @@ class SimFixture : public testing::Test {
         EXPECT_NE(host, nullptr) << why;
         return host;
     }
-    HostState look(const std::string& name) const {
+    SimHost look(const std::string& name) const {
         std::string why;
         const auto state = inspect(directory_ + "/" + name, why);
         EXPECT_NE(state, nullptr) << why;
         return *state;
     }
-    void edit(const std::string& name, const std::function<void(HostState&)>& change) const {
+    void edit(const std::string& name, const std::function<void(SimHost&)>& change) const {
         std::string why;
         EXPECT_TRUE(meddle(directory_ + "/" + name, change, why)) << why;
     }
     void order(const std::string& name, const FaultRule& rule) const {
-        edit(name, [&](HostState& host) { host.fault_rules.push(rule); });
+        edit(name, [&](SimHost& host) { host.fault_rules.push(rule); });
     }
     static Domain domain_named(Hypervisor& host, std::string_view name) {
         DomainList domains;

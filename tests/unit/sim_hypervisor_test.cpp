@@ -113,7 +113,7 @@ TEST_F(SimHypervisorTest, APausedOrDeafGuestDoesNotShutDown) {
     ASSERT_TRUE(host->pause(paused).ok());
     EXPECT_EQ(host->shutdown(paused, 150, progress_).fault(), Fault::guest_unresponsive);
     EXPECT_EQ(state_of_uuid(*host, paused.uuid), DomainState::paused);
-    edit("a", [](HostState& state) { state.guests[1].workload.unresponsive = true; });
+    edit("a", [](SimHost& state) { state.guests[1].workload.unresponsive = true; });
     const Domain deaf = domain_named(*host, "a-02");
     EXPECT_EQ(host->shutdown(deaf, 150, progress_).fault(), Fault::guest_unresponsive);
     EXPECT_EQ(state_of_uuid(*host, deaf.uuid), DomainState::running);
@@ -161,7 +161,7 @@ TEST_F(SimHypervisorTest, ASavedGuestGoesOnWhereItStopped) {
     std::string value;
     ASSERT_TRUE(host->guest_read(after, "data/load", value).ok());
     EXPECT_EQ(value, "");
-    const HostState state = look("a");
+    const SimHost state = look("a");
     EXPECT_EQ(state.guests[1].executed_ns, executed_ns);
     EXPECT_EQ(state.guests[1].workload.load.load_permille, 1000u);
     ASSERT_TRUE(host->unpause(after).ok());
@@ -200,8 +200,8 @@ TEST_F(SimHypervisorTest, AMigratedGuestNeverExecutesTwiceAndLosesNoTick) {
     ASSERT_TRUE(target->unpause(incoming).ok());
     ASSERT_TRUE(source->destroy(domain_named(*source, "a-01"), progress_).ok());
 
-    const HostState here = look("a");
-    const HostState there = look("b");
+    const SimHost here = look("a");
+    const SimHost there = look("b");
     EXPECT_EQ(find_overlap(here, there), std::nullopt);
     const Execution& stopped = here.executions.newest();
     const Execution& began = there.executions.newest();
@@ -299,7 +299,7 @@ TEST_F(SimHypervisorTest, TheEventDescriptorWakesForOtherProcessesAndForTime) {
     EXPECT_FALSE(readable(fd, 0));
 
     // A guest that powers off after its worker is gone: nobody's commit announces it.
-    edit("a", [](HostState& state) { ASSERT_TRUE(begin_shutdown(state, state.guests[1]).ok()); });
+    edit("a", [](SimHost& state) { ASSERT_TRUE(begin_shutdown(state, state.guests[1]).ok()); });
     bool was_running = false;
     DomainState now = DomainState::running;
     while (now == DomainState::running) {

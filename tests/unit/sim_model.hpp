@@ -34,7 +34,7 @@ inline NewGuest guest_called(std::string_view name, std::uint64_t memory_mib = 2
 
 // A host of 4 CPUs and 4 GiB; heap-allocated, because it is large.
 struct TestHost {
-    std::unique_ptr<HostState> state = std::make_unique<HostState>();
+    std::unique_ptr<SimHost> state = std::make_unique<SimHost>();
 
     TestHost() {
         HostConfig config;
@@ -42,7 +42,7 @@ struct TestHost {
         config.memory_kib = 4 * 1024 * 1024;
         start(*state, config, 100 * second_ns);
     }
-    HostState& operator*() { return *state; }
+    SimHost& operator*() { return *state; }
     void pass(std::int64_t ns) { advance(*state, state->now_ns + ns); }
     Guest& add(const NewGuest& wanted) {
         const auto domid = begin_create(*state, wanted);

@@ -26,7 +26,7 @@ Guest& suspended_guest(TestHost& host) {
     EXPECT_TRUE(suspend_for_send(*host, guest.domid).ok());
     return guest;
 }
-Guest& ended_guest(TestHost& host, void (*end)(HostState&, Guest&)) {
+Guest& ended_guest(TestHost& host, void (*end)(SimHost&, Guest&)) {
     Guest& guest = host.add_running(guest_called("g"));
     end(*host, guest);
     return guest;
@@ -94,7 +94,7 @@ const std::vector<StateCase>& state_cases() {
     return cases;
 }
 
-TEST(SimHost, EveryOperationAnswersInEveryStateAsXenDoes) {
+TEST(SimHostModel, EveryOperationAnswersInEveryStateAsXenDoes) {
     for (const StateCase& c : state_cases()) {
         const auto answer = [&](const char* what, Fault expected, auto operation) {
             TestHost host;
@@ -103,18 +103,18 @@ TEST(SimHost, EveryOperationAnswersInEveryStateAsXenDoes) {
             EXPECT_EQ(to_string(operation(*host, guest).fault()), to_string(expected))
                 << what << " while " << c.name;
         };
-        answer("pause", c.pause, [](HostState& s, Guest& g) { return pause(s, g); });
-        answer("unpause", c.unpause, [](HostState& s, Guest& g) { return unpause(s, g); });
-        answer("resume", c.resume, [](HostState& s, Guest& g) { return resume_suspended(s, g); });
-        answer("rename", c.rename, [](HostState& s, Guest& g) { return rename(s, g, g.name, "new"); });
+        answer("pause", c.pause, [](SimHost& s, Guest& g) { return pause(s, g); });
+        answer("unpause", c.unpause, [](SimHost& s, Guest& g) { return unpause(s, g); });
+        answer("resume", c.resume, [](SimHost& s, Guest& g) { return resume_suspended(s, g); });
+        answer("rename", c.rename, [](SimHost& s, Guest& g) { return rename(s, g, g.name, "new"); });
         answer("send", c.send,
-               [](HostState& s, Guest& g) { return begin_send(s, g, MigrationMode::live, true); });
-        answer("shutdown", c.shutdown, [](HostState& s, Guest& g) { return begin_shutdown(s, g); });
-        answer("destroy", c.destroy, [](HostState& s, Guest& g) { return begin_destroy(s, g); });
+               [](SimHost& s, Guest& g) { return begin_send(s, g, MigrationMode::live, true); });
+        answer("shutdown", c.shutdown, [](SimHost& s, Guest& g) { return begin_shutdown(s, g); });
+        answer("destroy", c.destroy, [](SimHost& s, Guest& g) { return begin_destroy(s, g); });
     }
 }
 
-TEST(SimHost, ARefusedOperationChangesNothing) {
+TEST(SimHostModel, ARefusedOperationChangesNothing) {
     for (const StateCase& c : state_cases()) {
         TestHost host;
         Guest& guest = c.make(host);
@@ -140,7 +140,7 @@ TEST(SimHost, ARefusedOperationChangesNothing) {
 
 // ---- single rules ----
 
-TEST(SimHost, PausesByOthersAreCountedAndOursAreNot) {
+TEST(SimHostModel, PausesByOthersAreCountedAndOursAreNot) {
     TestHost host;
     Guest& guest = host.add_running(guest_called("g"));
     EXPECT_TRUE(pause(*host, guest).ok());
@@ -155,7 +155,7 @@ TEST(SimHost, PausesByOthersAreCountedAndOursAreNot) {
     EXPECT_EQ(state_of(guest), DomainState::running);
 }
 
-TEST(SimHost, NamesAreUniqueAndUuidsOnlyWhenCreating) {
+TEST(SimHostModel, NamesAreUniqueAndUuidsOnlyWhenCreating) {
     TestHost host;
     const NewGuest first = guest_called("one");
     Guest& guest = host.add_running(first);
@@ -175,7 +175,7 @@ TEST(SimHost, NamesAreUniqueAndUuidsOnlyWhenCreating) {
     EXPECT_EQ(begin_receive(*host, first, incoming_suffix, true).fault(), Fault::already_exists);
 }
 
-TEST(SimHost, DomainIdsGrowAndAreNotSoonUsedAgain) {
+TEST(SimHostModel, DomainIdsGrowAndAreNotSoonUsedAgain) {
     TestHost host;
     const std::uint32_t first = host.add(guest_called("a")).domid;
     ASSERT_TRUE(begin_destroy(*host, *find_domid(*host, first)).ok());
@@ -187,7 +187,7 @@ TEST(SimHost, DomainIdsGrowAndAreNotSoonUsedAgain) {
     EXPECT_EQ(host.add(guest_called("e")).domid, 3u) << "2 is in use";
 }
 
-TEST(SimHost, ShutDownGuestsHoldTheirMemoryUntilTheyAreDestroyed) {
+TEST(SimHostModel, ShutDownGuestsHoldTheirMemoryUntilTheyAreDestroyed) {
     TestHost host;
     const std::uint64_t free_kib = memory_free_kib(*host);
     Guest& guest = host.add_running(guest_called("g", 512));
@@ -201,7 +201,7 @@ TEST(SimHost, ShutDownGuestsHoldTheirMemoryUntilTheyAreDestroyed) {
     EXPECT_EQ(memory_free_kib(*host), free_kib);
 }
 
-TEST(SimHost, MemoryIsClaimedWhenAGuestBeginsToBeBuilt) {
+TEST(SimHostModel, MemoryIsClaimedWhenAGuestBeginsToBeBuilt) {
     TestHost host;
     const std::uint64_t free_mib = memory_free_kib(*host) / 1024;
     EXPECT_EQ(begin_create(*host, guest_called("big", free_mib)).fault(), Fault::no_memory);
@@ -209,13 +209,13 @@ TEST(SimHost, MemoryIsClaimedWhenAGuestBeginsToBeBuilt) {
     EXPECT_EQ(begin_create(*host, guest_called("small", 32)).fault(), Fault::no_memory);
 }
 
-TEST(SimHost, MemoryIsNeverOverCommittedWhateverIsTried) {
+TEST(SimHostModel, MemoryIsNeverOverCommittedWhateverIsTried) {
     Prng prng{7};
     TestHost host;
     std::uint32_t number = 0;
     int refusals = 0;
     for (int i = 0; i < 3000; ++i) {
-        HostState& state = *host;
+        SimHost& state = *host;
         Guest* victim = state.guests.empty() ? nullptr : &state.guests[prng.below(state.guests.size())];
         const NewGuest wanted = guest_called("g" + std::to_string(++number), 32 + prng.below(900));
         switch (prng.below(6)) {
@@ -254,7 +254,7 @@ TEST(SimHost, MemoryIsNeverOverCommittedWhateverIsTried) {
     EXPECT_GT(refusals, 100);
 }
 
-TEST(SimHost, TypesAndLiveTransfersNeedWhatTheHypervisorOffers) {
+TEST(SimHostModel, TypesAndLiveTransfersNeedWhatTheHypervisorOffers) {
     TestHost host;
     (*host).config.can_hap = false;
     NewGuest pvh = guest_called("pvh");
@@ -272,7 +272,7 @@ TEST(SimHost, TypesAndLiveTransfersNeedWhatTheHypervisorOffers) {
     EXPECT_FALSE(pv.precopy.guest_suspended);
 }
 
-TEST(SimHost, APausedDeafOrEndedGuestDoesNotLetItselfBeSuspended) {
+TEST(SimHostModel, APausedDeafOrEndedGuestDoesNotLetItselfBeSuspended) {
     TestHost host;
     Guest& paused = host.add_running(guest_called("paused"));
     Guest& deaf = host.add_running(guest_called("deaf"));
@@ -291,7 +291,7 @@ TEST(SimHost, APausedDeafOrEndedGuestDoesNotLetItselfBeSuspended) {
     EXPECT_EQ(state_of(deaf), DomainState::running);
 }
 
-TEST(SimHost, WhatDeadProcessesLeaveBehindIsWhatXenWouldShow) {
+TEST(SimHostModel, WhatDeadProcessesLeaveBehindIsWhatXenWouldShow) {
     TestHost host;
     Guest& sending = host.add_running(guest_called("sending"));
     ASSERT_TRUE(begin_send(*host, sending, MigrationMode::live, true).ok());

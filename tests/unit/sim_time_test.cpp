@@ -10,7 +10,7 @@
 namespace ballast::sim {
 namespace {
 
-TEST(SimHost, HowTimeIsCutMakesNoDifference) {
+TEST(SimHostModel, HowTimeIsCutMakesNoDifference) {
     const auto build = [](TestHost& host) {
         for (int i = 0; i < 9; ++i) {
             NewGuest guest;
@@ -56,7 +56,7 @@ TEST(SimHost, HowTimeIsCutMakesNoDifference) {
     EXPECT_EQ((*once).executions.size(), (*often).executions.size());
 }
 
-TEST(SimHost, CountersAreLoadTimesTime) {
+TEST(SimHostModel, CountersAreLoadTimesTime) {
     TestHost host;
     Guest& guest = host.add_running(guest_called("g", 256, 500));
     host.pass(10 * second_ns);
@@ -75,7 +75,7 @@ TEST(SimHost, CountersAreLoadTimesTime) {
     EXPECT_EQ(counters.domains[1].vcpu_time_ns[0], 5u * second_ns);
 }
 
-TEST(SimHost, AGuestThatDoesNotExecuteGrowsNoCounterAndNoOlder) {
+TEST(SimHostModel, AGuestThatDoesNotExecuteGrowsNoCounterAndNoOlder) {
     TestHost host;
     Guest& guest = host.add_running(guest_called("g"));
     host.pass(second_ns);
@@ -88,7 +88,7 @@ TEST(SimHost, AGuestThatDoesNotExecuteGrowsNoCounterAndNoOlder) {
     EXPECT_EQ(guest.workload.load.age_ms, age_ms);
 }
 
-TEST(SimHost, OnAnOverloadedHostGuestsGetLessThanTheyAskFor) {
+TEST(SimHostModel, OnAnOverloadedHostGuestsGetLessThanTheyAskFor) {
     TestHost host;
     for (int i = 0; i < 8; ++i) {
         host.add_running(guest_called("g" + std::to_string(i), 64, 1000));
@@ -104,7 +104,7 @@ TEST(SimHost, OnAnOverloadedHostGuestsGetLessThanTheyAskFor) {
     EXPECT_GT(sum_ns, 39u * second_ns) << "and nothing lies idle";
 }
 
-TEST(SimHost, ATransferCostsDom0Cpu) {
+TEST(SimHostModel, ATransferCostsDom0Cpu) {
     TestHost host;
     Guest& guest = host.add_running(guest_called("g"));
     host.pass(second_ns);
@@ -114,7 +114,7 @@ TEST(SimHost, ATransferCostsDom0Cpu) {
     EXPECT_EQ((*host).dom0_granted_ucores, before + 600'000);
 }
 
-TEST(SimHost, TransfersShareTheLinkAndTheDiskApart) {
+TEST(SimHostModel, TransfersShareTheLinkAndTheDiskApart) {
     TestHost host;
     EXPECT_EQ(transfer_bytes_per_s(*host, true), 125'000'000u);
     Guest& one = host.add_running(guest_called("one"));
@@ -127,7 +127,7 @@ TEST(SimHost, TransfersShareTheLinkAndTheDiskApart) {
     EXPECT_EQ(transfer_bytes_per_s(*host, true), 62'500'000u) << "what comes in uses the other direction";
 }
 
-TEST(SimHost, AGuestTellsThatItIsUpAfterItHasBootedAndAgainAfterItCameHere) {
+TEST(SimHostModel, AGuestTellsThatItIsUpAfterItHasBootedAndAgainAfterItCameHere) {
     TestHost host;
     Guest& guest = host.add_running(guest_called("g"));
     host.pass(7 * second_ns);
@@ -143,7 +143,7 @@ TEST(SimHost, AGuestTellsThatItIsUpAfterItHasBootedAndAgainAfterItCameHere) {
     EXPECT_TRUE(signals_up(restored));
 }
 
-TEST(SimHost, TheNextChangeIsWhenAGuestWillPowerOff) {
+TEST(SimHostModel, TheNextChangeIsWhenAGuestWillPowerOff) {
     TestHost host;
     Guest& guest = host.add_running(guest_called("g"));
     EXPECT_EQ(next_change_ns(*host), never_ns);
@@ -159,7 +159,7 @@ TEST(SimHost, TheNextChangeIsWhenAGuestWillPowerOff) {
     EXPECT_EQ((*host).executions.newest().at_ns, at_ns);
 }
 
-TEST(SimHost, ForgottenBeginningsStillCountWhenExecutionsAreCompared) {
+TEST(SimHostModel, ForgottenBeginningsStillCountWhenExecutionsAreCompared) {
     TestHost here;
     TestHost there;
     const NewGuest twin = guest_called("twin");

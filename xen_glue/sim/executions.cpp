@@ -9,7 +9,7 @@ namespace {
 
 // Calls `visit(uuid, interval)` for every execution in the records, until it says true.
 template <class Visit>
-bool any_interval(const HostState& host, Visit visit) noexcept {
+bool any_interval(const SimHost& host, Visit visit) noexcept {
     const auto& records = host.executions;
     for (std::size_t i = 0; i < records.size(); ++i) {
         const Execution& record = records[i];
@@ -51,7 +51,7 @@ bool any_interval(const HostState& host, Visit visit) noexcept {
 
 }  // namespace
 
-std::optional<Overlap> find_overlap(const HostState& here, const HostState& there) noexcept {
+std::optional<Overlap> find_overlap(const SimHost& here, const SimHost& there) noexcept {
     std::optional<Overlap> found;
     any_interval(here, [&](const Uuid& uuid, const Interval& a) {
         return any_interval(there, [&](const Uuid& other, const Interval& b) {

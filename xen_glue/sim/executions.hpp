@@ -22,6 +22,6 @@ struct Overlap {
     Interval here;
     Interval there;
 };
-std::optional<Overlap> find_overlap(const HostState& here, const HostState& there) noexcept;
+std::optional<Overlap> find_overlap(const SimHost& here, const SimHost& there) noexcept;
 
 }  // namespace ballast::sim

@@ -123,7 +123,8 @@ Status ImageWriter::begin(const ImageConfig& config) {
 Status ImageWriter::pages(const PagesHead& head, std::uint32_t bytes_per_page) {
     PagesHead left = head;
     // Without filler, a record holds as many pages as there are.
-    const std::uint32_t fitting = (record_bytes_max - pages_head_bytes) / std::max(bytes_per_page, 1U);
+    constexpr auto filler_bytes_max = static_cast<std::uint32_t>(record_bytes_max - pages_head_bytes);
+    const std::uint32_t fitting = filler_bytes_max / std::max(bytes_per_page, 1U);
     while (left.pages > 0) {
         const PagesHead part{head.round, bytes_per_page == 0 ? left.pages : std::min(left.pages, fitting)};
         const std::size_t filler_bytes = std::size_t{part.pages} * bytes_per_page;

@@ -48,16 +48,16 @@ void append_guest(std::string& out, const Guest& guest) {
 
 }  // namespace
 
-std::unique_ptr<HostState> inspect(const std::string& state_file, std::string& why) {
+std::unique_ptr<SimHost> inspect(const std::string& state_file, std::string& why) {
     const std::unique_ptr<StateFile> file = StateFile::open(state_file, {}, why);
     if (file == nullptr) {
         return nullptr;
     }
     StateFile::Transaction transaction{*file};
-    return std::make_unique<HostState>(transaction.host());
+    return std::make_unique<SimHost>(transaction.host());
 }
 
-bool meddle(const std::string& state_file, const std::function<void(HostState&)>& edit, std::string& why) {
+bool meddle(const std::string& state_file, const std::function<void(SimHost&)>& edit, std::string& why) {
     const std::unique_ptr<StateFile> file = StateFile::open(state_file, {}, why);
     if (file == nullptr) {
         return false;
@@ -68,7 +68,7 @@ bool meddle(const std::string& state_file, const std::function<void(HostState&)>
     return true;
 }
 
-std::string to_json_lines(const HostState& host) {
+std::string to_json_lines(const SimHost& host) {
     std::string out;
     append_line(out,
                 "{\"host\":{\"now_ms\":%" PRId64 ",\"cpus\":%u,\"memory_kib\":%" PRIu64

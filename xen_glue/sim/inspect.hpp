@@ -11,14 +11,14 @@
 namespace ballast::sim {
 
 // The host as it is now. Null with `why` filled when there is none.
-std::unique_ptr<HostState> inspect(const std::string& state_file, std::string& why);
+std::unique_ptr<SimHost> inspect(const std::string& state_file, std::string& why);
 
 // Edits the host in one transaction: to order faults, to crash guests, to slow the link. False with `why`
 // filled when there is no such host.
-bool meddle(const std::string& state_file, const std::function<void(HostState&)>& edit, std::string& why);
+bool meddle(const std::string& state_file, const std::function<void(SimHost&)>& edit, std::string& why);
 
 // One JSON object a line: {"host":...}, then {"domain":...} for each guest, then {"execution":...} oldest
 // first.
-std::string to_json_lines(const HostState& host);
+std::string to_json_lines(const SimHost& host);
 
 }  // namespace ballast::sim

@@ -25,7 +25,7 @@ bool executing(const Guest& guest) noexcept {
     return guest.built && state_of(guest) == DomainState::running;
 }
 
-std::uint64_t memory_free_kib(const HostState& state) noexcept {
+std::uint64_t memory_free_kib(const SimHost& state) noexcept {
     std::uint64_t used_kib = hypervisor_memory_kib + state.config.dom0_memory_kib;
     for (const Guest& guest : state.guests) {
         used_kib += guest.memory_kib + guest_overhead_kib;
@@ -33,7 +33,7 @@ std::uint64_t memory_free_kib(const HostState& state) noexcept {
     return state.config.memory_kib - std::min(used_kib, state.config.memory_kib);
 }
 
-HostFacts facts(const HostState& state) noexcept {
+HostFacts facts(const SimHost& state) noexcept {
     HostFacts out;
     out.cpu_count = state.config.cpus;
     out.memory_kib = state.config.memory_kib;
@@ -62,7 +62,7 @@ Domain describe(const Guest& guest) noexcept {
     return out;
 }
 
-Domain describe_dom0(const HostState& state) noexcept {
+Domain describe_dom0(const SimHost& state) noexcept {
     Domain out;
     out.name = "Domain-0";
     out.type = GuestType::pv;
@@ -73,7 +73,7 @@ Domain describe_dom0(const HostState& state) noexcept {
     return out;
 }
 
-void count(const HostState& state, HostCounters& out) noexcept {
+void count(const SimHost& state, HostCounters& out) noexcept {
     out.facts = facts(state);
     out.nic_rx_bytes = state.nic_rx_bytes.total;
     out.nic_tx_bytes = state.nic_tx_bytes.total;
@@ -97,7 +97,7 @@ void count(const HostState& state, HostCounters& out) noexcept {
     }
 }
 
-Guest* find_domid(HostState& state, std::uint32_t domid) noexcept {
+Guest* find_domid(SimHost& state, std::uint32_t domid) noexcept {
     for (Guest& guest : state.guests) {
         if (guest.domid == domid) {
             return &guest;
@@ -106,7 +106,7 @@ Guest* find_domid(HostState& state, std::uint32_t domid) noexcept {
     return nullptr;
 }
 
-const Guest* find_uuid(const HostState& state, const Uuid& uuid) noexcept {
+const Guest* find_uuid(const SimHost& state, const Uuid& uuid) noexcept {
     const Guest* second_choice = nullptr;
     for (const Guest& guest : state.guests) {
         if (guest.uuid != uuid) {
@@ -121,7 +121,7 @@ const Guest* find_uuid(const HostState& state, const Uuid& uuid) noexcept {
     return second_choice;
 }
 
-const Guest* find_name(const HostState& state, std::string_view name) noexcept {
+const Guest* find_name(const SimHost& state, std::string_view name) noexcept {
     for (const Guest& guest : state.guests) {
         if (guest.name == name) {
             return &guest;
@@ -134,7 +134,7 @@ bool signals_up(const Guest& guest) noexcept {
     return guest.built && guest.executed_ns >= guest.signals_at_executed_ns;
 }
 
-Status pause(HostState& state, Guest& guest) noexcept {
+Status pause(SimHost& state, Guest& guest) noexcept {
     const DomainState was = state_of(guest);
     if (was == DomainState::paused) {
         return {};
@@ -146,7 +146,7 @@ Status pause(HostState& state, Guest& guest) noexcept {
     return {};
 }
 
-Status unpause(HostState& state, Guest& guest) noexcept {
+Status unpause(SimHost& state, Guest& guest) noexcept {
     const DomainState was = state_of(guest);
     if (was == DomainState::running) {
         return {};
@@ -161,7 +161,7 @@ Status unpause(HostState& state, Guest& guest) noexcept {
     return {};
 }
 
-Status resume_suspended(HostState& state, Guest& guest) noexcept {
+Status resume_suspended(SimHost& state, Guest& guest) noexcept {
     if (state_of(guest) != DomainState::suspended) {
         return Err{Fault::state_conflict};
     }
@@ -172,7 +172,7 @@ Status resume_suspended(HostState& state, Guest& guest) noexcept {
     return {};
 }
 
-Status rename(HostState& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept {
+Status rename(SimHost& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept {
     if (new_name.size() > limits::name_bytes_max || !valid_name(new_name)) {
         return Err{Fault::invalid_argument};
     }
@@ -190,7 +190,7 @@ Status rename(HostState& state, Guest& guest, std::string_view old_name, std::st
 namespace {
 
 // A guest that does not execute does nothing by itself.
-void end_execution(HostState& state, Guest& guest, ShutdownReason reason) noexcept {
+void end_execution(SimHost& state, Guest& guest, ShutdownReason reason) noexcept {
     if (executing(guest)) {
         change(state, guest, [reason](Guest& g) { g.shutdown = reason; });
     }
@@ -198,17 +198,17 @@ void end_execution(HostState& state, Guest& guest, ShutdownReason reason) noexce
 
 }  // namespace
 
-void crash(HostState& state, Guest& guest) noexcept {
+void crash(SimHost& state, Guest& guest) noexcept {
     end_execution(state, guest, ShutdownReason::crash);
 }
-void reboot(HostState& state, Guest& guest) noexcept {
+void reboot(SimHost& state, Guest& guest) noexcept {
     end_execution(state, guest, ShutdownReason::reboot);
 }
-void power_off(HostState& state, Guest& guest) noexcept {
+void power_off(SimHost& state, Guest& guest) noexcept {
     end_execution(state, guest, ShutdownReason::poweroff);
 }
 
-void pause_counted(HostState& state, Guest& guest) noexcept {
+void pause_counted(SimHost& state, Guest& guest) noexcept {
     change(state, guest, [](Guest& g) { ++g.pause_count; });
 }
 

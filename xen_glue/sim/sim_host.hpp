@@ -34,40 +34,40 @@ struct NewGuest {
 };
 
 // ---- time ----
-void start(HostState& state, const HostConfig& config, std::int64_t now_ns) noexcept;
+void start(SimHost& state, const HostConfig& config, std::int64_t now_ns) noexcept;
 // Brings the host to `now_ns`; an earlier time changes nothing.
-void advance(HostState& state, std::int64_t now_ns) noexcept;
+void advance(SimHost& state, std::int64_t now_ns) noexcept;
 // When the list of domains will change by itself next (a guest powers off), or `never_ns`.
-std::int64_t next_change_ns(const HostState& state) noexcept;
+std::int64_t next_change_ns(const SimHost& state) noexcept;
 
 // ---- looking ----
 DomainState state_of(const Guest& guest) noexcept;
 bool executing(const Guest& guest) noexcept;
-HostFacts facts(const HostState& state) noexcept;
-std::uint64_t memory_free_kib(const HostState& state) noexcept;
+HostFacts facts(const SimHost& state) noexcept;
+std::uint64_t memory_free_kib(const SimHost& state) noexcept;
 Domain describe(const Guest& guest) noexcept;
-Domain describe_dom0(const HostState& state) noexcept;
-void count(const HostState& state, HostCounters& out) noexcept;  // all but `taken_mono_ns`
+Domain describe_dom0(const SimHost& state) noexcept;
+void count(const SimHost& state, HostCounters& out) noexcept;  // all but `taken_mono_ns`
 // Null when there is none.
-Guest* find_domid(HostState& state, std::uint32_t domid) noexcept;
+Guest* find_domid(SimHost& state, std::uint32_t domid) noexcept;
 // With two of one uuid the one that is neither dying nor named as in flight wins.
-const Guest* find_uuid(const HostState& state, const Uuid& uuid) noexcept;
-const Guest* find_name(const HostState& state, std::string_view name) noexcept;
+const Guest* find_uuid(const SimHost& state, const Uuid& uuid) noexcept;
+const Guest* find_name(const SimHost& state, std::string_view name) noexcept;
 // Whether the guest has told (since it was created or came here) that it is up.
 bool signals_up(const Guest& guest) noexcept;
 
 // ---- short operations: the door's rules (hypervisor.hpp) ----
-Status pause(HostState& state, Guest& guest) noexcept;
-Status unpause(HostState& state, Guest& guest) noexcept;
-Status resume_suspended(HostState& state, Guest& guest) noexcept;
-Status rename(HostState& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept;
+Status pause(SimHost& state, Guest& guest) noexcept;
+Status unpause(SimHost& state, Guest& guest) noexcept;
+Status resume_suspended(SimHost& state, Guest& guest) noexcept;
+Status rename(SimHost& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept;
 
 // ---- what guests do by themselves, or an operator behind our back ----
-void crash(HostState& state, Guest& guest) noexcept;
-void reboot(HostState& state, Guest& guest) noexcept;
-void power_off(HostState& state, Guest& guest) noexcept;
+void crash(SimHost& state, Guest& guest) noexcept;
+void reboot(SimHost& state, Guest& guest) noexcept;
+void power_off(SimHost& state, Guest& guest) noexcept;
 // As `xl pause`: counted, so that as many unpauses are needed.
-void pause_counted(HostState& state, Guest& guest) noexcept;
+void pause_counted(SimHost& state, Guest& guest) noexcept;
 
 // ---- LONG operations ----
 std::int64_t create_ns(const HostConfig& config, std::uint64_t memory_kib) noexcept;
@@ -77,37 +77,37 @@ std::int64_t suspend_ns(const HostConfig& config) noexcept;          // until a 
 std::int64_t suspend_timeout_ns(const HostConfig& config) noexcept;  // until one that does not is given up
 
 // The new domain's id. Its memory is claimed and its name taken from here on; it is paused and half-built.
-Result<std::uint32_t> begin_create(HostState& state, const NewGuest& guest) noexcept;
-Status finish_create(HostState& state, std::uint32_t domid) noexcept;
+Result<std::uint32_t> begin_create(SimHost& state, const NewGuest& guest) noexcept;
+Status finish_create(SimHost& state, std::uint32_t domid) noexcept;
 
 // The same for a guest that comes in, over the link or from a disk; its name is `guest.name` + `name_suffix`.
-Result<std::uint32_t> begin_receive(HostState& state, const NewGuest& guest, std::string_view name_suffix,
+Result<std::uint32_t> begin_receive(SimHost& state, const NewGuest& guest, std::string_view name_suffix,
                                     bool over_link) noexcept;
-Status finish_receive(HostState& state, std::uint32_t domid, const Workload& workload,
+Status finish_receive(SimHost& state, std::uint32_t domid, const Workload& workload,
                       std::int64_t executed_ns) noexcept;
 // A failed build leaves no domain behind.
-void cancel_build(HostState& state, std::uint32_t domid) noexcept;
+void cancel_build(SimHost& state, std::uint32_t domid) noexcept;
 
 // Sending. The bytes of a round flow at `transfer_bytes_per_s`; then `end_send_round`. When the last round is
 // due
 // (`precopy.guest_suspended`), `suspend_for_send` comes before its bytes; after it, `finish_send`.
-Status begin_send(HostState& state, Guest& guest, MigrationMode mode, bool over_link) noexcept;
-Status end_send_round(HostState& state, std::uint32_t domid) noexcept;
-Status suspend_for_send(HostState& state, std::uint32_t domid) noexcept;
-Status finish_send(HostState& state, std::uint32_t domid) noexcept;
+Status begin_send(SimHost& state, Guest& guest, MigrationMode mode, bool over_link) noexcept;
+Status end_send_round(SimHost& state, std::uint32_t domid) noexcept;
+Status suspend_for_send(SimHost& state, std::uint32_t domid) noexcept;
+Status finish_send(SimHost& state, std::uint32_t domid) noexcept;
 // What one transfer gets of the link or the disk now, shared evenly with the others.
-std::uint64_t transfer_bytes_per_s(const HostState& state, bool over_link) noexcept;
+std::uint64_t transfer_bytes_per_s(const SimHost& state, bool over_link) noexcept;
 // Puts a transfer's bytes on the network card's counters.
-void note_link_bytes(HostState& state, std::uint64_t sent_bytes, std::uint64_t received_bytes) noexcept;
+void note_link_bytes(SimHost& state, std::uint64_t sent_bytes, std::uint64_t received_bytes) noexcept;
 
 // The guest gets the request to power off; it does so by itself, if it executes and listens.
-Status begin_shutdown(HostState& state, Guest& guest) noexcept;
-Status begin_destroy(HostState& state, Guest& guest) noexcept;
-Status finish_destroy(HostState& state, std::uint32_t domid) noexcept;
+Status begin_shutdown(SimHost& state, Guest& guest) noexcept;
+Status begin_destroy(SimHost& state, Guest& guest) noexcept;
+Status finish_destroy(SimHost& state, std::uint32_t domid) noexcept;
 
 // The process that carried out the guest's activity is gone. What it leaves behind is what a dead toolstack
 // process leaves behind on Xen: a half-built paused domain, a guest that runs on or stays suspended, a dying
 // domain.
-void abandon(HostState& state, Guest& guest) noexcept;
+void abandon(SimHost& state, Guest& guest) noexcept;
 
 }  // namespace ballast::sim

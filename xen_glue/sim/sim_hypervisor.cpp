@@ -31,7 +31,7 @@ Status SimHypervisor::enter(Transaction& transaction, Call call) {
     last_error_.clear();
     complaint_.clear();
     pending_fault_.reset();
-    HostState& host = transaction.host();
+    SimHost& host = transaction.host();
     if (host.unavailable_until_ns > host.now_ns) {
         return Err{Fault::hypervisor_unavailable};
     }

@@ -52,7 +52,7 @@ Status SimHypervisor::begin_long(Call call, int fd) {
 void SimHypervisor::give_up(std::uint32_t domid, Activity activity) {
     {
         Transaction transaction{*file_};
-        HostState& host = transaction.host();
+        SimHost& host = transaction.host();
         Guest* guest = find_domid(host, domid);
         if (guest != nullptr && guest->activity == activity) {
             abandon(host, *guest);
@@ -77,7 +77,7 @@ Status SimHypervisor::create_domain(const DomainSpec& spec, ProgressSink& progre
     std::uint32_t domid = 0;
     std::int64_t duration_ns = 0;
     const Status begun = apply([&](Transaction& transaction) -> Status {
-        HostState& host = transaction.host();
+        SimHost& host = transaction.host();
         const Workload workload = ordinary_workload(host.config.seed, spec.uuid);
         domid = BALLAST_TRY(begin_create(host, new_guest(spec, true, workload)));
         transaction.keep_spec(domid, spec);

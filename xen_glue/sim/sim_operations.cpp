@@ -35,7 +35,7 @@ std::int64_t with_memory(std::int64_t base_ms, std::int64_t per_gib_ms, std::uin
 }
 
 // Xen hands out ids in order and does not soon give one out again.
-std::uint32_t take_domid(HostState& state) noexcept {
+std::uint32_t take_domid(SimHost& state) noexcept {
     for (;;) {
         const std::uint32_t domid = state.next_domid;
         state.next_domid = domid == domid_max ? 1 : domid + 1;
@@ -45,7 +45,7 @@ std::uint32_t take_domid(HostState& state) noexcept {
     }
 }
 
-Result<std::uint32_t> begin_build(HostState& state, const NewGuest& wanted, const Name& name,
+Result<std::uint32_t> begin_build(SimHost& state, const NewGuest& wanted, const Name& name,
                                   Activity activity) noexcept {
     if (wanted.memory_kib == 0 || wanted.vcpus == 0) {
         return Err{Fault::invalid_argument};
@@ -81,12 +81,12 @@ Result<std::uint32_t> begin_build(HostState& state, const NewGuest& wanted, cons
 }
 
 // The guest on which a process believes to be working: it may have been destroyed meanwhile, by another.
-Guest* under(HostState& state, std::uint32_t domid, Activity activity) noexcept {
+Guest* under(SimHost& state, std::uint32_t domid, Activity activity) noexcept {
     Guest* guest = find_domid(state, domid);
     return guest != nullptr && guest->activity == activity ? guest : nullptr;
 }
 
-Status finish_build(HostState& state, Guest& guest, std::int64_t signals_after_ms) noexcept {
+Status finish_build(SimHost& state, Guest& guest, std::int64_t signals_after_ms) noexcept {
     guest.signals_at_executed_ns = guest.executed_ns + scaled_ns(state.config, signals_after_ms);
     change(state, guest, [](Guest& g) {
         g.built = true;
@@ -95,7 +95,7 @@ Status finish_build(HostState& state, Guest& guest, std::int64_t signals_after_m
     return {};
 }
 
-void remove(HostState& state, const Guest& guest) noexcept {
+void remove(SimHost& state, const Guest& guest) noexcept {
     state.guests.remove_ordered(static_cast<std::size_t>(&guest - state.guests.begin()));
     ++state.change_count;
     state.grants_stale = true;
@@ -129,7 +129,7 @@ std::int64_t suspend_timeout_ns(const HostConfig& config) noexcept {
     return scaled_ns(config, suspend_timeout_ms);
 }
 
-Result<std::uint32_t> begin_create(HostState& state, const NewGuest& guest) noexcept {
+Result<std::uint32_t> begin_create(SimHost& state, const NewGuest& guest) noexcept {
     // Xen itself would let two domains share a uuid; ours are known by it.
     if (find_uuid(state, guest.uuid) != nullptr) {
         return Err{Fault::already_exists};
@@ -137,12 +137,12 @@ Result<std::uint32_t> begin_create(HostState& state, const NewGuest& guest) noex
     return begin_build(state, guest, guest.name, Activity::creating);
 }
 
-Status finish_create(HostState& state, std::uint32_t domid) noexcept {
+Status finish_create(SimHost& state, std::uint32_t domid) noexcept {
     Guest* guest = under(state, domid, Activity::creating);
     return guest == nullptr ? Status{Err{Fault::hypervisor_failed}} : finish_build(state, *guest, boot_ms);
 }
 
-Result<std::uint32_t> begin_receive(HostState& state, const NewGuest& guest, std::string_view name_suffix,
+Result<std::uint32_t> begin_receive(SimHost& state, const NewGuest& guest, std::string_view name_suffix,
                                     bool over_link) noexcept {
     if (guest.name.size() + name_suffix.size() > limits::name_bytes_max) {
         return Err{Fault::invalid_argument};
@@ -156,7 +156,7 @@ Result<std::uint32_t> begin_receive(HostState& state, const NewGuest& guest, std
     return begun;
 }
 
-Status finish_receive(HostState& state, std::uint32_t domid, const Workload& workload,
+Status finish_receive(SimHost& state, std::uint32_t domid, const Workload& workload,
                       std::int64_t executed_ns) noexcept {
     Guest* guest = under(state, domid, Activity::receiving);
     if (guest == nullptr) {
@@ -167,14 +167,14 @@ Status finish_receive(HostState& state, std::uint32_t domid, const Workload& wor
     return finish_build(state, *guest, signal_again_ms);
 }
 
-void cancel_build(HostState& state, std::uint32_t domid) noexcept {
+void cancel_build(SimHost& state, std::uint32_t domid) noexcept {
     const Guest* guest = find_domid(state, domid);
     if (guest != nullptr && !guest->built) {
         remove(state, *guest);
     }
 }
 
-Status begin_send(HostState& state, Guest& guest, MigrationMode mode, bool over_link) noexcept {
+Status begin_send(SimHost& state, Guest& guest, MigrationMode mode, bool over_link) noexcept {
     const DomainState was = state_of(guest);
     if (guest.activity != Activity::none) {
         return Err{Fault::domain_in_use};
@@ -195,7 +195,7 @@ Status begin_send(HostState& state, Guest& guest, MigrationMode mode, bool over_
     return {};
 }
 
-Status end_send_round(HostState& state, std::uint32_t domid) noexcept {
+Status end_send_round(SimHost& state, std::uint32_t domid) noexcept {
     Guest* guest = under(state, domid, Activity::sending);
     if (guest == nullptr || guest->dying) {
         return Err{Fault::hypervisor_failed};
@@ -208,7 +208,7 @@ Status end_send_round(HostState& state, std::uint32_t domid) noexcept {
     return {};
 }
 
-Status suspend_for_send(HostState& state, std::uint32_t domid) noexcept {
+Status suspend_for_send(SimHost& state, std::uint32_t domid) noexcept {
     Guest* guest = under(state, domid, Activity::sending);
     if (guest == nullptr || guest->dying) {
         return Err{Fault::hypervisor_failed};
@@ -227,7 +227,7 @@ Status suspend_for_send(HostState& state, std::uint32_t domid) noexcept {
     return {};
 }
 
-Status finish_send(HostState& state, std::uint32_t domid) noexcept {
+Status finish_send(SimHost& state, std::uint32_t domid) noexcept {
     Guest* guest = under(state, domid, Activity::sending);
     if (guest == nullptr || state_of(*guest) != DomainState::suspended) {
         return Err{Fault::hypervisor_failed};
@@ -237,7 +237,7 @@ Status finish_send(HostState& state, std::uint32_t domid) noexcept {
     return {};
 }
 
-std::uint64_t transfer_bytes_per_s(const HostState& state, bool over_link) noexcept {
+std::uint64_t transfer_bytes_per_s(const SimHost& state, bool over_link) noexcept {
     // Only senders share the link: what comes in uses its other direction, at the other host's pace.
     std::uint64_t sharing = 0;
     for (const Guest& guest : state.guests) {
@@ -249,12 +249,12 @@ std::uint64_t transfer_bytes_per_s(const HostState& state, bool over_link) noexc
     return mbps * 125'000 * state.config.operation_speed / std::max<std::uint64_t>(sharing, 1);
 }
 
-void note_link_bytes(HostState& state, std::uint64_t sent_bytes, std::uint64_t received_bytes) noexcept {
+void note_link_bytes(SimHost& state, std::uint64_t sent_bytes, std::uint64_t received_bytes) noexcept {
     state.nic_tx_bytes.total += sent_bytes;
     state.nic_rx_bytes.total += received_bytes;
 }
 
-Status begin_shutdown(HostState& state, Guest& guest) noexcept {
+Status begin_shutdown(SimHost& state, Guest& guest) noexcept {
     if (guest.activity != Activity::none) {
         return Err{Fault::domain_in_use};
     }
@@ -277,7 +277,7 @@ Status begin_shutdown(HostState& state, Guest& guest) noexcept {
     return {};
 }
 
-Status begin_destroy(HostState& state, Guest& guest) noexcept {
+Status begin_destroy(SimHost& state, Guest& guest) noexcept {
     if (guest.activity == Activity::destroying) {
         return Err{Fault::domain_in_use};
     }
@@ -290,7 +290,7 @@ Status begin_destroy(HostState& state, Guest& guest) noexcept {
     return {};
 }
 
-Status finish_destroy(HostState& state, std::uint32_t domid) noexcept {
+Status finish_destroy(SimHost& state, std::uint32_t domid) noexcept {
     const Guest* guest = under(state, domid, Activity::destroying);
     if (guest == nullptr) {
         return Err{Fault::hypervisor_failed};
@@ -299,7 +299,7 @@ Status finish_destroy(HostState& state, std::uint32_t domid) noexcept {
     return {};
 }
 
-void abandon(HostState& state, Guest& guest) noexcept {
+void abandon(SimHost& state, Guest& guest) noexcept {
     guest.activity = Activity::none;
     guest.precopy = Precopy{};
     ++state.change_count;

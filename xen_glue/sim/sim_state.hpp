@@ -115,7 +115,7 @@ struct Execution {
 };
 inline constexpr std::size_t executions_kept = 512;
 
-struct HostState {
+struct SimHost {
     HostConfig config;
     std::int64_t now_ns = 0;
     std::int64_t load_step_at_ns = 0;
@@ -133,6 +133,6 @@ struct HostState {
     FaultRules fault_rules;
     FixedRing<Execution, executions_kept> executions;
 };
-static_assert(std::is_trivially_copyable_v<HostState>);
+static_assert(std::is_trivially_copyable_v<SimHost>);
 
 }  // namespace ballast::sim

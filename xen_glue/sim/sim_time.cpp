@@ -37,7 +37,7 @@ std::uint64_t demand_ucores(const Guest& guest) noexcept {
     return std::min(wanted, cap);
 }
 
-void share(HostState& state) noexcept {
+void share(SimHost& state) noexcept {
     std::array<CpuClaim, limits::domains_per_host_max> claims;
     CpuClaim& dom0 = claims[0];
     dom0 = {dom0_base_ucores, dom0_weight, 0};
@@ -62,7 +62,7 @@ std::uint64_t in_proportion(const Guest& guest, std::uint64_t at_full_load) noex
     return at_full_load * guest.granted_ucores / full_ucores(guest);
 }
 
-void run_guest(HostState& state, Guest& guest, std::uint64_t elapsed_ns) noexcept {
+void run_guest(SimHost& state, Guest& guest, std::uint64_t elapsed_ns) noexcept {
     const Workload& work = guest.workload;
     guest.executed_ns += static_cast<std::int64_t>(elapsed_ns);
     guest.cpu_time_ns.add(guest.granted_ucores, elapsed_ns, core_ucores);
@@ -80,7 +80,7 @@ void run_guest(HostState& state, Guest& guest, std::uint64_t elapsed_ns) noexcep
 }
 
 // REQUIRES: nothing changes between now and then.
-void run_until(HostState& state, std::int64_t then_ns) noexcept {
+void run_until(SimHost& state, std::int64_t then_ns) noexcept {
     if (state.grants_stale) {
         share(state);
     }
@@ -94,7 +94,7 @@ void run_until(HostState& state, std::int64_t then_ns) noexcept {
     }
 }
 
-void do_due_changes(HostState& state) noexcept {
+void do_due_changes(SimHost& state) noexcept {
     for (Guest& guest : state.guests) {
         if (executing(guest) && guest.poweroff_at_executed_ns > 0 &&
             guest.executed_ns >= guest.poweroff_at_executed_ns) {
@@ -103,7 +103,7 @@ void do_due_changes(HostState& state) noexcept {
     }
 }
 
-void step_loads(HostState& state) noexcept {
+void step_loads(SimHost& state) noexcept {
     for (Guest& guest : state.guests) {
         if (executing(guest)) {
             step_load(guest.workload.load, state.config.load_step_ms);
@@ -117,14 +117,14 @@ void step_loads(HostState& state) noexcept {
 
 }  // namespace
 
-void start(HostState& state, const HostConfig& config, std::int64_t now_ns) noexcept {
-    state = HostState{};
+void start(SimHost& state, const HostConfig& config, std::int64_t now_ns) noexcept {
+    state = SimHost{};
     state.config = config;
     state.now_ns = now_ns;
     state.load_step_at_ns = now_ns;
 }
 
-std::int64_t next_change_ns(const HostState& state) noexcept {
+std::int64_t next_change_ns(const SimHost& state) noexcept {
     std::int64_t next_ns = never_ns;
     for (const Guest& guest : state.guests) {
         if (executing(guest) && guest.poweroff_at_executed_ns > 0) {
@@ -135,7 +135,7 @@ std::int64_t next_change_ns(const HostState& state) noexcept {
     return next_ns;
 }
 
-void advance(HostState& state, std::int64_t now_ns) noexcept {
+void advance(SimHost& state, std::int64_t now_ns) noexcept {
     while (state.now_ns < now_ns) {
         run_until(state, std::min({now_ns, next_change_ns(state), state.load_step_at_ns}));
         do_due_changes(state);

@@ -69,7 +69,7 @@ Status SimHypervisor::send(Sending& sending, const Domain& domain, MigrationMode
         if (spec == nullptr) {
             return Err{Fault::hypervisor_failed};
         }
-        HostState& host = transaction.host();
+        SimHost& host = transaction.host();
         BALLAST_CHECK(begin_send(host, guest, mode, sending.over_link));
         transaction.claim(guest);
         config = {*spec, guest.ours};
@@ -137,7 +137,7 @@ Status SimHypervisor::send_round(Sending& sending) {
         std::uint64_t pages = 0;
         {
             Transaction transaction{*file_};
-            HostState& host = transaction.host();
+            SimHost& host = transaction.host();
             const Guest* guest = find_domid(host, sending.domid);
             if (guest == nullptr || guest->activity != Activity::sending) {
                 return Err{Fault::hypervisor_failed};  // destroyed by another process
@@ -163,6 +163,7 @@ Status SimHypervisor::send_round(Sending& sending) {
 // ---- receive ----
 
 struct SimHypervisor::Receiving {
+    int fd;
     ProgressSink& progress;
     ImageReader reader;
     bool from_disk;
@@ -174,11 +175,11 @@ struct SimHypervisor::Receiving {
 
 Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
                                     Domain& out) {
-    Receiving receiving{progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0};
+    Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0};
     Status status = receive(receiving, name_suffix);
     if (status.ok()) {
         status = apply([&](Transaction& transaction) -> Status {
-            HostState& host = transaction.host();
+            SimHost& host = transaction.host();
             const CarriedState& carried = *receiving.carried;
             BALLAST_CHECK(finish_receive(host, receiving.domid, carried.workload, carried.executed_ns));
             out = describe(*find_domid(host, receiving.domid));
@@ -198,7 +199,7 @@ Status SimHypervisor::receive(Receiving& receiving, std::string_view name_suffix
 }
 
 Status SimHypervisor::begin_receiving(Receiving& receiving, std::string_view name_suffix) {
-    BALLAST_CHECK(begin_long(Call::receive, -1));
+    BALLAST_CHECK(begin_long(Call::receive, receiving.fd));
     ImageConfig config;
     BALLAST_CHECK(receiving.reader.begin(config));
     if (const auto complaint = validate(config.spec)) {
@@ -207,7 +208,7 @@ Status SimHypervisor::begin_receiving(Receiving& receiving, std::string_view nam
     }
     std::int64_t duration_ns = 0;
     const Status begun = apply([&](Transaction& transaction) -> Status {
-        HostState& host = transaction.host();
+        SimHost& host = transaction.host();
         // What the guest does comes with the end of the image; until then it does nothing.
         const NewGuest guest = new_guest(config.spec, config.ours, Workload{});
         receiving.domid = BALLAST_TRY(begin_receive(host, guest, name_suffix, !receiving.from_disk));
@@ -247,7 +248,7 @@ Status SimHypervisor::receive_records(Receiving& receiving) {
         }
         receiving.progress.progress(order.pages_total() * page_bytes, order.round(), order.guest_suspended());
         const bool complete = record.type == RecordType::end;
-        BALLAST_CHECK(work_point(complete ? 1000 : order.permille(), -1));
+        BALLAST_CHECK(work_point(complete ? 1000 : order.permille(), receiving.fd));
         if (complete) {
             return {};
         }
@@ -259,7 +260,7 @@ Status SimHypervisor::account_received(Receiving& receiving, std::uint32_t pages
     std::uint64_t bytes_per_s = 0;
     {
         Transaction transaction{*file_};
-        HostState& host = transaction.host();
+        SimHost& host = transaction.host();
         bytes_per_s = transfer_bytes_per_s(host, false);
         note_link_bytes(host, 0, receiving.from_disk ? 0 : std::uint64_t{pages} * page_bytes);
         transaction.commit();

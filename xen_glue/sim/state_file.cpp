@@ -135,7 +135,7 @@ bool StateFile::map(const Creator& creator, std::string& why) {
     }
     if (std::string_view{layout_->magic.data()} != magic || layout_->version != layout_version ||
         layout_->layout_bytes != sizeof(Layout) ||
-        current().host.guests.size() > decltype(HostState::guests)::capacity()) {
+        current().host.guests.size() > decltype(SimHost::guests)::capacity()) {
         why = path_ + ": expected the state file of a simulated host of this version";
         return false;
     }
@@ -191,7 +191,7 @@ bool StateFile::claimed_by_other(const Guest& guest) const noexcept {
     return fcntl(fd_, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-void StateFile::abandon_orphans(HostState& host) noexcept {
+void StateFile::abandon_orphans(SimHost& host) noexcept {
     for (Guest& guest : host.guests) {
         if (guest.activity != Activity::none && claim_lock(guest) != claim_offset_ &&
             !claimed_by_other(guest)) {
@@ -221,7 +221,7 @@ StateFile::Transaction::~Transaction() {
 Snapshot& StateFile::Transaction::snapshot() noexcept {
     return file_.spare();
 }
-HostState& StateFile::Transaction::host() noexcept {
+SimHost& StateFile::Transaction::host() noexcept {
     return snapshot().host;
 }
 

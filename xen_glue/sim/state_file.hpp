@@ -22,7 +22,7 @@ struct AreaEntry {
 inline constexpr std::size_t area_entries_max = 256;  // of all guests together
 
 struct Snapshot {
-    HostState host;
+    SimHost host;
     FixedVector<AreaEntry, area_entries_max> area;
 };
 
@@ -51,7 +51,7 @@ class StateFile {
         Transaction(const Transaction&) = delete;
         Transaction& operator=(const Transaction&) = delete;
 
-        HostState& host() noexcept;
+        SimHost& host() noexcept;
         Snapshot& snapshot() noexcept;
         // The spec that the domain was made from; null for dom0 and unknown ids.
         const DomainSpec* spec(std::uint32_t domid) const noexcept;
@@ -77,7 +77,7 @@ class StateFile {
     Snapshot& current() noexcept;
     Snapshot& spare() noexcept;
     // What processes that have died left undone is put into the state in which Xen would show it.
-    void abandon_orphans(HostState& host) noexcept;
+    void abandon_orphans(SimHost& host) noexcept;
     bool claimed_by_other(const Guest& guest) const noexcept;
 
     std::string path_;

@@ -6,12 +6,12 @@
 
 namespace ballast::sim {
 
-inline void note_execution(HostState& state, const Guest& guest, bool began) noexcept {
+inline void note_execution(SimHost& state, const Guest& guest, bool began) noexcept {
     state.executions.push({guest.uuid, guest.domid, began, state.now_ns, guest.executed_ns});
 }
 
 template <class Edit>
-void change(HostState& state, Guest& guest, Edit edit) noexcept {
+void change(SimHost& state, Guest& guest, Edit edit) noexcept {
     const bool was_executing = executing(guest);
     edit(guest);
     if (executing(guest) != was_executing) {

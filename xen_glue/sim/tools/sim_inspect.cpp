@@ -99,7 +99,7 @@ int show(const std::string& file) {
 }
 
 int compare(const std::string& first, const Words& others) {
-    std::vector<std::unique_ptr<HostState>> hosts;
+    std::vector<std::unique_ptr<SimHost>> hosts;
     std::string why;
     hosts.push_back(inspect(first, why));
     for (const std::string_view other : others) {
@@ -121,7 +121,7 @@ int compare(const std::string& first, const Words& others) {
 }
 
 // What `words` ask for, done to one guest; false when they ask for nothing known.
-bool meddle_with_guest(HostState& host, Guest& guest, const Words& words) {
+bool meddle_with_guest(SimHost& host, Guest& guest, const Words& words) {
     const std::string_view what = words[0];
     if (what == "load") {
         host.grants_stale = true;
@@ -148,7 +148,7 @@ int change(const std::string& file, const Words& words) {
     std::string why;
     const bool opened = meddle(
         file,
-        [&](HostState& host) {
+        [&](SimHost& host) {
             std::uint32_t value = 0;
             FaultRule rule;
             if (words[0] == "link" && words.size() == 2 && number(words[1], value) && value > 0) {
