@@ -98,7 +98,7 @@ class Actions {
   public:
     void clear() noexcept;
 
-    // REQUIRES: room. The tables' limits bound what one step can need (see required_max in actions.cpp).
+    // REQUIRES: room. The tables' limits bound what one step can need (see actions.cpp).
     void add(const Action& action) noexcept;
     // Reports give way when the list is nearly full, and are counted instead.
     void report(const Report& report) noexcept;

@@ -25,7 +25,7 @@ struct SampleSeries {
     policy::Series values() const noexcept { return storage.first(size); }
 };
 
-enum class LinkState : std::uint8_t { awaiting_hello = 0, accepted = 1, refused = 2 };
+enum class LinkState : std::uint8_t { awaiting_hello = 0, accepted = 1 };
 struct LinkRow {
     bool in_use = false;
     LinkId id = 0;
@@ -41,6 +41,7 @@ struct HostRow {
     bool in_use = false;
     HostRecord record;
     LinkId link = 0;                    // 0: its agent is not connected
+    Instant link_changed;               // when its agent connected or was lost
     bool inventory_known = false;       // a HostReport has come since the agent connected
     bool degraded = false;              // its hypervisor or xenstore does not answer
     HostState state = HostState::down;  // as shown: draining and cordoned only while it is up
@@ -106,6 +107,8 @@ struct VmRow {
     std::uint32_t vcpus = 0;
     std::uint16_t console_port = 0;
     FixedString<63> console_address;
+    bool unconfirmed =
+        false;               // restored, and no host has reported it yet while some have not reported at all
     bool duplicate = false;  // executes on two hosts by their own reports: nothing is done with it
     bool duplicate_suspected = false;
     Instant duplicate_since;
@@ -126,6 +129,8 @@ struct JobRow {
     std::uint32_t source_host = no_row;
     std::uint32_t destination_host = no_row;
     Instant deadline;
+    Instant source_heard;  // the last word of each side\'s agent
+    Instant destination_heard;
     std::uint32_t move = no_row;  // index in the plan's moves
     // "queued", "preparing", "transferring", "ended"... for people
     std::string_view step() const noexcept;

@@ -1,0 +1,93 @@
+// Commands of operators: looked up, checked, carried out, remembered, answered.
+#include "controller/core/step.hpp"
+
+namespace ballast::controller {
+namespace {
+
+bool about_host(CommandKind kind) noexcept {
+    return kind >= CommandKind::host_cordon && kind <= CommandKind::host_forget;
+}
+bool about_plan(CommandKind kind) noexcept {
+    return kind == CommandKind::plan_create || kind == CommandKind::plan_apply ||
+           kind == CommandKind::plan_cancel || kind == CommandKind::rebalance;
+}
+
+void job_cancel(Step& step, const Command& command, Outcome& outcome) noexcept {
+    const std::uint32_t row = find_job_row(step.t, command.id);
+    if (row == no_row) {
+        refuse(outcome, Slug::not_found, Fault::not_found, compose("no job ", command.id));
+        return;
+    }
+    const JobRow& job = step.t.jobs[row];
+    outcome.job_id = job.record.id;
+    if (ended(job.record.state) || job.record.cancel_asked) {
+        outcome.kind = OutcomeKind::already_so;
+        return;
+    }
+    outcome.kind = OutcomeKind::accepted;
+    if (!command.dry_run) {
+        cancel_job(step, row);
+    }
+}
+
+void dispatch(Step& step, const Command& command, Outcome& outcome) noexcept {
+    if (command.kind == CommandKind::none) {
+        refuse(outcome, Slug::invalid_request, Fault::invalid_argument, "no such action");
+    } else if (!key_fits(step.t, command)) {
+        refuse_limit(outcome, "idempotency_keys");
+    } else if (command.kind == CommandKind::job_cancel) {
+        job_cancel(step, command, outcome);
+    } else if (about_host(command.kind)) {
+        host_command(step, command, outcome);
+    } else if (about_plan(command.kind)) {
+        plan_command(step, command, outcome);
+    } else if (command.kind == CommandKind::vm_create) {
+        create_command(step, command, outcome);
+    } else {
+        vm_command(step, command, outcome);
+    }
+}
+
+}  // namespace
+
+void refuse(Outcome& outcome, Slug slug, Fault fault, const Detail& detail) noexcept {
+    outcome.kind = OutcomeKind::problem;
+    outcome.slug = slug;
+    outcome.fault = fault;
+    outcome.detail = detail;
+}
+
+void refuse_limit(Outcome& outcome, std::string_view limit_name) noexcept {
+    refuse(outcome, Slug::limit_reached, Fault::limit_reached, compose("limit ", limit_name, " is reached"));
+    outcome.limit_name = limit_name;
+}
+
+void accept_job(Step& step, const Command& command, const NewJob& wanted, Outcome& outcome) noexcept {
+    if (const std::string_view limit = job_limit(step.t, wanted.host, wanted.destination); !limit.empty()) {
+        refuse_limit(outcome, limit);
+        return;
+    }
+    outcome.kind = OutcomeKind::accepted;
+    outcome.host = step.t.hosts[wanted.destination == no_row ? wanted.host : wanted.destination].record.name;
+    if (!command.dry_run) {
+        outcome.job_id = step.t.jobs[make_job(step, wanted).job].record.id;
+    }
+}
+
+void on_command(Step& step, const Command& command) noexcept {
+    Outcome& outcome = step.out.outcome;
+    outcome.dry_run = command.dry_run;
+    // The actions that a command causes come before its answer, the record of the key included. The orders to
+    // agents may already stand before the key's record: the shell makes the whole step durable before it
+    // sends anything.
+    if (!replay(step, command, outcome)) {
+        dispatch(step, command, outcome);
+        remember(step, command, outcome);
+    }
+    if (outcome.kind == OutcomeKind::problem) {
+        ++step.t.counters.problems[static_cast<std::size_t>(outcome.slug)];
+    }
+    step.out.add(Reply{command.command_id});
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,215 @@
+// What hosts report: the guests that are there, and what they use.
+#include <algorithm>
+
+#include "controller/core/step.hpp"
+
+namespace ballast::controller {
+namespace {
+
+constexpr std::uint64_t mib(std::uint64_t kib) noexcept {
+    return kib / 1024;
+}
+constexpr std::uint64_t mib_up(std::uint64_t kib) noexcept {
+    return kib / 1024 + (kib % 1024 != 0 ? 1 : 0);
+}
+
+// While a guest moves, its name carries a suffix that is not part of it.
+std::string_view bare_name(std::string_view name) noexcept {
+    for (const std::string_view suffix :
+         {std::string_view{"--incoming"}, std::string_view{"--migratedaway"}}) {
+        if (name.ends_with(suffix)) {
+            return name.substr(0, name.size() - suffix.size());
+        }
+    }
+    return name;
+}
+
+Sighting* sighting_at(VmRow& vm, std::uint32_t host) noexcept {
+    const auto at = std::find_if(vm.sightings.begin(), vm.sightings.end(),
+                                 [host](const Sighting& sighting) { return sighting.host == host; });
+    return at == vm.sightings.end() ? nullptr : at;
+}
+
+void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name, GuestType type, bool ours,
+         const Sighting& sighting) noexcept {
+    const std::uint32_t row = vm_row(step, uuid, bare_name(name));
+    if (row == no_row) {
+        return;
+    }
+    VmRow& vm = step.t.vms[row];
+    vm.unconfirmed = false;
+    vm.type = type == GuestType::unknown ? vm.type : type;
+    vm.record.ours = vm.record.ours || ours;
+    if (!name.empty() && sighting.in_flight == wire::InFlight::no) {
+        vm.record.name = Name{bare_name(name)};
+    }
+    if (Sighting* known = sighting_at(vm, host)) {
+        *known = sighting;
+        return;
+    }
+    if (!vm.sightings.try_push(sighting)) {
+        // More hosts claim it than a moving guest can be on. The oldest claim of a silent host gives way.
+        const auto silent =
+            std::find_if(vm.sightings.begin(), vm.sightings.end(),
+                         [&](const Sighting& claim) { return !host_live(step.t, claim.host); });
+        if (silent != vm.sightings.end()) {
+            *silent = sighting;
+        }
+    }
+}
+
+void take_facts(HostRow& host, const wire::HostReport& report) noexcept {
+    host.report_sequence = report.sequence;
+    host.cpu_count = report.cpu_count;
+    host.memory_mib = mib(report.memory_kib);
+    host.memory_free_mib = mib(report.memory_free_kib);
+    host.can_pv = report.can_pv;
+    host.can_hvm = report.can_hvm;
+    host.can_hap = report.can_hap;
+    host.can_shadow = report.can_shadow;
+    host.hypervisor_version = report.hypervisor_version;
+    host.hypervisor_kind = report.hypervisor_kind;
+    host.net_mbps = report.net_mbps;
+    host.degraded = report.degraded || report.cpu_count == 0;
+    host.inventory_known = true;
+}
+
+// Memory that is neither free nor a listed guest's: dom0, the hypervisor, page tables. While a guest is
+// coming in, its claimed memory is not free and not yet its own, so the figure from before is kept.
+void take_overhead(HostRow& host, const wire::HostReport& report) noexcept {
+    std::uint64_t guests_kib = 0;
+    for (const wire::DomainInfo& domain : report.domains) {
+        if (domain.in_flight == wire::InFlight::incoming && host.memory_overhead_mib != 0) {
+            return;
+        }
+        guests_kib += domain.memory_kib;
+    }
+    const std::uint64_t known_kib = report.memory_free_kib + guests_kib;
+    host.memory_overhead_mib = report.memory_kib > known_kib ? mib_up(report.memory_kib - known_kib) : 0;
+}
+
+bool acceptable(const wire::HostReport& report) noexcept {
+    const std::uint64_t most_kib = std::uint64_t{1} << 40;  // a pebibyte: keeps sums far from wrapping
+    if (report.memory_kib > most_kib || report.memory_free_kib > most_kib) {
+        return false;
+    }
+    for (const wire::DomainInfo& domain : report.domains) {
+        if (domain.uuid.nil() || domain.memory_kib > most_kib) {
+            return false;
+        }
+    }
+    return std::all_of(report.saved.begin(), report.saved.end(), [most_kib](const wire::SavedGuest& saved) {
+        return !saved.uuid.nil() && saved.memory_kib <= most_kib;
+    });
+}
+
+bool acceptable(const wire::DomainSample& sample) noexcept {
+    return sample.cpu_cores >= 0 && sample.cpu_cores <= 4096 && sample.net_mbps >= 0 && sample.disk_mbps >= 0;
+}
+
+void take_sample(Step& step, std::uint32_t host, const wire::DomainSample& sample) noexcept {
+    const std::uint32_t row = step.t.vm_index.find(sample.uuid);
+    // During a move both hosts may sample the guest; the one where it executes counts.
+    if (row == no_row || step.t.vms[row].host != host) {
+        ++step.t.counters.samples_ignored;
+        return;
+    }
+    VmRow& vm = step.t.vms[row];
+    if (sample.rates_valid) {
+        vm.cpu_cores.push(sample.cpu_cores);
+        vm.net_mbps.push(sample.net_mbps);
+        vm.disk_mbps.push(sample.disk_mbps);
+    }
+    vm.memory_used_mib.push(static_cast<double>(mib(sample.memory_kib)));
+}
+
+}  // namespace
+
+Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept {
+    HostRow& row = step.t.hosts[host];
+    if (!acceptable(report)) {
+        return Err{Fault::protocol_violation};
+    }
+    if (row.inventory_known && report.sequence <= row.report_sequence) {
+        return {};  // an older truth
+    }
+    ++step.t.counters.host_reports;
+    const bool first = !row.inventory_known;
+    take_facts(row, report);
+    take_overhead(row, report);
+    for (VmRow& vm : step.t.vms.rows()) {
+        if (vm.in_use) {
+            if (Sighting* old = sighting_at(vm, host)) {
+                old->state = DomainState::absent;  // until the report says otherwise
+                old->saved = false;
+            }
+        }
+    }
+    for (const wire::SavedGuest& saved : report.saved) {
+        see(step, host, saved.uuid, saved.name, saved.type, false,
+            {host,
+             true,
+             wire::InFlight::no,
+             DomainState::absent,
+             0,
+             mib_up(saved.memory_kib),
+             saved.vcpus,
+             0,
+             {}});
+    }
+    for (const wire::DomainInfo& domain : report.domains) {
+        see(step, host, domain.uuid, domain.name, domain.type, domain.ours,
+            {host, false, domain.in_flight, domain.state, domain.domid, mib_up(domain.memory_kib),
+             domain.vcpus, domain.console_port, domain.console_address});
+    }
+    for (std::uint32_t vm = 0; vm < step.t.vms.rows().size(); ++vm) {
+        VmRow& seen = step.t.vms[vm];
+        Sighting* sighting = seen.in_use ? sighting_at(seen, host) : nullptr;
+        if (sighting == nullptr) {
+            continue;
+        }
+        if (sighting->state == DomainState::absent && !sighting->saved) {
+            seen.sightings.remove_unordered(static_cast<std::size_t>(sighting - seen.sightings.begin()));
+        }
+        refresh_vm(step, vm);
+    }
+    recount_hosts(step.t);
+    refresh_host(step, host);
+    if (first) {
+        step.report(Severity::info, Subject::host, "host_inventory", row.record.name, 0,
+                    compose(report.domains.size(), " guests, ", report.saved.size(), " saved, ",
+                            row.cpu_count, " cores, ", row.memory_mib, " MiB"));
+    }
+    return {};
+}
+
+Status on_sample_report(Step& step, std::uint32_t host, const wire::SampleReport& report) noexcept {
+    HostRow& row = step.t.hosts[host];
+    const bool fine = report.dom0_cpu_cores >= 0 && report.dom0_cpu_cores <= 4096 && report.net_mbps >= 0 &&
+                      std::all_of(report.domains.begin(), report.domains.end(),
+                                  [](const wire::DomainSample& sample) { return acceptable(sample); });
+    if (!fine) {
+        return Err{Fault::protocol_violation};
+    }
+    if (row.samples > 0 && report.sequence <= row.sample_sequence) {
+        ++step.t.counters.samples_ignored;
+        return {};
+    }
+    ++step.t.counters.samples;
+    ++row.samples;
+    row.sample_sequence = report.sequence;
+    row.last_sample = step.now.mono;
+    row.last_sample_taken = {report.taken_unix_ms};
+    row.memory_free_mib = mib(report.memory_free_kib);
+    if (report.rates_valid) {
+        row.dom0_cpu_cores.push(report.dom0_cpu_cores);
+        row.net_mbps_used.push(report.net_mbps);
+    }
+    for (const wire::DomainSample& sample : report.domains) {
+        take_sample(step, host, sample);
+    }
+    refresh_host(step, host);
+    return {};
+}
+
+}  // namespace ballast::controller

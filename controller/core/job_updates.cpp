@@ -1,0 +1,232 @@
+// What agents say of their jobs.
+#include <algorithm>
+
+#include "controller/core/step.hpp"
+
+namespace ballast::controller {
+namespace {
+
+// Is this host's agent the one that has this part of the job?
+JobSide* side_of(JobRow& job, std::uint32_t host, const wire::JobUpdate& update) noexcept {
+    if (!update.uuid.nil() && update.uuid != job.record.vm_uuid) {
+        return nullptr;
+    }
+    if (job.record.kind != JobKind::migrate) {
+        return update.kind == job.record.kind && host == job.source_host ? &job.record.source : nullptr;
+    }
+    if (update.kind == JobKind::migrate_in && host == job.destination_host) {
+        return &job.record.destination;
+    }
+    return update.kind == JobKind::migrate_out && host == job.source_host ? &job.record.source : nullptr;
+}
+
+Sighting& sighting_for(VmRow& vm, std::uint32_t host) noexcept {
+    for (Sighting& sighting : vm.sightings) {
+        if (sighting.host == host) {
+            return sighting;
+        }
+    }
+    if (vm.sightings.full()) {
+        vm.sightings.remove_ordered(0);
+    }
+    Sighting fresh;
+    fresh.host = host;
+    fresh.memory_mib = vm.memory_mib;
+    fresh.vcpus = vm.vcpus;
+    return vm.sightings.push(fresh);
+}
+
+void unsee(VmRow& vm, std::uint32_t host) noexcept {
+    for (std::size_t i = 0; i < vm.sightings.size(); ++i) {
+        if (vm.sightings[i].host == host) {
+            vm.sightings.remove_ordered(i);
+            return;
+        }
+    }
+}
+
+// The truth that came with a result: shown at once, ahead of the host's next report.
+void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::JobUpdate& update) noexcept {
+    if (job.vm == no_row) {
+        return;
+    }
+    VmRow& vm = step.t.vms[job.vm];
+    const bool succeeded = update.state == JobState::succeeded;
+    if (update.kind == JobKind::migrate_in) {
+        return;  // who runs the guest is the source's word to give
+    }
+    if (update.kind == JobKind::migrate_out && succeeded) {
+        Sighting& arrived = sighting_for(vm, job.destination_host);
+        arrived.in_flight = wire::InFlight::no;
+        arrived.saved = false;
+        arrived.state = DomainState::running;
+        unsee(vm, host);
+        vm.record.last_moved = step.now.wall;
+        persist_vm(step, job.vm);
+    } else if (update.kind == JobKind::save && succeeded) {
+        Sighting& lying = sighting_for(vm, host);
+        lying.saved = true;
+        lying.state = DomainState::absent;
+    } else if (update.has_domain && update.domain.state != DomainState::absent &&
+               update.domain.uuid == vm.record.uuid) {
+        Sighting& here = sighting_for(vm, host);
+        here.saved = false;
+        here.in_flight = update.domain.in_flight;
+        here.state = update.domain.state;
+        here.domid = update.domain.domid;
+        here.memory_mib = update.domain.memory_kib / 1024 + (update.domain.memory_kib % 1024 != 0 ? 1 : 0);
+        here.vcpus = update.domain.vcpus;
+        here.console_port = update.domain.console_port;
+        here.console_address = update.domain.console_address;
+    } else if (succeeded && (update.kind == JobKind::shutdown || update.kind == JobKind::destroy)) {
+        unsee(vm, host);
+    }
+    refresh_vm(step, job.vm);
+}
+
+void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) noexcept {
+    record.memory_bytes = update.memory_bytes;
+    record.wire_bytes = update.wire_bytes;
+    record.downtime_ms = update.downtime_ms;
+    record.total_ms = update.total_ms;
+    record.rounds = update.rounds;
+    record.compression = update.compression;
+    if (update.state == JobState::succeeded) {
+        record.mode = update.mode;
+        step.t.counters.migration_memory_bytes += update.memory_bytes;
+        step.t.counters.migration_wire_bytes += update.wire_bytes;
+        step.t.counters.migration_downtime_ms += update.downtime_ms;
+    }
+}
+
+// The destination is prepared: now, and not before, the source is told to begin. The order is on disk before
+// it is sent: after a restart nobody may believe that the source has never heard of it.
+void begin_transfer(Step& step, std::uint32_t row) noexcept {
+    JobRow& job = step.t.jobs[row];
+    if (job.record.cancel_asked) {
+        return;
+    }
+    if (job.source_host == no_row || step.t.hosts[job.source_host].link == 0) {
+        end_job(step, row, JobState::failed, Fault::host_unreachable,
+                compose(job.record.source.host, " was lost before anything moved"));
+        return;
+    }
+    job.record.source.state = SideState::ordered;
+    step.persist_job(row);
+    send_order(step, row, JobKind::migrate_out);
+    step.out.add(JobChanged{row});
+    recount_hosts(step.t);
+}
+
+void on_progress(Step& step, std::uint32_t row, JobSide& side, const wire::JobUpdate& update) noexcept {
+    JobRow& job = step.t.jobs[row];
+    const bool is_source = &side == &job.record.source;
+    const bool ready = !is_source && update.ready;
+    const bool first = job.record.state == JobState::queued && !ended(job.record.state);
+    const std::uint32_t percent = std::min(update.percent, 99U);
+    const bool shown = (is_source && percent != job.record.percent) || side.step_name != update.step_name;
+    side.state = ready || side.state == SideState::ready ? SideState::ready : SideState::working;
+    side.step_name = update.step_name;
+    side.fault = update.fault;
+    if (ended(job.record.state)) {
+        return;
+    }
+    job.record.state = JobState::running;
+    if (is_source) {
+        job.record.percent = percent;
+        job.record.fault = update.fault;  // a hand-over in doubt is shown while it lasts
+        job.record.detail = update.detail;
+    }
+    if (ready && job.record.source.state == SideState::unused) {
+        begin_transfer(step, row);
+    } else if (first || shown) {
+        step.out.add(JobChanged{row});
+    }
+}
+
+void on_result(Step& step, std::uint32_t row, JobSide& side, std::uint32_t host,
+               const wire::JobUpdate& update) noexcept {
+    JobRow& job = step.t.jobs[row];
+    const bool is_source = &side == &job.record.source;
+    side.state = SideState::ended;
+    side.result = update.state;
+    side.fault = update.fault;
+    side.step_name = update.step_name;
+    if (is_source && job.record.kind == JobKind::migrate) {
+        take_effect(step, job.record, update);
+    }
+    take_truth(step, job, host, update);
+    if (ended(job.record.state)) {
+        step.persist_job(row);  // late: the job had been given up, the guest's truth is what counts
+        settle_job(step, row);
+        return;
+    }
+    if (is_source) {
+        end_job(step, row, update.state, update.fault, update.detail);
+        return;
+    }
+    const SideState source = job.record.source.state;
+    if (source == SideState::unused) {
+        // Refused or broken off before the source was told anything: nothing has moved.
+        const JobState state = update.state == JobState::cancelled ? JobState::cancelled : JobState::failed;
+        end_job(step, row, state, update.fault == Fault::none ? Fault::peer_refused : update.fault,
+                update.detail);
+        return;
+    }
+    step.persist_job(row);  // the source's result decides, and is still to come
+}
+
+void on_unknown(Step& step, std::uint32_t host, const wire::JobUpdate& update) noexcept {
+    if (!ended(update.state)) {
+        return;
+    }
+    // We forget a job only when all its results are on disk, so this agent missed our acknowledgement. A job
+    // that we never made is none of ours to acknowledge: another controller may be waiting for it.
+    if (update.job_id < step.t.identity.next_job_id) {
+        step.out.add(Send{step.t.hosts[host].link, wire::JobAck{update.job_id}});
+        ++step.t.counters.acks_sent;
+        return;
+    }
+    ++step.t.counters.orphan_results;
+    step.report(Severity::warning, Subject::job, "orphan_result", step.t.hosts[host].record.name,
+                update.job_id, "an agent reports a job that this controller never made");
+}
+
+}  // namespace
+
+Status on_job_update(Step& step, std::uint32_t host, const wire::JobUpdate& update) noexcept {
+    const std::uint32_t row = find_job_row(step.t, update.job_id);
+    if (row == no_row) {
+        on_unknown(step, host, update);
+        return {};
+    }
+    JobRow& job = step.t.jobs[row];
+    JobSide* side = side_of(job, host, update);
+    if (side == nullptr) {
+        ++step.t.counters.protocol_faults;
+        step.report(Severity::error, Subject::job, "update_of_another", step.t.hosts[host].record.name,
+                    update.job_id,
+                    compose("the agent's ", to_string(update.kind), " is not what this job asked of it"));
+        return Err{Fault::protocol_violation};
+    }
+    (side == &job.record.source ? job.source_heard : job.destination_heard) = step.now.mono;
+    if (side->state == SideState::ended || side->state == SideState::acked ||
+        side->state == SideState::lost) {
+        if (ended(update.state)) {
+            side->state = SideState::ended;  // it missed our acknowledgement
+            settle_job(step, row);
+        }
+        return {};
+    }
+    if (side->state == SideState::unused) {
+        return {};  // it was not told anything yet
+    }
+    if (ended(update.state)) {
+        on_result(step, row, *side, host, update);
+    } else {
+        on_progress(step, row, *side, update);
+    }
+    return {};
+}
+
+}  // namespace ballast::controller

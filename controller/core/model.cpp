@@ -1,0 +1,147 @@
+// The tables as a policy sees them, and what stands in the way of one move.
+#include "controller/core/step.hpp"
+#include "policy/placement.hpp"
+
+namespace ballast::controller {
+namespace {
+
+// A guest that two hosts claim, or whose last job an agent has not settled, is not touched.
+bool movable(const Tables& t, const VmRow& vm) noexcept {
+    const bool allowed = vm.record.kind != VmKind::plain || vm.record.ours || t.settings.balance.plain_guests;
+    return vm.record.movable && allowed && !vm.duplicate_suspected && vm.job == no_row;
+}
+
+policy::Host model_host(const Tables& t, const HostRow& row) noexcept {
+    policy::Host host;
+    if (!row.in_use) {
+        return host;
+    }
+    host.name = row.record.name;
+    host.state = row.state;
+    host.cpu_cores = row.cpu_count;
+    host.memory_mib = row.memory_mib;
+    host.memory_reserved_mib = row.memory_overhead_mib + t.settings.memory_reserved_mib;
+    host.net_mbps = row.net_mbps;
+    host.disk_mbps = t.settings.host_disk_mbps;
+    host.dom0_cpu_cores = row.dom0_cpu_cores.values();
+    host.migrations_in = row.migrations_in;
+    host.migrations_out = row.migrations_out;
+    return host;
+}
+
+policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept {
+    policy::Vm vm;
+    if (!row.in_use) {
+        return vm;
+    }
+    vm.name = row.record.name;
+    vm.host = row.host;
+    vm.state = row.state;
+    vm.movable = movable(t, row);
+    vm.memory_mib = row.memory_mib;
+    vm.vcpus = row.vcpus;
+    vm.cpu_cores = row.cpu_cores.values();
+    vm.net_mbps = row.net_mbps.values();
+    vm.disk_mbps = row.disk_mbps.values();
+    vm.memory_used_mib = row.memory_used_mib.values();
+    if (row.record.last_moved.unix_ms != 0) {
+        const std::int64_t ago_ms = now.wall.unix_ms - row.record.last_moved.unix_ms;
+        vm.last_moved_seconds_ago = ago_ms > 0 ? ago_ms / 1000 : 0;
+    }
+    if (row.job != no_row && t.jobs[row.job].record.kind == JobKind::migrate) {
+        const JobRow& job = t.jobs[row.job];
+        vm.moving_to = row.host == job.destination_host ? job.source_host : job.destination_host;
+    }
+    return vm;
+}
+
+}  // namespace
+
+policy::Pool build_model(Tables& t, const Now& now) noexcept {
+    for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
+        t.model_hosts[host] = model_host(t, t.hosts[host]);
+    }
+    for (std::uint32_t vm = 0; vm < t.vms.rows().size(); ++vm) {
+        t.model_vms[vm] = model_vm(t, now, t.vms[vm]);
+    }
+    return {t.model_hosts, t.model_vms};
+}
+
+bool host_capable(const HostRow& host, GuestType type) noexcept {
+    switch (type) {
+        case GuestType::pv: return host.can_pv;
+        case GuestType::pvh: return host.can_hvm && host.can_hap;
+        case GuestType::hvm: return host.can_hvm;
+        case GuestType::unknown: break;
+    }
+    return true;  // the agent will tell
+}
+
+Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm,
+                   std::uint32_t from) noexcept {
+    Tables& t = step.t;
+    const policy::Pool pool = build_model(t, step.now);
+    for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
+        t.capable[host] = host_capable(t.hosts[host], type);
+    }
+    policy::BoundedList<policy::Rejection> rejected{t.placement_rejected};
+    const policy::PlacementRequest request{from, memory_mib, vm, t.capable};
+    Placement placement;
+    placement.host = policy::place(pool, request, t.settings.balance.parameters, t.workspace, rejected);
+    // Rows that hold no host look like hosts that are down.
+    std::size_t kept = 0;
+    for (const policy::Rejection& rejection : rejected.items()) {
+        if (t.hosts[rejection.to].in_use) {
+            t.placement_rejected[kept++] = rejection;
+        }
+    }
+    placement.rejected = t.placement_rejected.first(kept);
+    return placement;
+}
+
+std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_t from, std::uint32_t to,
+                                      Consent consent) noexcept {
+    using policy::Constraint;
+    Tables& t = step.t;
+    const VmRow& guest = t.vms[vm];
+    const HostRow& destination = t.hosts[to];
+    if (guest.host != from || guest.state != VmState::running || guest.job != no_row ||
+        guest.duplicate_suspected || (consent == Consent::policies && !movable(t, guest))) {
+        return Obstacle{Constraint::vm_state, 0, 1, false};
+    }
+    if (destination.state != HostState::up) {
+        return Obstacle{Constraint::host_state, 0, 1, false};
+    }
+    if (!host_live(t, from)) {
+        return Obstacle{Constraint::host_state, 0, 1, false};
+    }
+    if (!host_capable(destination, guest.type)) {
+        return Obstacle{Constraint::capability, 0, 1, false};
+    }
+    const std::uint32_t in_flight_max = t.settings.balance.parameters.in_flight_max;
+    if (destination.migrations_in >= in_flight_max) {
+        return Obstacle{Constraint::destination_in_flight, double(destination.migrations_in) + 1,
+                        double(in_flight_max), true};
+    }
+    if (t.hosts[from].migrations_out >= in_flight_max) {
+        return Obstacle{Constraint::source_in_flight, double(t.hosts[from].migrations_out) + 1,
+                        double(in_flight_max), true};
+    }
+    const policy::Pool pool = build_model(t, step.now);
+    std::uint64_t used_mib = guest.memory_mib;
+    for (const policy::Vm& other : pool.vms) {
+        used_mib += other.host == to && policy::holds_memory(other) ? other.memory_mib : 0;
+        used_mib += other.moving_to == to ? other.memory_mib : 0;
+    }
+    const policy::Host& host = pool.hosts[to];
+    const std::uint64_t may_mib =
+        host.memory_mib > host.memory_reserved_mib ? host.memory_mib - host.memory_reserved_mib : 0;
+    if (used_mib > may_mib) {
+        // A guest that is leaving the destination will make room.
+        return Obstacle{Constraint::destination_memory, static_cast<double>(used_mib),
+                        static_cast<double>(may_mib), destination.migrations_out > 0};
+    }
+    return std::nullopt;
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,89 @@
+// Plans on request: computed, shown, applied, cancelled.
+#include "controller/core/step.hpp"
+
+namespace ballast::controller {
+namespace {
+
+void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept {
+    const BalanceSettings& configured = step.t.settings.balance;
+    const std::string_view name = command.policy.empty() ? configured.policy.view() : command.policy.view();
+    const policy::Policy* policy = policy::find_policy(name);
+    if (policy == nullptr) {
+        refuse(outcome, Slug::validation_failed, Fault::not_found, compose("no policy is called ", name));
+        outcome.pointer = "/policy";
+        return;
+    }
+    policy::Parameters parameters = command.has_parameters ? command.parameters : configured.parameters;
+    if (!command.has_parameters) {
+        parameters.samples_min = 0;  // an operator may decide on less than a full window
+    }
+    if (const auto wrong = policy::check(parameters)) {
+        refuse(outcome, Slug::validation_failed, Fault::invalid_argument, *wrong);
+        outcome.pointer = "/parameters";
+        return;
+    }
+    if (parameters.window > step.t.settings.limits.window_samples) {
+        refuse(
+            outcome, Slug::validation_failed, Fault::invalid_argument,
+            compose("window: ", parameters.window, " samples were asked for, and limit window_samples keeps ",
+                    step.t.settings.limits.window_samples));
+        outcome.pointer = "/parameters/window";
+        return;
+    }
+    const Status computed = compute_plan(step, *policy, parameters);
+    BALLAST_ASSERT(computed.ok());
+    outcome.kind = OutcomeKind::plan;
+    if (command.dry_run) {
+        fill_plan(step.t, step.now, JobOrigin::operator_request, *policy, parameters, step.t.dry_plan);
+        return;
+    }
+    const std::uint32_t row = keep_plan(step, JobOrigin::operator_request, *policy, parameters);
+    if (row == no_row) {
+        refuse_limit(outcome, "plans");
+        return;
+    }
+    outcome.plan_id = step.t.plans[row].record.id;
+    DecisionRow decision;
+    decision.origin = JobOrigin::operator_request;
+    decision.kind = step.t.plan.moves.empty() ? DecisionKind::no_move : DecisionKind::planned;
+    decision.policy = policy->name;
+    decision.critical_load = parameters.critical_load;
+    decision.plan_id = outcome.plan_id;
+    decision.source = step.t.plans[row].record.source;
+    decision.why = compose(step.t.plan.moves.size(), " moves");
+    add_rejections(step.t, step.t.plan.rejected.items(), decision);
+    decide(step, decision);
+    if (command.kind == CommandKind::rebalance) {
+        start_plan(step, row);
+    }
+}
+
+}  // namespace
+
+void plan_command(Step& step, const Command& command, Outcome& outcome) noexcept {
+    if (command.kind == CommandKind::plan_create || command.kind == CommandKind::rebalance) {
+        plan_create(step, command, outcome);
+        return;
+    }
+    const std::uint32_t row = find_plan_row(step.t, command.id);
+    if (row == no_row) {
+        refuse(outcome, Slug::not_found, Fault::not_found, compose("no plan ", command.id));
+        return;
+    }
+    const bool apply = command.kind == CommandKind::plan_apply;
+    const PlanState state = step.t.plans[row].record.state;
+    outcome.plan_id = command.id;
+    if (state == PlanState::ready || (!apply && state == PlanState::applying)) {
+        outcome.kind = OutcomeKind::plan;
+        if (!command.dry_run) {
+            apply ? start_plan(step, row) : cancel_plan(step, row);
+        }
+    } else if (state == (apply ? PlanState::applying : PlanState::cancelled)) {
+        outcome.kind = OutcomeKind::already_so;
+    } else {
+        refuse(outcome, Slug::state_conflict, Fault::state_conflict,
+               compose("the plan is ", to_string(state)));
+    }
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,133 @@
+// Plans: computed by a policy, kept with their reasons, started and ended.
+#include "controller/core/step.hpp"
+#include "policy/policy.hpp"
+
+namespace ballast::controller {
+namespace {
+
+HostName host_name(const Tables& t, std::uint32_t host) noexcept {
+    return host == policy::no_index ? HostName{} : t.hosts[host].record.name;
+}
+Name vm_name(const Tables& t, std::uint32_t vm) noexcept {
+    return vm == policy::no_index ? Name{} : t.vms[vm].record.name;
+}
+
+PlanMove keep_move(const Tables& t, const policy::Move& move) noexcept {
+    PlanMove kept;
+    kept.kind = move.kind;
+    kept.vm_uuid = t.vms[move.vm].record.uuid;
+    kept.vm_name = vm_name(t, move.vm);
+    kept.from = host_name(t, move.from);
+    kept.to = host_name(t, move.to);
+    if (move.with != policy::no_index) {
+        kept.with_uuid = t.vms[move.with].record.uuid;
+        kept.with_name = vm_name(t, move.with);
+    }
+    kept.memory_mib = move.memory_mib;
+    kept.vm_cpu_cores = move.vm_cpu_cores;
+    kept.why = move.why;
+    return kept;
+}
+
+// The oldest plan that is not being carried out makes room.
+std::uint32_t add_plan_row(Step& step) noexcept {
+    if (step.t.plans.used() == step.t.plans.limit()) {
+        std::uint32_t oldest = no_row;
+        for (std::uint32_t plan = 0; plan < step.t.plans.rows().size(); ++plan) {
+            const PlanRecord& record = step.t.plans[plan].record;
+            if (record.state != PlanState::applying &&
+                (oldest == no_row || record.id < step.t.plans[oldest].record.id)) {
+                oldest = plan;
+            }
+        }
+        if (oldest != no_row) {
+            step.out.add(ForgetPlan{step.t.plans[oldest].record.id});
+            step.t.plans.remove(oldest);
+        }
+    }
+    return step.t.add_plan();
+}
+
+}  // namespace
+
+Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept {
+    const policy::Pool pool = build_model(step.t, step.now);
+    ++step.t.counters.planning_rounds;
+    return policy::plan(policy, pool, parameters, step.t.workspace, step.t.plan);
+}
+
+void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::Policy& policy,
+               const policy::Parameters& parameters, PlanRow& row) noexcept {
+    const policy::Plan& plan = t.plan;
+    PlanRecord& record = row.record;
+    record = PlanRecord{};
+    record.origin = origin;
+    record.policy = policy.name;
+    record.parameters = parameters;
+    record.source = host_name(t, plan.source);
+    record.created = now.wall;
+    for (const policy::Move& move : plan.moves.items()) {
+        row.moves[record.moves++] = keep_move(t, move);
+    }
+    for (const policy::Rejection& rejection : plan.rejected.items()) {
+        row.rejected[record.rejected++] = {vm_name(t, rejection.vm), host_name(t, rejection.to),
+                                           rejection.constraint, rejection.have, rejection.limit};
+    }
+    record.rejected_left_out = static_cast<std::uint32_t>(plan.rejected.left_out());
+    for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
+        if (t.hosts[host].in_use) {
+            bool unresolved = false;
+            for (const policy::HostIndex over : plan.unresolved.items()) {
+                unresolved = unresolved || over == host;
+            }
+            row.hosts[record.hosts++] = {host_name(t, host), plan.before.hosts[host], plan.after.hosts[host],
+                                         unresolved};
+        }
+    }
+    record.before = {plan.before.cpu_stddev, plan.before.memory_stddev, plan.before.net_stddev};
+    record.after = {plan.after.cpu_stddev, plan.after.memory_stddev, plan.after.net_stddev};
+}
+
+std::uint32_t keep_plan(Step& step, JobOrigin origin, const policy::Policy& policy,
+                        const policy::Parameters& parameters) noexcept {
+    const std::uint32_t row = add_plan_row(step);
+    if (row == no_row) {
+        return no_row;
+    }
+    PlanRow& plan = step.t.plans[row];
+    fill_plan(step.t, step.now, origin, policy, parameters, plan);
+    plan.record.id = step.t.identity.next_plan_id++;
+    step.t.counters.moves_planned += plan.record.moves;
+    step.out.add(PersistPlan{row});
+    return row;
+}
+
+void start_plan(Step& step, std::uint32_t row) noexcept {
+    PlanRow& plan = step.t.plans[row];
+    plan.record.state = PlanState::applying;
+    step.out.add(PersistPlan{row});
+    step.report(Severity::info, Subject::plan, "plan_begun", plan.record.source, plan.record.id,
+                compose(plan.record.policy, ": ", plan.record.moves, " moves"));
+    run_plans(step);
+}
+
+// What is under way goes on: its end is told by its job.
+void cancel_plan(Step& step, std::uint32_t row) noexcept {
+    PlanRow& plan = step.t.plans[row];
+    for (PlanMove& move : plan.moves.first(plan.record.moves)) {
+        if (move.state == MoveState::pending) {
+            move.state = MoveState::cancelled;
+            move.outcome = "the plan was cancelled";
+        }
+    }
+    plan.record.state = PlanState::cancelled;
+    plan.record.ended = step.now.wall;
+    step.out.add(PersistPlan{row});
+    step.report(Severity::info, Subject::plan, "plan_cancelled", plan.record.source, plan.record.id, {});
+}
+
+std::uint32_t find_plan_row(const Tables& t, std::uint64_t id) noexcept {
+    return t.plans.find([id](const PlanRow& plan) { return plan.record.id == id; });
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,158 @@
+// Reading: what the shell renders.
+#include <algorithm>
+#include <utility>
+
+#include "controller/core/core.hpp"
+#include "controller/core/step.hpp"
+#include "policy/means.hpp"
+
+namespace ballast::controller {
+
+std::span<const HostRow> Core::hosts() const noexcept {
+    return std::as_const(tables_->hosts).rows();
+}
+std::span<const VmRow> Core::vms() const noexcept {
+    return std::as_const(tables_->vms).rows();
+}
+std::span<const JobRow> Core::jobs() const noexcept {
+    return std::as_const(tables_->jobs).rows();
+}
+std::span<const PlanRow> Core::plans() const noexcept {
+    return std::as_const(tables_->plans).rows();
+}
+std::span<const LinkRow> Core::links() const noexcept {
+    return std::as_const(tables_->links).rows();
+}
+const HostRow& Core::host(std::uint32_t row) const noexcept {
+    return tables_->hosts[row];
+}
+const VmRow& Core::vm(std::uint32_t row) const noexcept {
+    return tables_->vms[row];
+}
+const JobRow& Core::job(std::uint32_t row) const noexcept {
+    return tables_->jobs[row];
+}
+PlanView Core::plan(std::uint32_t row) const noexcept {
+    return tables_->plans[row].view();
+}
+const DefinitionRow& Core::definition(std::uint32_t row) const noexcept {
+    return tables_->definitions[row];
+}
+const IdempotencyRow& Core::idempotency(std::uint32_t row) const noexcept {
+    return tables_->keys[row];
+}
+PlanView Core::dry_plan() const noexcept {
+    return tables_->dry_plan.view();
+}
+const Counters& Core::counters() const noexcept {
+    return tables_->counters;
+}
+const Settings& Core::settings() const noexcept {
+    return tables_->settings;
+}
+std::uint32_t Core::find_job(std::uint64_t id) const noexcept {
+    return find_job_row(*tables_, id);
+}
+std::uint32_t Core::find_plan(std::uint64_t id) const noexcept {
+    return find_plan_row(*tables_, id);
+}
+
+std::uint32_t Core::find_host(std::string_view name_or_uuid) const noexcept {
+    if (const auto uuid = parse_uuid(name_or_uuid)) {
+        return tables_->hosts.find([&](const HostRow& host) { return host.record.uuid == *uuid; });
+    }
+    return find_host_by_name(*tables_, name_or_uuid);
+}
+
+std::uint32_t Core::find_vm(std::string_view name_or_uuid, bool* ambiguous) const noexcept {
+    bool several = false;
+    const std::uint32_t row = find_vm_row(*tables_, name_or_uuid, several);
+    if (ambiguous != nullptr) {
+        *ambiguous = several;
+    }
+    return row;
+}
+
+const DecisionRow* Core::decision(std::size_t age) const noexcept {
+    const std::uint64_t kept = std::min<std::uint64_t>(tables_->last_decision, tables_->decisions.size());
+    return age < kept ? &tables_->decisions[(tables_->last_decision - age) % tables_->decisions.size()]
+                      : nullptr;
+}
+
+const DecisionRow* Core::find_decision(std::uint64_t id) const noexcept {
+    return id == 0 || id > tables_->last_decision
+               ? nullptr
+               : decision(static_cast<std::size_t>(tables_->last_decision - id));
+}
+
+FixedVector<CommandKind, 12> Core::allowed_actions(std::uint32_t vm) const noexcept {
+    return actions_of(*tables_, vm);
+}
+
+double Core::vm_cpu_cores(std::uint32_t vm) const noexcept {
+    return policy::mean_of_last(tables_->vms[vm].cpu_cores.values(),
+                                tables_->settings.balance.parameters.window);
+}
+
+// The definitions of docs/policies.md, for one host.
+policy::HostLoad Core::host_load(std::uint32_t row) const noexcept {
+    const HostRow& host = tables_->hosts[row];
+    const std::size_t window = tables_->settings.balance.parameters.window;
+    std::size_t instants = std::min<std::size_t>(host.dom0_cpu_cores.size, window);
+    for (const VmRow& vm : tables_->vms.rows()) {
+        if (vm.in_use && vm.host == row) {
+            instants = std::max(instants, std::min<std::size_t>(vm.cpu_cores.size, window));
+        }
+    }
+    policy::HostLoad load;
+    if (instants > 0) {
+        double cores = policy::sum_of_last(host.dom0_cpu_cores.values(), instants);
+        double net_mbps = 0;
+        for (const VmRow& vm : tables_->vms.rows()) {
+            if (vm.in_use && vm.host == row) {
+                cores += policy::sum_of_last(vm.cpu_cores.values(), instants);
+                net_mbps += policy::sum_of_last(vm.net_mbps.values(), instants);
+            }
+        }
+        const auto count = static_cast<double>(instants);
+        load.cpu = host.cpu_count > 0 ? cores / count / host.cpu_count : 0;
+        load.net = host.net_mbps > 0 ? net_mbps / count / host.net_mbps : 0;
+    }
+    load.memory = host.memory_mib > 0
+                      ? static_cast<double>(host_memory_used_mib(row)) / static_cast<double>(host.memory_mib)
+                      : 0;
+    return load;
+}
+
+std::uint64_t Core::host_memory_used_mib(std::uint32_t row) const noexcept {
+    std::uint64_t used_mib = 0;
+    for (const VmRow& vm : tables_->vms.rows()) {
+        if (!vm.in_use) {
+            continue;
+        }
+        const JobRow* job = vm.job == no_row ? nullptr : &tables_->jobs[vm.job];
+        const bool moving = job != nullptr && job->record.kind == JobKind::migrate;
+        const bool both = moving && (job->source_host == row || job->destination_host == row);
+        if (both || (vm.host == row && vm.state != VmState::saved)) {
+            used_mib += vm.memory_mib;
+        }
+    }
+    return used_mib;
+}
+
+std::uint64_t Core::host_memory_reserved_mib(std::uint32_t row) const noexcept {
+    return tables_->hosts[row].memory_overhead_mib + tables_->settings.memory_reserved_mib;
+}
+
+bool Core::ready(const Now& now) const noexcept {
+    const Duration patience = tables_->settings.sample_interval * tables_->settings.stale_after_intervals;
+    if (now.mono - tables_->started >= patience) {
+        return true;
+    }
+    const auto hosts = std::as_const(tables_->hosts).rows();
+    return tables_->hosts.used() > 0 && std::all_of(hosts.begin(), hosts.end(), [](const HostRow& host) {
+               return !host.in_use || host.samples > 0;
+           });
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,160 @@
+// One step of the core: the tables, the time, and the list of what is to be done. The parts of the core are
+// functions over it; each header below names the part that it belongs to.
+#pragma once
+
+#include "base/compose.hpp"
+#include "controller/core/actions.hpp"
+#include "controller/core/tables.hpp"
+
+namespace ballast::controller {
+
+// Bounds of what one tick does at most: the rest waits for the next.
+inline constexpr std::size_t deadlines_per_tick_max = 32;
+inline constexpr std::size_t forgotten_per_tick_max = 32;
+
+struct Step {
+    Tables& t;
+    const Now& now;
+    Actions& out;
+
+    void persist_job(std::uint32_t job) noexcept { out.add(PersistJob{job}); }
+    void report(Severity severity, Subject subject, std::string_view what, std::string_view name,
+                std::uint64_t id, const Detail& detail) noexcept {
+        out.report({severity, subject, what, Name{name}, id, detail});
+    }
+    WallTime wall_after(Duration duration) const noexcept { return {now.wall.unix_ms + duration.ms}; }
+};
+
+// ---- links.cpp: who is connected ----
+Status link_up(Step& step, const LinkUp& event) noexcept;
+Status link_down(Step& step, const LinkDown& event) noexcept;
+Status on_hello(Step& step, std::uint32_t link, const wire::Hello& hello) noexcept;
+void close_link(Step& step, std::uint32_t link, Fault fault) noexcept;
+std::uint32_t find_link(const Tables& t, LinkId id) noexcept;
+void tick_links(Step& step) noexcept;
+
+// ---- hosts.cpp: what hosts are, and how they are ----
+// Works the shown state out of link, inventory, samples and flags.
+void refresh_host(Step& step, std::uint32_t host) noexcept;
+void tick_hosts(Step& step) noexcept;
+// Counts guests, migrations and open jobs of every host anew.
+void recount_hosts(Tables& t) noexcept;
+std::uint32_t find_host_by_name(const Tables& t, std::string_view name) noexcept;
+bool host_live(const Tables& t, std::uint32_t host) noexcept;  // connected and its inventory known
+
+// ---- inventory.cpp: what hosts report ----
+Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept;
+Status on_sample_report(Step& step, std::uint32_t host, const wire::SampleReport& report) noexcept;
+
+// ---- vm_view.cpp: from what hosts say to what a guest is ----
+void refresh_vm(Step& step, std::uint32_t vm) noexcept;
+void tick_vms(Step& step) noexcept;  // duplicates whose grace is over, guests to be forgotten
+void persist_vm(Step& step, std::uint32_t vm) noexcept;
+void remove_vm(Step& step, std::uint32_t vm) noexcept;
+// The row of the guest, made when needed. `no_row`: the table is full of guests that exist.
+std::uint32_t vm_row(Step& step, const Uuid& uuid, std::string_view name) noexcept;
+std::uint32_t find_vm_row(const Tables& t, std::string_view name_or_uuid, bool& ambiguous) noexcept;
+
+// ---- jobs.cpp: the life of a job ----
+struct NewJob {
+    JobKind kind = JobKind::none;
+    JobOrigin origin = JobOrigin::operator_request;
+    std::uint32_t vm = no_row;
+    std::uint32_t host = no_row;  // that acts; of a migration the source
+    std::uint32_t destination = no_row;
+    MigrationMode mode = MigrationMode::automatic;
+    FixedVector<DomainState, 8> expected;
+    std::uint64_t plan_id = 0;
+    std::uint32_t move = no_row;
+};
+// Persists the job and sends its first order. `limit_reached` with the limit's name, and nothing changed.
+struct JobMade {
+    std::uint32_t job = no_row;
+    std::string_view limit_name;
+};
+JobMade make_job(Step& step, const NewJob& wanted) noexcept;
+// Also checks, without making it, whether one more job fits on the host. Empty: it does.
+std::string_view job_limit(const Tables& t, std::uint32_t host, std::uint32_t destination) noexcept;
+void end_job(Step& step, std::uint32_t job, JobState state, Fault fault, std::string_view detail) noexcept;
+void cancel_job(Step& step, std::uint32_t job) noexcept;
+// Acknowledges what may be acknowledged, and frees the guest when nobody works on it any more.
+void settle_job(Step& step, std::uint32_t job) noexcept;
+void tick_jobs(Step& step) noexcept;
+// The agent is back: send again what it may not have got.
+void resend_orders(Step& step, std::uint32_t host) noexcept;
+void send_order(Step& step, std::uint32_t job, JobKind kind) noexcept;
+std::uint32_t find_job_row(const Tables& t, std::uint64_t id) noexcept;
+
+// ---- job_updates.cpp: what agents say of jobs; handover.cpp: questions between agents ----
+Status on_job_update(Step& step, std::uint32_t host, const wire::JobUpdate& update) noexcept;
+Status on_handover_query(Step& step, std::uint32_t host, const wire::HandoverQuery& query) noexcept;
+Status on_handover_answer(Step& step, std::uint32_t host, const wire::HandoverAnswer& answer) noexcept;
+void tick_handovers(Step& step) noexcept;
+
+// ---- model.cpp: the tables as a policy sees them ----
+policy::Pool build_model(Tables& t, const Now& now) noexcept;
+// The host that was chosen for a guest, and why the others were not.
+struct Placement {
+    std::uint32_t host = no_row;
+    std::span<const policy::Rejection> rejected{};
+};
+Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm,
+                   std::uint32_t from) noexcept;
+bool host_capable(const HostRow& host, GuestType type) noexcept;
+// Why the guest cannot go there now; nothing when it can.
+struct Obstacle {
+    policy::Constraint constraint;
+    double have;
+    double limit;
+    bool passes;  // it will pass by itself: wait rather than give up
+};
+// Whose move it is: an operator may move a guest that policies must leave where it is.
+enum class Consent : std::uint8_t { policies, operators };
+std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_t from, std::uint32_t to,
+                                      Consent consent) noexcept;
+
+// ---- plans.cpp, plan_runner.cpp ----
+// Computes into t.plan. Fault of policy::plan.
+Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept;
+// Keeps t.plan in a row. `no_row` when all plans are being carried out.
+std::uint32_t keep_plan(Step& step, JobOrigin origin, const policy::Policy& policy,
+                        const policy::Parameters& parameters) noexcept;
+void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::Policy& policy,
+               const policy::Parameters& parameters, PlanRow& row) noexcept;
+void start_plan(Step& step, std::uint32_t plan) noexcept;
+void cancel_plan(Step& step, std::uint32_t plan) noexcept;
+void run_plans(Step& step) noexcept;
+void move_ended(Step& step, const JobRow& job) noexcept;  // tells the job's plan
+std::uint32_t find_plan_row(const Tables& t, std::uint64_t id) noexcept;
+
+// ---- balancing.cpp, drain.cpp, decisions.cpp ----
+void tick_balancing(Step& step) noexcept;
+void tick_drain(Step& step) noexcept;
+// Adds the decision, or counts it when it repeats the newest of its origin.
+DecisionRow& decide(Step& step, const DecisionRow& decision) noexcept;
+void add_rejections(const Tables& t, std::span<const policy::Rejection> rejected,
+                    DecisionRow& decision) noexcept;
+
+// ---- commands ----
+void on_command(Step& step, const Command& command) noexcept;                        // commands.cpp
+void vm_command(Step& step, const Command& command, Outcome& outcome) noexcept;      // vm_commands.cpp
+void create_command(Step& step, const Command& command, Outcome& outcome) noexcept;  // placement_commands.cpp
+void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outcome& outcome) noexcept;
+void host_command(Step& step, const Command& command, Outcome& outcome) noexcept;  // host_commands.cpp
+void plan_command(Step& step, const Command& command, Outcome& outcome) noexcept;  // plan_commands.cpp
+// Fills a problem in.
+void refuse(Outcome& outcome, Slug slug, Fault fault, const Detail& detail) noexcept;
+void refuse_limit(Outcome& outcome, std::string_view limit_name) noexcept;
+FixedVector<CommandKind, 12> actions_of(const Tables& t, std::uint32_t vm) noexcept;
+// The open operation or doubt that forbids every operation on the guest. Empty: none.
+Detail vm_blocked(const Tables& t, std::uint32_t vm) noexcept;
+void accept_job(Step& step, const Command& command, const NewJob& wanted, Outcome& outcome) noexcept;
+
+// ---- idempotency.cpp ----
+// True when the outcome is answered from (or refused because of) an earlier request.
+bool replay(Step& step, const Command& command, Outcome& outcome) noexcept;
+void remember(Step& step, const Command& command, const Outcome& outcome) noexcept;
+bool key_fits(const Tables& t, const Command& command) noexcept;
+void tick_keys(Step& step) noexcept;
+
+}  // namespace ballast::controller

@@ -1,0 +1,310 @@
+// From what several hosts say of a guest to what it is: where it is, what it does, and whether two claim it.
+#include <algorithm>
+
+#include "controller/core/step.hpp"
+
+namespace ballast::controller {
+namespace {
+
+bool executes(const Sighting& sighting) noexcept {
+    return !sighting.saved && sighting.in_flight == wire::InFlight::no;
+}
+
+// Which of several sightings tells where the guest is. The word of a silent host counts less than that of one
+// that talks, but more than a copy that is not ours to run yet.
+int rank(const Tables& t, const Sighting& sighting) noexcept {
+    const bool live = host_live(t, sighting.host);
+    if (executes(sighting)) {
+        return live ? 6 : 4;
+    }
+    if (sighting.saved) {
+        return live ? 3 : 1;
+    }
+    return sighting.in_flight == wire::InFlight::departing ? (live ? 5 : 2) : 0;
+}
+
+const Sighting* best_sighting(const Tables& t, const VmRow& vm) noexcept {
+    const std::uint32_t destination = vm.job == no_row ? no_row : t.jobs[vm.job].destination_host;
+    const Sighting* best = nullptr;
+    for (const Sighting& sighting : vm.sightings) {
+        const int difference = best == nullptr ? 1 : rank(t, sighting) - rank(t, *best);
+        // Two claim to run it while reports cross: a destination that says so has it; else it stays where it
+        // was.
+        const bool preferred =
+            sighting.host == destination || (best->host != destination && sighting.host == vm.host);
+        if (difference > 0 || (difference == 0 && preferred)) {
+            best = &sighting;
+        }
+    }
+    return best;
+}
+
+VmState state_of_operation(JobKind kind) noexcept {
+    switch (kind) {
+        case JobKind::create: return VmState::creating;
+        case JobKind::pause: return VmState::pausing;
+        case JobKind::unpause: return VmState::unpausing;
+        case JobKind::save: return VmState::saving;
+        case JobKind::restore: return VmState::restoring;
+        case JobKind::shutdown:
+        case JobKind::destroy: return VmState::stopping;
+        case JobKind::migrate:
+        case JobKind::migrate_in:
+        case JobKind::migrate_out: return VmState::migrating;
+        case JobKind::none: break;
+    }
+    return VmState::unknown;
+}
+
+struct View {
+    VmState state;
+    Detail reason;
+};
+
+View view_of_domain(const Sighting& sighting) noexcept {
+    switch (sighting.state) {
+        case DomainState::running: return {VmState::running, {}};
+        case DomainState::paused: return {VmState::paused, {}};
+        case DomainState::suspended:
+            return {VmState::failed, "it is suspended and no operation is under way: an operator decides"};
+        case DomainState::powered_off:
+        case DomainState::dying:
+        case DomainState::rebooting:
+            return {VmState::stopping, "it has shut down; its host has not released it yet"};
+        case DomainState::crashed: return {VmState::failed, "it has crashed"};
+        case DomainState::unknown:
+        case DomainState::absent: break;
+    }
+    return {VmState::unknown, "its host does not say what it does"};
+}
+
+View view(const Tables& t, const VmRow& vm, const Sighting* best) noexcept {
+    if (vm.job != no_row && !ended(t.jobs[vm.job].record.state)) {
+        const JobRecord& job = t.jobs[vm.job].record;
+        return {state_of_operation(job.kind), compose("job ", job.id)};
+    }
+    if (best == nullptr && vm.unconfirmed) {
+        return {VmState::unknown, "no host has reported it, and not all hosts are connected"};
+    }
+    if (best == nullptr) {
+        return {VmState::inactive, {}};
+    }
+    if (!host_live(t, best->host)) {
+        return {VmState::unknown, compose("its host ", t.hosts[best->host].record.name, " is not connected")};
+    }
+    if (best->saved) {
+        return {VmState::saved, {}};
+    }
+    if (best->in_flight == wire::InFlight::departing) {
+        return {VmState::migrating, "the right to run was given to the other host; its answer is awaited"};
+    }
+    if (best->in_flight == wire::InFlight::incoming) {
+        return {VmState::migrating, "a copy is coming in; its source is not connected"};
+    }
+    return view_of_domain(*best);
+}
+
+void watch_for_duplicate(Step& step, VmRow& vm) noexcept {
+    std::size_t claims = 0;
+    bool explained = vm.job != no_row && step.t.jobs[vm.job].record.kind == JobKind::migrate;
+    for (const Sighting& sighting : vm.sightings) {
+        if (executes(sighting) && host_live(step.t, sighting.host)) {
+            ++claims;
+            explained = explained && (sighting.host == step.t.jobs[vm.job].source_host ||
+                                      sighting.host == step.t.jobs[vm.job].destination_host);
+        }
+    }
+    const bool suspected = claims > 1 && !explained;
+    if (!suspected) {
+        vm.duplicate = vm.duplicate_suspected = false;
+        return;
+    }
+    if (!vm.duplicate_suspected) {
+        vm.duplicate_suspected = true;
+        vm.duplicate_since = step.now.mono;
+    }
+    if (!vm.duplicate && step.now.mono - vm.duplicate_since >= step.t.settings.duplicate_grace) {
+        vm.duplicate = true;
+        ++step.t.counters.duplicates_seen;
+        step.report(
+            Severity::error, Subject::vm, "vm_duplicate", vm.record.name, 0,
+            "two hosts report that they execute it: nothing is done with it until one of them does not");
+    }
+}
+
+// The facts of the place where it is.
+void take_place(Step& step, std::uint32_t row, const Sighting* best) noexcept {
+    VmRow& vm = step.t.vms[row];
+    const std::uint32_t before = vm.host;
+    if (best == nullptr) {
+        const bool to_come = vm.job != no_row && step.t.jobs[vm.job].record.kind == JobKind::create &&
+                             !step.t.jobs[vm.job].settled();
+        vm.host = to_come ? step.t.jobs[vm.job].source_host : no_row;
+        vm.domain_state = DomainState::absent;
+        vm.console_port = 0;
+        return;
+    }
+    vm.host = best->host;
+    vm.domain_state = best->saved ? DomainState::absent : best->state;
+    vm.memory_mib = best->memory_mib;
+    vm.vcpus = best->vcpus;
+    vm.console_port = best->console_port;
+    vm.console_address = best->console_address;
+    vm.record.last_host = step.t.hosts[best->host].record.name;
+    if (before != no_row && before != vm.host && executes(*best)) {
+        vm.record.last_moved = step.now.wall;  // by whomever: the cool-down holds for it too
+        persist_vm(step, row);
+        step.report(Severity::info, Subject::vm, "vm_moved", vm.record.name, 0,
+                    compose(step.t.hosts[before].record.name, " -> ", vm.record.last_host));
+    }
+}
+
+}  // namespace
+
+void refresh_vm(Step& step, std::uint32_t row) noexcept {
+    VmRow& vm = step.t.vms[row];
+    const Sighting* best = best_sighting(step.t, vm);
+    take_place(step, row, best);
+    watch_for_duplicate(step, vm);
+    const View seen = view(step.t, vm, best);
+    const VmState before = vm.state;
+    vm.state_reason = vm.duplicate ? Detail{"two hosts report that they execute it"} : seen.reason;
+    if (vm.duplicate_suspected && !vm.duplicate) {
+        vm.state_reason = "two hosts report it; waiting for their next reports";
+    }
+    if (seen.state == VmState::inactive && vm.inactive_since.unix_ms == 0) {
+        vm.inactive_since = step.now.wall;
+    } else if (seen.state != VmState::inactive) {
+        vm.inactive_since = {};
+    }
+    if (seen.state == before) {
+        return;
+    }
+    vm.state = seen.state;
+    ++step.t.counters.vm_transitions[static_cast<std::size_t>(before)][static_cast<std::size_t>(vm.state)];
+    if (vm.state == VmState::saved || vm.state == VmState::inactive) {
+        // What it used before says nothing about what it will use; and it uses nothing now.
+        vm.cpu_cores.clear();
+        vm.net_mbps.clear();
+        vm.disk_mbps.clear();
+        vm.memory_used_mib.clear();
+    }
+    step.report(vm.state == VmState::failed ? Severity::warning : Severity::info, Subject::vm, "vm_state",
+                vm.record.name, 0,
+                compose(to_string(before), " -> ", to_string(vm.state), vm.state_reason.empty() ? "" : ": ",
+                        vm.state_reason));
+}
+
+void persist_vm(Step& step, std::uint32_t vm) noexcept {
+    step.t.vms[vm].recorded = true;
+    step.out.add(PersistVm{vm});
+}
+
+void remove_vm(Step& step, std::uint32_t vm) noexcept {
+    VmRow& row = step.t.vms[vm];
+    for (JobRow& job : step.t.jobs.rows()) {
+        if (job.in_use && job.vm == vm) {
+            job.vm = no_row;
+        }
+    }
+    if (row.definition != no_row) {
+        step.t.definitions.remove(row.definition);
+    }
+    if (row.recorded) {
+        step.out.add(ForgetVm{row.record.uuid});
+    }
+    step.t.vm_index.remove(row.record.uuid);
+    step.t.vms.remove(vm);
+}
+
+std::uint32_t vm_row(Step& step, const Uuid& uuid, std::string_view name) noexcept {
+    const std::uint32_t known = step.t.vm_index.find(uuid);
+    if (known != no_row) {
+        return known;
+    }
+    std::uint32_t row = step.t.add_vm();
+    if (row == no_row) {
+        const std::uint32_t oldest = [&] {
+            std::uint32_t found = no_row;
+            for (std::uint32_t vm = 0; vm < step.t.vms.rows().size(); ++vm) {
+                const VmRow& candidate = step.t.vms[vm];
+                const bool idle = candidate.inactive_since.unix_ms != 0 && candidate.definition == no_row &&
+                                  candidate.job == no_row;
+                if (idle &&
+                    (found == no_row || candidate.inactive_since < step.t.vms[found].inactive_since)) {
+                    found = vm;
+                }
+            }
+            return found;
+        }();
+        if (oldest == no_row) {
+            step.report(Severity::error, Subject::vm, "vm_ignored", name, 0,
+                        compose("limit vms: ", step.t.vms.limit(), " guests are known"));
+            return no_row;
+        }
+        remove_vm(step, oldest);
+        row = step.t.add_vm();
+    }
+    VmRow& vm = step.t.vms[row];
+    vm.record.uuid = uuid;
+    vm.record.name = name.empty() ? Name{to_text(uuid).view()} : Name{name};
+    step.t.vm_index.add(uuid, row);
+    return row;
+}
+
+std::uint32_t find_vm_row(const Tables& t, std::string_view name_or_uuid, bool& ambiguous) noexcept {
+    ambiguous = false;
+    if (const auto uuid = parse_uuid(name_or_uuid)) {
+        return t.vm_index.find(*uuid);
+    }
+    std::uint32_t found = no_row;
+    for (std::uint32_t vm = 0; vm < t.vms.rows().size(); ++vm) {
+        if (t.vms[vm].in_use && t.vms[vm].record.name == name_or_uuid) {
+            ambiguous = found != no_row;
+            if (ambiguous) {
+                return no_row;
+            }
+            found = vm;
+        }
+    }
+    return found;
+}
+
+void tick_vms(Step& step) noexcept {
+    // A guest of which the store speaks, and no host, may still run on one that is not connected. To call it
+    // inactive would allow a second copy to be started.
+    const auto hosts = step.t.hosts.rows();
+    const bool all_live = std::all_of(hosts.begin(), hosts.end(), [](const HostRow& host) {
+        return !host.in_use || (host.link != 0 && host.inventory_known);
+    });
+    std::size_t forgotten = 0;
+    bool changed = false;
+    for (std::uint32_t row = 0; row < step.t.vms.rows().size(); ++row) {
+        VmRow& vm = step.t.vms[row];
+        if (!vm.in_use) {
+            continue;
+        }
+        if (vm.unconfirmed && all_live) {
+            vm.unconfirmed = false;
+            refresh_vm(step, row);
+        }
+        if (vm.duplicate_suspected && !vm.duplicate) {
+            refresh_vm(step, row);
+        }
+        const bool over =
+            vm.inactive_since.unix_ms != 0 &&
+            step.now.wall.unix_ms - vm.inactive_since.unix_ms >= step.t.settings.forget_vm_after.ms;
+        if (over && vm.definition == no_row && vm.job == no_row && forgotten < forgotten_per_tick_max) {
+            ++forgotten;
+            changed = true;
+            step.report(Severity::info, Subject::vm, "vm_forgotten", vm.record.name, 0,
+                        "it has been on no host for long");
+            remove_vm(step, row);
+        }
+    }
+    if (changed) {
+        recount_hosts(step.t);
+    }
+}
+
+}  // namespace ballast::controller

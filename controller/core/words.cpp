@@ -1,0 +1,61 @@
+// The words for the enumerators of the core's interface: of the HTTP API, the metrics and the log.
+#include <array>
+
+#include "controller/core/commands.hpp"
+#include "controller/core/records.hpp"
+#include "controller/core/rows.hpp"
+
+namespace ballast::controller {
+namespace {
+
+template <class Enum, std::size_t n>
+constexpr std::string_view word(const std::array<std::string_view, n>& words, Enum value) noexcept {
+    const auto index = static_cast<std::size_t>(value);
+    return index < n ? words[index] : std::string_view{"invalid"};
+}
+
+// The i-th word is the name of the enumerator with the value i.
+constexpr std::array<std::string_view, 4> origins{"operator", "plan", "balancing", "drain"};
+constexpr std::array<std::string_view, 7> side_states{"unused", "ordered", "working", "ready",
+                                                      "ended",  "acked",   "lost"};
+constexpr std::array<std::string_view, 4> plan_states{"ready", "applying", "done", "cancelled"};
+constexpr std::array<std::string_view, 6> move_states{"pending", "running", "succeeded",
+                                                      "failed",  "skipped", "cancelled"};
+constexpr std::array<std::string_view, 21> command_kinds{
+    "none",     "create",  "start",   "pause",       "unpause", "save",      "restore",
+    "shutdown", "destroy", "migrate", "set_movable", "forget",  "cordon",    "uncordon",
+    "drain",    "forget",  "create",  "apply",       "cancel",  "rebalance", "cancel"};
+constexpr std::array<std::string_view, 9> slugs{"none",          "invalid-request",  "validation-failed",
+                                                "not-found",     "state-conflict",   "idempotency-key-reused",
+                                                "limit-reached", "host-unreachable", "no-capacity"};
+constexpr std::array<std::string_view, 7> decision_kinds{
+    "no_overload", "no_move", "planned", "waiting", "placed", "not_placed", "drained_guest"};
+static_assert(command_kinds.size() == static_cast<std::size_t>(CommandKind::job_cancel) + 1);
+static_assert(slugs.size() == static_cast<std::size_t>(Slug::no_capacity) + 1);
+static_assert(decision_kinds.size() == static_cast<std::size_t>(DecisionKind::drained_guest) + 1);
+
+}  // namespace
+
+std::string_view to_string(JobOrigin value) noexcept {
+    return word(origins, value);
+}
+std::string_view to_string(SideState value) noexcept {
+    return word(side_states, value);
+}
+std::string_view to_string(PlanState value) noexcept {
+    return word(plan_states, value);
+}
+std::string_view to_string(MoveState value) noexcept {
+    return word(move_states, value);
+}
+std::string_view to_string(CommandKind value) noexcept {
+    return word(command_kinds, value);
+}
+std::string_view to_string(Slug value) noexcept {
+    return word(slugs, value);
+}
+std::string_view to_string(DecisionKind value) noexcept {
+    return word(decision_kinds, value);
+}
+
+}  // namespace ballast::controller
