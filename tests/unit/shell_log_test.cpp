@@ -1,0 +1,91 @@
+#include "shell/log.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+
+#include "shell/unique_fd.hpp"
+
+namespace ballast {
+namespace {
+
+// Catches what is logged; stands for standard error until it dies.
+class ShellLog : public ::testing::Test {
+  protected:
+    ShellLog() {
+        std::array<int, 2> ends{};
+        EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+        read_end.reset(ends[0]);
+        write_end.reset(ends[1]);
+        set_log_descriptor(write_end.get());
+    }
+    ~ShellLog() override {
+        set_log_descriptor(STDERR_FILENO);
+        set_log_level(LogLevel::info);
+    }
+    std::string logged() {
+        std::string text(8192, '\0');
+        const ssize_t got = ::read(read_end.get(), text.data(), text.size());
+        text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        return text;
+    }
+    // Without the time.
+    std::string message() {
+        const std::string line = logged();
+        return line.substr(std::min(line.size(), line.find(' ') + 1));
+    }
+
+    UniqueFd read_end;
+    UniqueFd write_end;
+};
+
+TEST_F(ShellLog, TellsTimeLevelAndMessageOnOneLine) {
+    log_warning("host {} has {} of {:.1f} MiB", "h1", 3, 4.5);
+    const std::string line = logged();
+    EXPECT_EQ(line.substr(line.find(' ')), " warning host h1 has 3 of 4.5 MiB\n");
+    EXPECT_EQ(line.find('T'), 10U);
+    EXPECT_EQ(line.find('Z'), 23U);
+}
+
+TEST_F(ShellLog, KnowsOurOwnWords) {
+    const Uuid uuid{{1, 2, 3}};
+    log_info("{} {} {} {}", Name{"h1"}, Fault::no_memory, DomainState::paused, uuid);
+    EXPECT_EQ(message(), "info h1 no_memory paused 01020300-0000-0000-0000-000000000000\n");
+}
+
+TEST_F(ShellLog, LetsNobodyForgeALine) {
+    log_info("guest {}", std::string_view{"a\n<0>b\x1b[31m\0\x7f", 13});
+    EXPECT_EQ(message(), "info guest a\\n<0>b\\x1b[31m\\x00\\x7f\n");
+}
+
+TEST_F(ShellLog, CutsALineThatIsTooLong) {
+    log_info("{}", std::string(5000, 'x'));
+    const std::string line = logged();
+    EXPECT_EQ(line.size(), log_line_bytes_max);
+    EXPECT_EQ(line.back(), '\n');
+}
+
+TEST_F(ShellLog, DropsWhatIsLessUrgentThanTheLevel) {
+    log_debug("not shown");
+    EXPECT_EQ(logged(), "");
+    set_log_level(LogLevel::error);
+    log_warning("not shown");
+    EXPECT_EQ(logged(), "");
+    EXPECT_FALSE(log_enabled(LogLevel::warning));
+    set_log_level(LogLevel::debug);
+    log_debug("shown");
+    EXPECT_EQ(message(), "debug shown\n");
+}
+
+TEST_F(ShellLog, ReadsLevelsByName) {
+    EXPECT_EQ(parse_log_level("warning"), LogLevel::warning);
+    EXPECT_EQ(parse_log_level("debug"), LogLevel::debug);
+    EXPECT_FALSE(parse_log_level(""));
+    EXPECT_FALSE(parse_log_level("loud"));
+}
+
+}  // namespace
+}  // namespace ballast
