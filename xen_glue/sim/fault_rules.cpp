@@ -33,6 +33,12 @@ std::optional<FaultRule> take_fault(FaultRules& rules, Call call) noexcept {
     return std::nullopt;
 }
 
+bool valid(const FaultRule& rule) noexcept {
+    const bool is_long = rule.call >= Call::create;
+    return rule.at_permille <= 1000 &&
+           (is_long || (rule.action == FaultAction::fail && rule.at_permille == 0));
+}
+
 std::string_view to_string(Call call) noexcept {
     return call_words[static_cast<std::size_t>(call)];
 }

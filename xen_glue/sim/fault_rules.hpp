@@ -40,6 +40,8 @@ struct FaultRule {
     std::uint32_t times = 1;        // then this many are hit; 0: all
     std::uint32_t at_permille = 0;  // of the work of a LONG call; 0: before anything is done
 };
+// Short calls only fail, and as a whole; `at_permille` is at most 1000.
+bool valid(const FaultRule& rule) noexcept;
 using FaultRules = FixedVector<FaultRule, 16>;
 
 // The rule that hits this call, with its counts brought up to date; a rule that is used up is removed.

@@ -36,7 +36,7 @@ Status SimHypervisor::enter(Transaction& transaction, Call call) {
         return Err{Fault::hypervisor_unavailable};
     }
     const std::optional<FaultRule> rule = take_fault(host.fault_rules, call);
-    if (rule && call < Call::create && rule->action == FaultAction::fail) {
+    if (rule && call < Call::create) {
         complaint_ = "ordered fault";
         return Err{rule->fault};
     }

@@ -80,12 +80,12 @@ bool parse_rule(const Words& words, FaultRule& rule) {
         const bool known = (key == "fault" && parse_fault(value, rule.fault)) ||
                            (key == "skip" && number(value, rule.skip)) ||
                            (key == "times" && number(value, rule.times)) ||
-                           (key == "at" && number(value, rule.at_permille) && rule.at_permille <= 1000);
+                           (key == "at" && number(value, rule.at_permille));
         if (!known) {
             return false;
         }
     }
-    return true;
+    return valid(rule);
 }
 
 int show(const std::string& file) {
