@@ -143,32 +143,39 @@ bool meddle_with_guest(SimHost& host, Guest& guest, const Words& words) {
     return words.size() == 2;
 }
 
+int change_host(SimHost& host, const Words& words) {
+    std::uint32_t value = 0;
+    if (words[0] == "fault") {
+        FaultRule rule;
+        if (!parse_rule({words.begin() + 1, words.end()}, rule)) {
+            return wrong_usage;
+        }
+        return host.fault_rules.try_push(rule) ? done : refused;
+    }
+    if (words[0] == "link" || words[0] == "unavailable") {
+        if (words.size() != 2 || !number(words[1], value) || value == 0) {
+            return wrong_usage;
+        }
+        if (words[0] == "link") {
+            host.config.link_mbps = value;
+        } else {
+            host.unavailable_until_ns = host.now_ns + std::int64_t{value} * 1'000'000;
+        }
+        return done;
+    }
+    const Guest* found = words.size() < 2 ? nullptr : find_name(host, words[1]);
+    Guest* guest = found == nullptr ? nullptr : find_domid(host, found->domid);
+    if (guest == nullptr) {
+        return words.size() < 2 ? wrong_usage : refused;
+    }
+    return meddle_with_guest(host, *guest, words) ? done : wrong_usage;
+}
+
 int change(const std::string& file, const Words& words) {
     int result = done;
     std::string why;
-    const bool opened = meddle(
-        file,
-        [&](SimHost& host) {
-            std::uint32_t value = 0;
-            FaultRule rule;
-            if (words[0] == "link" && words.size() == 2 && number(words[1], value) && value > 0) {
-                host.config.link_mbps = value;
-            } else if (words[0] == "unavailable" && words.size() == 2 && number(words[1], value)) {
-                host.unavailable_until_ns = host.now_ns + std::int64_t{value} * 1'000'000;
-            } else if (words[0] == "fault" && parse_rule({words.begin() + 1, words.end()}, rule)) {
-                result = host.fault_rules.try_push(rule) ? done : refused;
-            } else if (words.size() >= 2) {
-                const Guest* found = find_name(host, words[1]);
-                Guest* guest = found == nullptr ? nullptr : find_domid(host, found->domid);
-                result = guest == nullptr                         ? refused
-                         : meddle_with_guest(host, *guest, words) ? done
-                                                                  : wrong_usage;
-            } else {
-                result = wrong_usage;
-            }
-        },
-        why);
-    if (!opened) {
+    if (!meddle(
+            file, [&](SimHost& host) { result = change_host(host, words); }, why)) {
         return complain(why);
     }
     if (result == refused) {
