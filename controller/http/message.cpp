@@ -1,0 +1,36 @@
+#include "controller/http/message.hpp"
+
+namespace ballast::controller::http {
+
+std::string_view to_string(Method method) noexcept {
+    switch (method) {
+        case Method::get: return "GET";
+        case Method::post: return "POST";
+        case Method::put: return "PUT";
+        case Method::del: return "DELETE";
+        case Method::other: break;
+    }
+    return "other";
+}
+
+std::string_view to_string(Role role) noexcept {
+    switch (role) {
+        case Role::none: return "none";
+        case Role::viewer: return "viewer";
+        case Role::helpdesk: return "helpdesk";
+        case Role::operator_: return "operator";
+        case Role::admin: return "admin";
+    }
+    return "none";
+}
+
+const std::string* Request::parameter(std::string_view name) const noexcept {
+    for (const auto& [key, value] : query) {
+        if (key == name) {
+            return &value;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace ballast::controller::http
