@@ -1,0 +1,165 @@
+#include "controller/store_records.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ballast::controller::records {
+
+namespace {
+
+// Faults have gaps in their numbers; `to_string` knows which exist, and an unknown one is only shown, never acted on.
+constexpr Fault fault_last = Fault::handover_lost;
+constexpr JobState job_state_last = JobState::cancelled;
+
+void put_side(Statement& statement, const JobSide& side) {
+    statement.bind(side.host).bind(side.state).bind(side.result).bind(side.fault).bind(side.step_name);
+}
+void get_side(Statement& row, JobSide& side) {
+    row.read(side.host).read(side.state, SideState::lost).read(side.result, job_state_last);
+    row.read(side.fault, fault_last).read(side.step_name);
+}
+
+void put_load(Statement& statement, const policy::HostLoad& load) {
+    statement.bind(load.cpu).bind(load.memory).bind(load.net);
+}
+void get_load(Statement& row, policy::HostLoad& load) { row.read(load.cpu).read(load.memory).read(load.net); }
+
+void put_spread(Statement& statement, const PoolSpread& spread) {
+    statement.bind(spread.cpu_stddev).bind(spread.memory_stddev).bind(spread.net_stddev);
+}
+void get_spread(Statement& row, PoolSpread& spread) {
+    row.read(spread.cpu_stddev).read(spread.memory_stddev).read(spread.net_stddev);
+}
+
+}  // namespace
+
+bool put(Statement& statement, const HostRecord& record) {
+    return statement.start()
+        .bind(record.name)
+        .bind(record.uuid)
+        .bind(record.cordoned)
+        .bind(record.draining)
+        .bind(record.first_seen)
+        .run();
+}
+bool get(Statement& row, HostRecord& record) {
+    row.read(record.name).read(record.uuid).read(record.cordoned).read(record.draining).read(record.first_seen);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, const VmRecord& record) {
+    statement.start().bind(record.uuid).bind(record.name).bind(record.kind).bind(record.ours);
+    return statement.bind(record.movable).bind(record.last_host).bind(record.last_moved).run();
+}
+bool get(Statement& row, VmRecord& record) {
+    row.read(record.uuid).read(record.name).read(record.kind, VmKind::personal).read(record.ours);
+    row.read(record.movable).read(record.last_host).read(record.last_moved);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, const JobRecord& record) {
+    std::array<std::byte, decltype(record.expected_states)::capacity()> expected{};
+    std::transform(record.expected_states.begin(), record.expected_states.end(), expected.begin(),
+                   [](DomainState state) { return static_cast<std::byte>(state); });
+    statement.start().bind(record.id).bind(record.kind).bind(record.origin).bind(record.state);
+    statement.bind(record.vm_uuid).bind(record.vm_name);
+    put_side(statement, record.source);
+    put_side(statement, record.destination);
+    statement.bind(record.migration_id).bind(record.mode).bind(record.memory_mib);
+    statement.bind_blob(std::span{expected}.first(record.expected_states.size()));
+    statement.bind(record.percent).bind(record.fault).bind(record.detail).bind(record.cancel_asked);
+    statement.bind(record.plan_id).bind(record.created).bind(record.deadline).bind(record.ended);
+    statement.bind(record.memory_bytes).bind(record.wire_bytes).bind(record.downtime_ms);
+    return statement.bind(record.total_ms).bind(record.rounds).bind(record.compression).run();
+}
+bool get(Statement& row, JobRecord& record) {
+    row.read(record.id).read(record.kind, JobKind::migrate_out).read(record.origin, JobOrigin::drain);
+    row.read(record.state, job_state_last).read(record.vm_uuid).read(record.vm_name);
+    get_side(row, record.source);
+    get_side(row, record.destination);
+    row.read(record.migration_id).read(record.mode, MigrationMode::automatic).read(record.memory_mib);
+    for (const std::byte state : row.read_blob()) {
+        if (state > static_cast<std::byte>(DomainState::absent) ||
+            !record.expected_states.try_push(static_cast<DomainState>(state))) {
+            return false;
+        }
+    }
+    row.read(record.percent).read(record.fault, fault_last).read(record.detail).read(record.cancel_asked);
+    row.read(record.plan_id).read(record.created).read(record.deadline).read(record.ended);
+    row.read(record.memory_bytes).read(record.wire_bytes).read(record.downtime_ms);
+    row.read(record.total_ms).read(record.rounds).read(record.compression, wire::Compression::lz4);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, const PlanRecord& record) {
+    const policy::Parameters& parameters = record.parameters;
+    statement.start().bind(record.id).bind(record.state).bind(record.origin).bind(record.policy);
+    statement.bind(parameters.critical_load).bind(parameters.window).bind(parameters.guest_rate);
+    statement.bind(parameters.host_rate).bind(parameters.moves_max).bind(parameters.cool_down_seconds);
+    statement.bind(parameters.samples_min).bind(parameters.in_flight_max).bind(record.source);
+    statement.bind(record.created).bind(record.ended).bind(record.rejected_left_out);
+    put_spread(statement, record.before);
+    put_spread(statement, record.after);
+    return statement.run();
+}
+bool get(Statement& row, PlanRecord& record) {
+    policy::Parameters& parameters = record.parameters;
+    row.read(record.id).read(record.state, PlanState::cancelled).read(record.origin, JobOrigin::drain);
+    row.read(record.policy).read(parameters.critical_load).read(parameters.window).read(parameters.guest_rate);
+    row.read(parameters.host_rate).read(parameters.moves_max).read(parameters.cool_down_seconds);
+    row.read(parameters.samples_min).read(parameters.in_flight_max).read(record.source);
+    row.read(record.created).read(record.ended).read(record.rejected_left_out);
+    get_spread(row, record.before);
+    get_spread(row, record.after);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move) {
+    statement.start().bind(plan_id).bind(position).bind(move.kind).bind(move.state);
+    statement.bind(move.vm_uuid).bind(move.vm_name).bind(move.from).bind(move.to);
+    statement.bind(move.with_uuid).bind(move.with_name).bind(move.memory_mib).bind(move.vm_cpu_cores);
+    return statement.bind(move.job_id).bind(move.why).bind(move.outcome).run();
+}
+bool get(Statement& row, PlanMove& move) {
+    row.read(move.kind, policy::MoveKind::swap).read(move.state, MoveState::cancelled);
+    row.read(move.vm_uuid).read(move.vm_name).read(move.from).read(move.to);
+    row.read(move.with_uuid).read(move.with_name).read(move.memory_mib).read(move.vm_cpu_cores);
+    row.read(move.job_id).read(move.why).read(move.outcome);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection) {
+    statement.start().bind(plan_id).bind(position).bind(rejection.vm).bind(rejection.to);
+    return statement.bind(rejection.constraint).bind(rejection.have).bind(rejection.limit).run();
+}
+bool get(Statement& row, PlanRejection& rejection) {
+    row.read(rejection.vm).read(rejection.to).read(rejection.constraint, policy::Constraint::too_few_samples);
+    row.read(rejection.have).read(rejection.limit);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load) {
+    statement.start().bind(plan_id).bind(position).bind(load.host);
+    put_load(statement, load.before);
+    put_load(statement, load.after);
+    return statement.bind(load.unresolved).run();
+}
+bool get(Statement& row, PlanHostLoad& load) {
+    row.read(load.host);
+    get_load(row, load.before);
+    get_load(row, load.after);
+    row.read(load.unresolved);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, const IdempotencyRecord& record) {
+    statement.start().bind(record.key.high).bind(record.key.low).bind(record.body.high).bind(record.body.low);
+    return statement.bind(record.expires).bind(record.effect).bind(record.job_id).bind(record.plan_id).run();
+}
+bool get(Statement& row, IdempotencyRecord& record) {
+    row.read(record.key.high).read(record.key.low).read(record.body.high).read(record.body.low);
+    row.read(record.expires).read(record.effect, Effect::changed).read(record.job_id).read(record.plan_id);
+    return !row.corrupt();
+}
+
+}  // namespace ballast::controller::records

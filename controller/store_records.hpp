@@ -1,0 +1,56 @@
+// Records and the columns of their tables: the SQL that writes and reads each, and the order of its values.
+#pragma once
+
+#include <string_view>
+
+#include "controller/core/records.hpp"
+#include "controller/sqlite.hpp"
+
+namespace ballast::controller::records {
+
+inline constexpr std::string_view put_host = "REPLACE INTO hosts VALUES(?,?,?,?,?)";
+inline constexpr std::string_view get_hosts = "SELECT * FROM hosts ORDER BY name";
+inline constexpr std::string_view put_vm = "REPLACE INTO vms VALUES(?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_vms = "SELECT * FROM vms ORDER BY uuid";
+inline constexpr std::string_view put_job =
+    "REPLACE INTO jobs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_jobs = "SELECT * FROM jobs ORDER BY id";
+// An upsert: REPLACE would delete the plan's lists with it.
+inline constexpr std::string_view put_plan =
+    "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+    "state=excluded.state, ended=excluded.ended";
+inline constexpr std::string_view get_plans = "SELECT * FROM plans ORDER BY id";
+inline constexpr std::string_view put_move = "REPLACE INTO plan_moves VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_moves =
+    "SELECT kind,state,vm_uuid,vm_name,from_host,to_host,with_uuid,with_name,memory_mib,vm_cpu_cores,job_id,why,outcome "
+    "FROM plan_moves WHERE plan_id=? ORDER BY position";
+inline constexpr std::string_view put_rejection = "REPLACE INTO plan_rejections VALUES(?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_rejections =
+    "SELECT vm,to_host,what,have,bound FROM plan_rejections WHERE plan_id=? ORDER BY position";
+inline constexpr std::string_view put_plan_host = "REPLACE INTO plan_hosts VALUES(?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_plan_hosts =
+    "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved FROM plan_hosts "
+    "WHERE plan_id=? ORDER BY position";
+inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_keys = "SELECT * FROM idempotency ORDER BY key_high, key_low";
+
+// Each binds to, or reads the present row of, the statement of the same name. Reading: false when a value is not
+// what the type allows.
+bool put(Statement& statement, const HostRecord& record);
+bool put(Statement& statement, const VmRecord& record);
+bool put(Statement& statement, const JobRecord& record);
+bool put(Statement& statement, const PlanRecord& record);
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move);
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection);
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load);
+bool put(Statement& statement, const IdempotencyRecord& record);
+bool get(Statement& row, HostRecord& record);
+bool get(Statement& row, VmRecord& record);
+bool get(Statement& row, JobRecord& record);
+bool get(Statement& row, PlanRecord& record);
+bool get(Statement& row, PlanMove& move);
+bool get(Statement& row, PlanRejection& rejection);
+bool get(Statement& row, PlanHostLoad& load);
+bool get(Statement& row, IdempotencyRecord& record);
+
+}  // namespace ballast::controller::records
