@@ -8,7 +8,9 @@
 
 namespace ballast::controller {
 
-Statement::~Statement() { sqlite3_finalize(statement_); }
+Statement::~Statement() {
+    sqlite3_finalize(statement_);
+}
 
 Statement::Statement(Statement&& other) noexcept : statement_{std::exchange(other.statement_, nullptr)} {}
 

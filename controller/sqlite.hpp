@@ -17,7 +17,7 @@ namespace ballast::controller {
 
 // A prepared statement, reused. Every call after a failed one does nothing; `failed` tells at the end.
 class Statement {
- public:
+  public:
     Statement() noexcept = default;
     ~Statement();
     Statement(Statement&& other) noexcept;
@@ -38,15 +38,15 @@ class Statement {
     Statement& bind(WallTime time) noexcept { return bind(time.unix_ms); }
     Statement& bind_blob(std::span<const std::byte> bytes) noexcept;
     template <class Enum>
-        requires std::is_enum_v<Enum>
-    Statement& bind(Enum value) noexcept {
+    requires std::is_enum_v<Enum> Statement& bind(Enum value) noexcept {
         return bind(static_cast<std::int64_t>(value));
     }
     bool run() noexcept;   // a statement without rows; false on failure
     bool next() noexcept;  // true when there is a (further) row; false at the end or on failure
     bool failed() const noexcept { return failed_; }
 
-    // ---- columns of the present row, in order; what does not fit or is out of range makes `corrupt` true ----
+    // ---- columns of the present row, in order; what does not fit or is out of range makes `corrupt` true
+    // ----
     Statement& read(std::int64_t& out) noexcept;
     Statement& read(std::uint64_t& out) noexcept;
     Statement& read(std::uint32_t& out) noexcept;
@@ -61,8 +61,7 @@ class Statement {
     }
     // `highest` is the enumeration's last value.
     template <class Enum>
-        requires std::is_enum_v<Enum>
-    Statement& read(Enum& out, Enum highest) noexcept {
+    requires std::is_enum_v<Enum> Statement& read(Enum& out, Enum highest) noexcept {
         std::int64_t number = 0;
         read(number);
         corrupt_ |= number < 0 || number > static_cast<std::int64_t>(highest);
@@ -72,7 +71,7 @@ class Statement {
     std::span<const std::byte> read_blob() noexcept;
     bool corrupt() const noexcept { return corrupt_; }
 
- private:
+  private:
     std::string_view column_text() noexcept;
 
     sqlite3_stmt* statement_ = nullptr;

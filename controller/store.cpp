@@ -23,7 +23,8 @@ namespace {
 // controller. The log is folded back into the file every 256 pages: both stay small.
 constexpr const char* settings_sql =
     "PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-    "PRAGMA wal_autocheckpoint=256;PRAGMA cache_size=-1024;PRAGMA trusted_schema=OFF;PRAGMA cell_size_check=ON;"
+    "PRAGMA wal_autocheckpoint=256;PRAGMA cache_size=-1024;PRAGMA trusted_schema=OFF;PRAGMA "
+    "cell_size_check=ON;"
     "BEGIN EXCLUSIVE;COMMIT;";
 
 // The one row of a pragma such as integrity_check.
@@ -61,7 +62,8 @@ struct Store::Impl {
         return {{
             {&begin, "BEGIN IMMEDIATE"},
             {&end, "COMMIT"},
-            {&put_identity, "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?)"},
+            {&put_identity,
+             "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?)"},
             {&put_host, records::put_host},
             {&put_vm, records::put_vm},
             {&put_definition, "REPLACE INTO definitions VALUES(?,?)"},
@@ -114,9 +116,9 @@ struct Store::Impl {
     bool dirty = false;
     std::uint64_t commits = 0;
     wire::Codec codec;
-    Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move, put_rejection,
-        put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job, forget_plan, forget_key,
-        add_identity, get_identity;
+    Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move,
+        put_rejection, put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job,
+        forget_plan, forget_key, add_identity, get_identity;
 };
 
 Store::Store() : impl_{std::make_unique<Impl>()} {}
@@ -132,8 +134,9 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
     impl.path = path;
     // SQLite creates files by the umask, and its log and index with the mode of the file.
     const mode_t previous = umask(0077);
-    const int opened = sqlite3_open_v2(path.c_str(), &impl.connection,
-                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int opened =
+        sqlite3_open_v2(path.c_str(), &impl.connection,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     const bool set = opened == SQLITE_OK &&
                      sqlite3_exec(impl.connection, settings_sql, nullptr, nullptr, nullptr) == SQLITE_OK;
     umask(previous);
@@ -146,13 +149,13 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
         return refuse(std::strerror(errno));
     }
     if (const std::string found = first_text(impl.connection, "PRAGMA integrity_check(1)"); found != "ok") {
-        return refuse("the file is damaged (" + found + "): restore it from a backup, or move it away to start anew");
+        return refuse("the file is damaged (" + found +
+                      "): restore it from a backup, or move it away to start anew");
     }
     if (std::string reason; !bring_up_to_date(impl.connection, reason)) {
         return refuse(reason);
     }
-    if (!impl.prepare_all() ||
-        !impl.add_identity.start().bind(new_uuid()).bind(first_job_id(now)).run()) {
+    if (!impl.prepare_all() || !impl.add_identity.start().bind(new_uuid()).bind(first_job_id(now)).run()) {
         return refuse(sqlite3_errmsg(impl.connection));
     }
     return store;
@@ -183,7 +186,8 @@ bool Store::Impl::write_job(const JobRecord& record) {
 
 bool Store::Impl::write_plan(const PlanView& plan) {
     const std::uint64_t id = plan.record.id;
-    bool ok = records::put(put_plan, plan.record) && put_identity.start().bind(std::uint64_t{0}).bind(id + 1).run();
+    bool ok =
+        records::put(put_plan, plan.record) && put_identity.start().bind(std::uint64_t{0}).bind(id + 1).run();
     for (std::uint32_t i = 0; ok && i < plan.moves.size(); ++i) {
         ok = records::put(put_move, id, i, plan.moves[i]);
     }
@@ -214,7 +218,8 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
         }
         bool operator()(const ForgetHost& a) const { return store.forget_host.start().bind(a.name).run(); }
         bool operator()(const ForgetVm& a) const {
-            return store.forget_vm.start().bind(a.uuid).run() && store.forget_definition.start().bind(a.uuid).run();
+            return store.forget_vm.start().bind(a.uuid).run() &&
+                   store.forget_definition.start().bind(a.uuid).run();
         }
         bool operator()(const ForgetJob& a) const { return store.forget_job.start().bind(a.id).run(); }
         bool operator()(const ForgetPlan& a) const { return store.forget_plan.start().bind(a.id).run(); }
@@ -232,13 +237,13 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
 }
 
 bool Store::write(const Core& core, const Action& action) {
-    const bool persisting = std::holds_alternative<PersistHost>(action) || std::holds_alternative<PersistVm>(action) ||
-                            std::holds_alternative<PersistDefinition>(action) ||
-                            std::holds_alternative<PersistJob>(action) || std::holds_alternative<PersistPlan>(action) ||
-                            std::holds_alternative<PersistIdempotency>(action) ||
-                            std::holds_alternative<ForgetHost>(action) || std::holds_alternative<ForgetVm>(action) ||
-                            std::holds_alternative<ForgetJob>(action) || std::holds_alternative<ForgetPlan>(action) ||
-                            std::holds_alternative<ForgetIdempotency>(action);
+    const bool persisting =
+        std::holds_alternative<PersistHost>(action) || std::holds_alternative<PersistVm>(action) ||
+        std::holds_alternative<PersistDefinition>(action) || std::holds_alternative<PersistJob>(action) ||
+        std::holds_alternative<PersistPlan>(action) || std::holds_alternative<PersistIdempotency>(action) ||
+        std::holds_alternative<ForgetHost>(action) || std::holds_alternative<ForgetVm>(action) ||
+        std::holds_alternative<ForgetJob>(action) || std::holds_alternative<ForgetPlan>(action) ||
+        std::holds_alternative<ForgetIdempotency>(action);
     return !persisting || (impl_->begin_once() && impl_->perform(core, action));
 }
 
@@ -250,8 +255,12 @@ bool Store::commit() {
     return !impl_->dirty;
 }
 
-std::string Store::last_error() const { return impl_->path + ": " + sqlite3_errmsg(impl_->connection); }
-std::uint64_t Store::commits() const noexcept { return impl_->commits; }
+std::string Store::last_error() const {
+    return impl_->path + ": " + sqlite3_errmsg(impl_->connection);
+}
+std::uint64_t Store::commits() const noexcept {
+    return impl_->commits;
+}
 
 std::uint64_t Store::bytes_on_disk() const {
     std::uint64_t bytes = 0;
@@ -277,7 +286,8 @@ Status Store::Impl::restore_all(std::string_view sql, const char* what, std::str
     while (rows.next()) {
         ++position;
         Record record;
-        const Status status = records::get(rows, record) ? restore(record) : Status{Err{Fault::image_corrupt}};
+        const Status status =
+            records::get(rows, record) ? restore(record) : Status{Err{Fault::image_corrupt}};
         if (!status.ok()) {
             why = path + ": record " + std::to_string(position) + " of the stored " + what + ": " +
                   std::string{describe(status.fault())};
@@ -334,7 +344,8 @@ Status Store::Impl::restore_plan(Core& core, const PlanRecord& stored) {
     std::vector<PlanMove> moves;
     std::vector<PlanRejection> rejected;
     std::vector<PlanHostLoad> hosts;
-    if (!read_list(records::get_moves, record.id, moves) || !read_list(records::get_rejections, record.id, rejected) ||
+    if (!read_list(records::get_moves, record.id, moves) ||
+        !read_list(records::get_rejections, record.id, rejected) ||
         !read_list(records::get_plan_hosts, record.id, hosts)) {
         return Err{Fault::image_corrupt};
     }
@@ -347,7 +358,8 @@ Status Store::Impl::restore_plan(Core& core, const PlanRecord& stored) {
 Status Store::restore_into(Core& core, std::string& why) {
     Identity identity;
     Statement& row = impl_->get_identity.start();
-    if (!row.next() || row.read(identity.store_id).read(identity.next_job_id).read(identity.next_plan_id).corrupt()) {
+    if (!row.next() ||
+        row.read(identity.store_id).read(identity.next_job_id).read(identity.next_plan_id).corrupt()) {
         why = impl_->path + ": the store's own identity is missing";
         return Err{Fault::image_corrupt};
     }
@@ -360,8 +372,8 @@ Status Store::restore_into(Core& core, std::string& why) {
     BALLAST_CHECK(impl_->restore_definitions(core, why));
     BALLAST_CHECK(impl_->restore_all<JobRecord>(records::get_jobs, "jobs", why,
                                                 [&](const JobRecord& r) { return core.restore_job(r); }));
-    BALLAST_CHECK(impl_->restore_all<PlanRecord>(records::get_plans, "plans", why,
-                                                 [&](const PlanRecord& r) { return impl_->restore_plan(core, r); }));
+    BALLAST_CHECK(impl_->restore_all<PlanRecord>(
+        records::get_plans, "plans", why, [&](const PlanRecord& r) { return impl_->restore_plan(core, r); }));
     return impl_->restore_all<IdempotencyRecord>(
         records::get_keys, "idempotency keys", why,
         [&](const IdempotencyRecord& r) { return core.restore_idempotency(r); });

@@ -1,7 +1,9 @@
-// What outlives the controller's process: one SQLite file (WAL, synced at every commit) in the state directory. The
-// core says what to write (its Persist* and Forget* actions) and gets all of it back at the next start.
+// What outlives the controller's process: one SQLite file (WAL, synced at every commit) in the state
+// directory. The core says what to write (its Persist* and Forget* actions) and gets all of it back at the
+// next start.
 //
-// The file is refused, never repaired or guessed at: a controller that forgot an acknowledged job could order it twice.
+// The file is refused, never repaired or guessed at: a controller that forgot an acknowledged job could order
+// it twice.
 #pragma once
 
 #include <cstdint>
@@ -14,30 +16,32 @@
 namespace ballast::controller {
 
 class Store {
- public:
-    // Opens or creates `path` (mode 0600, locked against a second controller), brings an older schema up to date and
-    // checks the file's integrity. Null with a sentence for the operator in `why` otherwise. `now` is the time of
-    // creation of a new store.
+  public:
+    // Opens or creates `path` (mode 0600, locked against a second controller), brings an older schema up to
+    // date and checks the file's integrity. Null with a sentence for the operator in `why` otherwise. `now`
+    // is the time of creation of a new store.
     static std::unique_ptr<Store> open(const std::string& path, WallTime now, std::string& why);
     ~Store();
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
-    // Hands everything to the core, in the order that it asks for. Between Core's constructor and Core::start. A
-    // fault names the record in `why`.
+    // Hands everything to the core, in the order that it asks for. Between Core's constructor and
+    // Core::start. A fault names the record in `why`.
     Status restore_into(Core& core, std::string& why);
 
-    // Carries out the persisting actions of one step; others are ignored. They become durable together at `commit`.
-    // False: the disk failed (see last_error); the process must end without performing what comes after.
+    // Carries out the persisting actions of one step; others are ignored. They become durable together at
+    // `commit`. False: the disk failed (see last_error); the process must end without performing what comes
+    // after.
     bool write(const Core& core, const Action& action);
-    // Makes everything written since the last commit survive power loss. Does nothing when nothing was written.
+    // Makes everything written since the last commit survive power loss. Does nothing when nothing was
+    // written.
     bool commit();
     std::string last_error() const;
     std::uint64_t commits() const noexcept;
     // Size of the database file and its log.
     std::uint64_t bytes_on_disk() const;
 
- private:
+  private:
     Store();
     struct Impl;
     std::unique_ptr<Impl> impl_;

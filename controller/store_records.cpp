@@ -7,7 +7,8 @@ namespace ballast::controller::records {
 
 namespace {
 
-// Faults have gaps in their numbers; `to_string` knows which exist, and an unknown one is only shown, never acted on.
+// Faults have gaps in their numbers; `to_string` knows which exist, and an unknown one is only shown, never
+// acted on.
 constexpr Fault fault_last = Fault::handover_lost;
 constexpr JobState job_state_last = JobState::cancelled;
 
@@ -22,7 +23,9 @@ void get_side(Statement& row, JobSide& side) {
 void put_load(Statement& statement, const policy::HostLoad& load) {
     statement.bind(load.cpu).bind(load.memory).bind(load.net);
 }
-void get_load(Statement& row, policy::HostLoad& load) { row.read(load.cpu).read(load.memory).read(load.net); }
+void get_load(Statement& row, policy::HostLoad& load) {
+    row.read(load.cpu).read(load.memory).read(load.net);
+}
 
 void put_spread(Statement& statement, const PoolSpread& spread) {
     statement.bind(spread.cpu_stddev).bind(spread.memory_stddev).bind(spread.net_stddev);
@@ -43,7 +46,11 @@ bool put(Statement& statement, const HostRecord& record) {
         .run();
 }
 bool get(Statement& row, HostRecord& record) {
-    row.read(record.name).read(record.uuid).read(record.cordoned).read(record.draining).read(record.first_seen);
+    row.read(record.name)
+        .read(record.uuid)
+        .read(record.cordoned)
+        .read(record.draining)
+        .read(record.first_seen);
     return !row.corrupt();
 }
 
@@ -105,7 +112,10 @@ bool put(Statement& statement, const PlanRecord& record) {
 bool get(Statement& row, PlanRecord& record) {
     policy::Parameters& parameters = record.parameters;
     row.read(record.id).read(record.state, PlanState::cancelled).read(record.origin, JobOrigin::drain);
-    row.read(record.policy).read(parameters.critical_load).read(parameters.window).read(parameters.guest_rate);
+    row.read(record.policy)
+        .read(parameters.critical_load)
+        .read(parameters.window)
+        .read(parameters.guest_rate);
     row.read(parameters.host_rate).read(parameters.moves_max).read(parameters.cool_down_seconds);
     row.read(parameters.samples_min).read(parameters.in_flight_max).read(record.source);
     row.read(record.created).read(record.ended).read(record.rejected_left_out);
@@ -128,7 +138,8 @@ bool get(Statement& row, PlanMove& move) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection) {
+bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position,
+         const PlanRejection& rejection) {
     statement.start().bind(plan_id).bind(position).bind(rejection.vm).bind(rejection.to);
     return statement.bind(rejection.constraint).bind(rejection.have).bind(rejection.limit).run();
 }

@@ -22,20 +22,23 @@ inline constexpr std::string_view put_plan =
 inline constexpr std::string_view get_plans = "SELECT * FROM plans ORDER BY id";
 inline constexpr std::string_view put_move = "REPLACE INTO plan_moves VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_moves =
-    "SELECT kind,state,vm_uuid,vm_name,from_host,to_host,with_uuid,with_name,memory_mib,vm_cpu_cores,job_id,why,outcome "
+    "SELECT "
+    "kind,state,vm_uuid,vm_name,from_host,to_host,with_uuid,with_name,memory_mib,vm_cpu_cores,job_id,why,"
+    "outcome "
     "FROM plan_moves WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_rejection = "REPLACE INTO plan_rejections VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_rejections =
     "SELECT vm,to_host,what,have,bound FROM plan_rejections WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_plan_host = "REPLACE INTO plan_hosts VALUES(?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_plan_hosts =
-    "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved FROM plan_hosts "
+    "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved FROM "
+    "plan_hosts "
     "WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_keys = "SELECT * FROM idempotency ORDER BY key_high, key_low";
 
-// Each binds to, or reads the present row of, the statement of the same name. Reading: false when a value is not
-// what the type allows.
+// Each binds to, or reads the present row of, the statement of the same name. Reading: false when a value is
+// not what the type allows.
 bool put(Statement& statement, const HostRecord& record);
 bool put(Statement& statement, const VmRecord& record);
 bool put(Statement& statement, const JobRecord& record);

@@ -9,8 +9,9 @@ namespace ballast::controller {
 
 namespace {
 
-// Step n makes version n + 1 out of version n. A step is never changed once released: only further steps are added.
-// Uuids are 16-byte blobs, times Unix milliseconds, enumerations the numbers of base/vocabulary.hpp and records.hpp.
+// Step n makes version n + 1 out of version n. A step is never changed once released: only further steps are
+// added. Uuids are 16-byte blobs, times Unix milliseconds, enumerations the numbers of base/vocabulary.hpp
+// and records.hpp.
 constexpr std::array<std::string_view, schema_version> steps{
     R"sql(
 CREATE TABLE identity(

@@ -55,8 +55,8 @@ struct Domain {
     std::uint64_t memory_max_kib = 0;  // 0: no limit (dom0)
     std::uint32_t vcpus = 0;           // online
     std::uint64_t cpu_time_ns = 0;     // over all vCPUs since the domain's creation on this host
-    // Created by Ballast. The mark is part of the configuration: it follows the guest through save, restore and
-    // migration, and a guest that somebody else created stays without it. The guest cannot change it.
+    // Created by Ballast. The mark is part of the configuration: it follows the guest through save, restore
+    // and migration, and a guest that somebody else created stays without it. The guest cannot change it.
     bool ours = false;
 };
 using DomainList = FixedVector<Domain, limits::domains_per_host_max>;

@@ -72,13 +72,18 @@ std::string number_text(double value) {
     return {text.data(), static_cast<std::size_t>(length)};
 }
 
-const Value& as_value(const void* value) { return *static_cast<const Value*>(value); }
-std::string_view as_text(const Value& value) { return {value.GetString(), value.GetStringLength()}; }
+const Value& as_value(const void* value) {
+    return *static_cast<const Value*>(value);
+}
+std::string_view as_text(const Value& value) {
+    return {value.GetString(), value.GetStringLength()};
+}
 
 }  // namespace
 
 struct JsonBody::Impl {
-    // Strings are unescaped in place in `text`; the tree lies in `memory`, which the bound on values makes enough.
+    // Strings are unescaped in place in `text`; the tree lies in `memory`, which the bound on values makes
+    // enough.
     static constexpr std::size_t member_bytes = 2 * sizeof(Value);
     std::string text;
     std::array<char, json_values_max * member_bytes + 1024> memory;
@@ -99,7 +104,8 @@ JsonBody::JsonBody(std::string_view text) : impl_{std::make_unique<Impl>()} {
     rapidjson::StringStream stream{impl_->text.c_str()};
     const rapidjson::ParseResult result = reader.Parse<parse_flags>(stream, bounds);
     if (result.IsError()) {
-        const char* why = bounds.broken != nullptr ? bounds.broken : rapidjson::GetParseError_En(result.Code());
+        const char* why =
+            bounds.broken != nullptr ? bounds.broken : rapidjson::GetParseError_En(result.Code());
         impl_->error = std::string{why} + " (at byte " + std::to_string(result.Offset()) + ')';
         return;
     }
@@ -113,8 +119,12 @@ JsonBody::JsonBody(std::string_view text) : impl_{std::make_unique<Impl>()} {
 
 JsonBody::~JsonBody() = default;
 
-bool JsonBody::parsed() const noexcept { return impl_->parsed; }
-const std::string& JsonBody::syntax_error() const noexcept { return impl_->error; }
+bool JsonBody::parsed() const noexcept {
+    return impl_->parsed;
+}
+const std::string& JsonBody::syntax_error() const noexcept {
+    return impl_->error;
+}
 
 JsonFields JsonBody::root() {
     BALLAST_ASSERT(impl_->parsed);

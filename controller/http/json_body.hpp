@@ -1,5 +1,6 @@
-// Reading a JSON request body strictly: every field that is read is declared with its type and range; what is in the
-// body but was not declared is an error. All errors are collected, each with a JSON pointer and what was expected.
+// Reading a JSON request body strictly: every field that is read is declared with its type and range; what is
+// in the body but was not declared is an error. All errors are collected, each with a JSON pointer and what
+// was expected.
 #pragma once
 
 #include <cstddef>
@@ -26,11 +27,12 @@ class JsonBody;
 
 // One object of a body, and the path to it. Valid as long as its JsonBody.
 class JsonFields {
- public:
-    // Absent: nothing when optional, an error (and nothing) when `required`. A wrong type or a value out of range:
-    // an error, and nothing. A null counts as absent.
+  public:
+    // Absent: nothing when optional, an error (and nothing) when `required`. A wrong type or a value out of
+    // range: an error, and nothing. A null counts as absent.
     std::optional<std::string> text(std::string_view name, bool required, std::size_t bytes_max);
-    std::optional<std::int64_t> integer(std::string_view name, bool required, std::int64_t min, std::int64_t max);
+    std::optional<std::int64_t> integer(std::string_view name, bool required, std::int64_t min,
+                                        std::int64_t max);
     std::optional<double> number(std::string_view name, bool required, double min, double max);
     std::optional<bool> flag(std::string_view name, bool required);
     // Calls `each` for every element of an array of objects; more than `count_max` is an error.
@@ -44,7 +46,7 @@ class JsonFields {
     // Declares that all fields have been read: others are errors.
     void finish();
 
- private:
+  private:
     friend class JsonBody;
     JsonFields(JsonBody& body, const void* value, std::string pointer);
     const void* take(std::string_view name, bool required);
@@ -56,7 +58,7 @@ class JsonFields {
 };
 
 class JsonBody {
- public:
+  public:
     // Parses `text` (copied). An empty body counts as `{}`.
     explicit JsonBody(std::string_view text);
     ~JsonBody();
@@ -71,7 +73,7 @@ class JsonBody {
     const std::vector<FieldError>& errors() const noexcept { return errors_; }
     bool valid() const noexcept { return parsed() && errors_.empty(); }
 
- private:
+  private:
     friend class JsonFields;
     void add_error(std::string pointer, std::string detail);
 

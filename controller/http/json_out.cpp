@@ -26,11 +26,17 @@ struct BoundedStream {
     void Flush() {}
 };
 
-// Length of the UTF-8 sequence at the start of `text`, 0 when it is none (overlong, surrogate, cut or stray bytes).
+// Length of the UTF-8 sequence at the start of `text`, 0 when it is none (overlong, surrogate, cut or stray
+// bytes).
 std::size_t utf8_length(std::string_view text) noexcept {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char lead = byte(0);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xc2 ? 0
+                               : lead < 0xe0 ? 2
+                               : lead < 0xf0 ? 3
+                               : lead < 0xf5 ? 4
+                                             : 0;
     if (length == 0 || length > text.size()) {
         return 0;
     }
@@ -97,10 +103,18 @@ struct JsonOut::Impl {
 JsonOut::JsonOut(std::string& out, std::size_t bytes_max) : impl_{std::make_unique<Impl>(out, bytes_max)} {}
 JsonOut::~JsonOut() = default;
 
-void JsonOut::object() { impl_->writer.StartObject(); }
-void JsonOut::end_object() { impl_->writer.EndObject(); }
-void JsonOut::array() { impl_->writer.StartArray(); }
-void JsonOut::end_array() { impl_->writer.EndArray(); }
+void JsonOut::object() {
+    impl_->writer.StartObject();
+}
+void JsonOut::end_object() {
+    impl_->writer.EndObject();
+}
+void JsonOut::array() {
+    impl_->writer.StartArray();
+}
+void JsonOut::end_array() {
+    impl_->writer.EndArray();
+}
 void JsonOut::key(std::string_view name) {
     impl_->writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
 }
@@ -112,8 +126,12 @@ void JsonOut::text(std::string_view value) {
         impl_->writer.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
     }
 }
-void JsonOut::integer(std::int64_t value) { impl_->writer.Int64(value); }
-void JsonOut::integer(std::uint64_t value) { impl_->writer.Uint64(value); }
+void JsonOut::integer(std::int64_t value) {
+    impl_->writer.Int64(value);
+}
+void JsonOut::integer(std::uint64_t value) {
+    impl_->writer.Uint64(value);
+}
 void JsonOut::number(double value) {
     constexpr double exact_below = 1e12;  // beyond, a double has no three decimals left
     if (!std::isfinite(value)) {
@@ -129,13 +147,19 @@ void JsonOut::number(double value) {
         impl_->writer.Double(value);
     }
 }
-void JsonOut::flag(bool value) { impl_->writer.Bool(value); }
-void JsonOut::null() { impl_->writer.Null(); }
+void JsonOut::flag(bool value) {
+    impl_->writer.Bool(value);
+}
+void JsonOut::null() {
+    impl_->writer.Null();
+}
 void JsonOut::next_document() {
     impl_->stream.Put('\n');
     impl_->writer.Reset(impl_->stream);
 }
-bool JsonOut::overflowed() const noexcept { return impl_->stream.overflowed; }
+bool JsonOut::overflowed() const noexcept {
+    return impl_->stream.overflowed;
+}
 
 void JsonOut::member(std::string_view name, WallTime value) {
     if (value.unix_ms != 0) {

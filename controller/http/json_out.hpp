@@ -16,11 +16,12 @@ namespace ballast::controller::http {
 // Milliseconds since the Unix epoch as "2026-11-21T08:00:00.123Z" (RFC 3339, UTC).
 std::string rfc3339(WallTime time);
 
-// Appends one JSON document, or several one a line, to `out`. Text that is not UTF-8 (guests' names come from foreign
-// toolstacks) is written with U+FFFD in place of the broken bytes. Numbers are rounded to three decimals; one that is
-// not finite becomes null. Beyond `bytes_max` nothing more is written and `overflowed` tells.
+// Appends one JSON document, or several one a line, to `out`. Text that is not UTF-8 (guests' names come from
+// foreign toolstacks) is written with U+FFFD in place of the broken bytes. Numbers are rounded to three
+// decimals; one that is not finite becomes null. Beyond `bytes_max` nothing more is written and `overflowed`
+// tells.
 class JsonOut {
- public:
+  public:
     JsonOut(std::string& out, std::size_t bytes_max);
     ~JsonOut();
     JsonOut(const JsonOut&) = delete;
@@ -50,8 +51,8 @@ class JsonOut {
     // Present only when the time is set (not 0).
     void member(std::string_view name, WallTime value);
     template <class Integer>
-        requires std::is_integral_v<Integer> && (!std::is_same_v<Integer, bool>)
-    void member(std::string_view name, Integer value) {
+    requires std::is_integral_v<Integer> &&
+        (!std::is_same_v<Integer, bool>)void member(std::string_view name, Integer value) {
         key(name);
         if constexpr (std::is_signed_v<Integer>) {
             integer(std::int64_t{value});
@@ -60,7 +61,7 @@ class JsonOut {
         }
     }
 
- private:
+  private:
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

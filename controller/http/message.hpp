@@ -14,7 +14,7 @@
 namespace ballast::controller::http {
 
 inline constexpr std::size_t query_parameters_max = 16;
-inline constexpr std::size_t query_bytes_max = 512;        // of one parameter's value
+inline constexpr std::size_t query_bytes_max = 512;  // of one parameter's value
 inline constexpr std::size_t path_bytes_max = 512;
 inline constexpr std::size_t idempotency_key_bytes_max = 64;
 inline constexpr std::size_t reply_bytes_max = 16 * 1024 * 1024;  // the snapshot of a full pool is below
@@ -62,9 +62,10 @@ using Outcome = std::variant<Reply, WaitForJob>;
 
 // What the server serves. Called on the loop's thread only.
 class Service {
- public:
+  public:
     virtual ~Service() = default;
-    // The role of a bearer token; Role::none when it is unknown. `token` is empty without an Authorization header.
+    // The role of a bearer token; Role::none when it is unknown. `token` is empty without an Authorization
+    // header.
     virtual Role authenticate(std::string_view token) = 0;
     virtual Outcome handle(const Request& request) = 0;
     // True when `wait` is over.

@@ -55,7 +55,7 @@ struct Problem {
     std::vector<FieldError> errors{};
     std::vector<std::string> allowed_actions{};
     std::vector<DenialReason> reasons{};
-    std::string allowed_methods{};      // method_not_allowed: for the Allow header
+    std::string allowed_methods{};     // method_not_allowed: for the Allow header
     unsigned retry_after_seconds = 0;  // 0: no Retry-After
     std::uint64_t job_id = 0;          // the job that it is about; 0: none
 };

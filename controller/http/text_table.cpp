@@ -47,7 +47,9 @@ void TextTable::cell(double value, int decimals) {
     cell(std::string_view{text.data(), std::min(static_cast<std::size_t>(length), text.size() - 1)});
 }
 
-void TextTable::cell(std::uint64_t value) { cell(std::string_view{std::to_string(value)}); }
+void TextTable::cell(std::uint64_t value) {
+    cell(std::string_view{std::to_string(value)});
+}
 
 std::string TextTable::text() const {
     BALLAST_ASSERT(cells_.size() % columns_ == 0);

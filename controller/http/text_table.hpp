@@ -9,10 +9,10 @@
 
 namespace ballast::controller::http {
 
-// Cells are made safe for a terminal (control bytes become '?') and padded to the widest of their column. Numbers,
-// which start with a digit, '-' or '+', and have no letter after, are set to the right.
+// Cells are made safe for a terminal (control bytes become '?') and padded to the widest of their column.
+// Numbers, which start with a digit, '-' or '+', and have no letter after, are set to the right.
 class TextTable {
- public:
+  public:
     explicit TextTable(std::vector<std::string_view> headings);
     void cell(std::string_view text);  // "" is shown as "-"
     void cell(double value, int decimals);
@@ -20,7 +20,7 @@ class TextTable {
     // The whole table, one line a row, heading first.
     std::string text() const;
 
- private:
+  private:
     std::size_t columns_;
     std::vector<std::string> cells_;  // headings first
 };

@@ -1,0 +1,175 @@
+#include "controller/config.hpp"
+
+#include <sys/un.h>
+
+#include "shell/config.hpp"
+
+namespace ballast::controller {
+namespace {
+
+bool is_loopback(std::string_view address) noexcept {
+    return address.starts_with("127.") || address == "::1";
+}
+
+std::uint32_t count(Config& file, std::string_view key, std::uint32_t fallback, std::int64_t min,
+                    std::int64_t max, std::string_view unit = {}) {
+    return static_cast<std::uint32_t>(file.integer(key, fallback, min, max, unit));
+}
+
+Duration whole_seconds(Config& file, std::string_view key, Duration fallback, std::int64_t min,
+                       std::int64_t max) {
+    return seconds(file.integer(key, fallback.ms / 1000, min, max, "seconds"));
+}
+
+void read_agents(Config& file, AgentsConfig& out) {
+    out.listen = file.text("agents.listen", "0.0.0.0", 63);
+    out.port = static_cast<std::uint16_t>(file.integer("agents.port", 7711, 0, 65535));
+    out.plain = file.flag("agents.plain", false);
+    out.tls.ca = file.text("agents.ca", out.plain ? "" : "/etc/ballast/ca.pem");
+    out.tls.certificate = file.text("agents.certificate", out.plain ? "" : "/etc/ballast/controller.pem");
+    out.tls.key = file.text("agents.key", out.plain ? "" : "/etc/ballast/controller.key");
+    if (out.plain && !is_loopback(out.listen)) {
+        file.reject("agents.plain", "false, because agents.listen is not a loopback address");
+    }
+}
+
+void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
+    out.listen = file.text("http.listen", "127.0.0.1", 63);
+    out.port = static_cast<std::uint16_t>(file.integer("http.port", 7780, 0, 65535));
+    out.tls_certificate = file.text("http.certificate", "");
+    out.tls_key = file.text("http.key", "");
+    out.plain_anywhere = file.flag("http.plain_anywhere", false);
+    out.plain = out.tls_certificate.empty();
+    out.authenticate = file.choice("http.auth", {"token", "none"}, 0) == 0;
+    out.socket = file.text("http.socket", state_dir + "/http.sock", sizeof(sockaddr_un::sun_path) - 1);
+    out.connections_max = count(file, "http.connections_max", 64, 2, 1024);
+    out.connections_per_address_max = count(file, "http.connections_per_address_max", 32, 1, 1024);
+    out.header_bytes_max = count(file, "http.header_bytes_max", 8192, 1024, 65536, "bytes");
+    out.body_bytes_max = count(file, "http.body_bytes_max", 65536, 1024, 1048576, "bytes");
+    out.idle_timeout = whole_seconds(file, "http.idle_timeout_seconds", seconds(30), 1, 600);
+    out.request_timeout = whole_seconds(file, "http.request_timeout_seconds", seconds(60), 1, 600);
+    if (out.tls_certificate.empty() != out.tls_key.empty()) {
+        file.reject(out.tls_key.empty() ? "http.key" : "http.certificate",
+                    "both http.certificate and http.key, or neither");
+    }
+    if (!out.listen.empty() && out.plain && !is_loopback(out.listen) && !out.plain_anywhere) {
+        file.reject("http.listen", "a loopback address, because http.certificate is not set");
+    }
+    if (!out.authenticate && !out.listen.empty() && !is_loopback(out.listen)) {
+        file.reject("http.auth", "\"token\", because http.listen is not a loopback address");
+    }
+    if (out.listen.empty() && out.socket.empty()) {
+        file.reject("http.listen", "an address, because http.socket is empty too");
+    }
+}
+
+void read_limits(Config& file, Limits& out) {
+    out.hosts = count(file, "limits.hosts", out.hosts, 1, 1024);
+    out.vms = count(file, "limits.vms", out.vms, 1, 65536);
+    out.links = count(file, "limits.links", out.links, 1, 4096);
+    out.jobs = count(file, "limits.jobs", out.jobs, 1, 65536);
+    out.definitions = count(file, "limits.definitions", out.definitions, 1, 65536);
+    out.plans = count(file, "limits.plans", out.plans, 1, 1024);
+    out.moves_per_plan = count(file, "limits.moves_per_plan", out.moves_per_plan, 1, 256);
+    out.rejected_per_plan = count(file, "limits.rejected_per_plan", out.rejected_per_plan, 1, 1024);
+    out.decisions = count(file, "limits.decisions", out.decisions, 1, 65536);
+    out.idempotency_keys = count(file, "limits.idempotency_keys", out.idempotency_keys, 1, 1048576);
+    out.handover_queries = count(file, "limits.handover_queries", out.handover_queries, 1, 4096);
+    if (out.links < out.hosts) {
+        file.reject("limits.links", "at least limits.hosts: every host has a connection");
+    }
+}
+
+void read_balance(Config& file, Settings& core) {
+    BalanceSettings& out = core.balance;
+    out.enabled = file.flag("balance.enabled", false);
+    out.interval = whole_seconds(file, "balance.interval_seconds", out.interval, 1, 3600);
+    const std::string policy = file.text("balance.policy", out.policy.view(), out.policy.capacity());
+    if (policy::find_policy(policy) == nullptr) {
+        std::string expected = "one of";
+        for (const policy::Policy& known : policy::policies()) {
+            expected += " \"" + std::string{known.name} + '"';
+        }
+        file.reject("balance.policy", expected);
+    } else {
+        out.policy = std::string_view{policy};
+    }
+    policy::Parameters& parameters = out.parameters;
+    parameters.critical_load = file.number("balance.critical_load", 0.8, 0.01, 1);
+    parameters.window = count(file, "balance.window", 7, 1, limits::window_samples_max, "samples");
+    parameters.samples_min =
+        count(file, "balance.samples_min", parameters.window, 0, limits::window_samples_max, "samples");
+    parameters.cool_down_seconds = count(file, "balance.cool_down_seconds", 300, 0, 86400, "seconds");
+    parameters.moves_max = count(file, "balance.moves_max", 0, 0, 256);
+    parameters.guest_rate = file.number("balance.guest_rate", 0, 0, 1);
+    parameters.host_rate = file.number("balance.host_rate", 0, 0, 1);
+    out.plain_guests = file.flag("balance.plain_guests", true);
+    core.limits.window_samples =
+        count(file, "limits.window_samples", parameters.window, 1, limits::window_samples_max, "samples");
+    if (core.limits.window_samples < parameters.window) {
+        file.reject("limits.window_samples", "at least balance.window");
+    }
+    if (parameters.samples_min > parameters.window) {
+        file.reject("balance.samples_min", "at most balance.window");
+    }
+    if (const auto wrong = policy::check(parameters); wrong.has_value()) {
+        file.reject("balance", wrong->view());
+    }
+}
+
+void read_deadlines(Config& file, Settings& core) {
+    struct Row {
+        std::string_view key;
+        JobKind kind;
+    };
+    for (const Row& row :
+         {Row{"deadlines.create_seconds", JobKind::create}, Row{"deadlines.pause_seconds", JobKind::pause},
+          Row{"deadlines.unpause_seconds", JobKind::unpause}, Row{"deadlines.save_seconds", JobKind::save},
+          Row{"deadlines.restore_seconds", JobKind::restore},
+          Row{"deadlines.shutdown_seconds", JobKind::shutdown},
+          Row{"deadlines.destroy_seconds", JobKind::destroy},
+          Row{"deadlines.migrate_seconds", JobKind::migrate}}) {
+        Duration& deadline = core.deadlines[static_cast<std::size_t>(row.kind)];
+        deadline = whole_seconds(file, row.key, deadline, 1, 86400);
+    }
+    const Duration migrate = core.deadline(JobKind::migrate);
+    core.deadlines[static_cast<std::size_t>(JobKind::migrate_in)] = migrate;
+    core.deadlines[static_cast<std::size_t>(JobKind::migrate_out)] = migrate;
+    core.deadline_grace = whole_seconds(file, "deadlines.grace_seconds", core.deadline_grace, 1, 3600);
+}
+
+void read_hosts(Config& file, Settings& core) {
+    core.sample_interval = whole_seconds(file, "hosts.sample_interval_seconds", core.sample_interval, 1, 300);
+    core.stale_after_intervals =
+        count(file, "hosts.stale_after_intervals", core.stale_after_intervals, 2, 100);
+    core.memory_reserved_mib =
+        count(file, "hosts.memory_reserved_mib", core.memory_reserved_mib, 0, 1048576, "MiB");
+    core.host_disk_mbps = file.number("hosts.disk_mbps", 0, 0, 1e6, "megabytes per second");
+    core.migrations_max = count(file, "hosts.migrations_max", core.migrations_max, 1, 256);
+}
+
+}  // namespace
+
+bool load_config(const std::string& path, ControllerConfig& out, std::vector<std::string>& errors) {
+    const std::unique_ptr<Config> file = Config::from_file(path);
+    if (file->errors().empty()) {
+        out.state_dir = file->text("state_dir", "/var/lib/ballast-controller", limits::path_bytes_max - 64);
+        if (out.state_dir.empty() || out.state_dir.front() != '/') {
+            file->reject("state_dir", "an absolute path of a directory");
+        }
+        out.lock_memory = file->flag("lock_memory", true);
+        read_agents(*file, out.agents);
+        read_http(*file, out.state_dir, out.http);
+        read_hosts(*file, out.core);
+        read_balance(*file, out.core);
+        read_deadlines(*file, out.core);
+        read_limits(*file, out.core.limits);
+        out.core.idempotency_ttl =
+            seconds(file->integer("idempotency_hours", 24, 1, 24 * 30, "hours") * 3600);
+        file->finish();
+    }
+    errors = file->errors();
+    return errors.empty();
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,55 @@
+// The controller's settings (configs/controller.toml explains each key for operators).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/instant.hpp"
+#include "controller/core/settings.hpp"
+
+namespace ballast::controller {
+
+struct TlsFiles {
+    std::string ca;
+    std::string certificate;
+    std::string key;
+};
+
+struct AgentsConfig {
+    std::string listen;
+    std::uint16_t port = 0;
+    bool plain = false;  // no TLS: loopback only
+    TlsFiles tls;
+};
+
+struct HttpConfig {
+    std::string listen;  // empty: no TCP
+    std::uint16_t port = 0;
+    bool plain = false;           // no TLS
+    bool plain_anywhere = false;  // the operator insists on plain HTTP beyond loopback
+    std::string tls_certificate;
+    std::string tls_key;
+    bool authenticate = true;
+    std::string socket;  // path of the unix socket; empty: none
+    std::uint32_t connections_max = 0;
+    std::uint32_t connections_per_address_max = 0;
+    std::uint32_t header_bytes_max = 0;
+    std::uint32_t body_bytes_max = 0;
+    Duration idle_timeout;
+    Duration
+        request_timeout;  // from the connection or the last answer to a complete request; and for an answer
+};
+
+struct ControllerConfig {
+    std::string state_dir;
+    bool lock_memory = true;
+    AgentsConfig agents;
+    HttpConfig http;
+    Settings core;
+};
+
+// Reads `path`. False when it is not right: `errors` then says all that is wrong, a line each.
+bool load_config(const std::string& path, ControllerConfig& out, std::vector<std::string>& errors);
+
+}  // namespace ballast::controller

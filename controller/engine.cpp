@@ -1,0 +1,117 @@
+#include "controller/engine.hpp"
+
+#include <variant>
+
+#include "base/assert.hpp"
+#include "shell/log.hpp"
+#include "shell/loop.hpp"
+
+namespace ballast::controller {
+
+namespace {
+
+std::string_view word(Subject subject) noexcept {
+    switch (subject) {
+        case Subject::controller: return "controller";
+        case Subject::host: return "host";
+        case Subject::vm: return "vm";
+        case Subject::job: return "job";
+        case Subject::plan: return "plan";
+    }
+    return "controller";
+}
+
+void log_report(const Report& report) {
+    const std::string_view subject = word(report.subject);
+    const std::string id = report.id != 0 ? " " + std::to_string(report.id) : std::string{};
+    const std::string name = report.name.empty() ? std::string{} : " " + std::string{report.name.view()};
+    switch (report.severity) {
+        case Severity::info: log_info("{}{}{}: {}: {}", subject, id, name, report.what, report.detail); break;
+        case Severity::warning:
+            log_warning("{}{}{}: {}: {}", subject, id, name, report.what, report.detail);
+            break;
+        case Severity::error:
+            log_error("{}{}{}: {}: {}", subject, id, name, report.what, report.detail);
+            break;
+    }
+}
+
+// Whatever leaves the process: the store must be synced before.
+bool tells_somebody(const Action& action) noexcept {
+    return std::holds_alternative<Send>(action) || std::holds_alternative<SendOrder>(action) ||
+           std::holds_alternative<Reply>(action) || std::holds_alternative<JobChanged>(action);
+}
+
+}  // namespace
+
+Engine::Engine(const Settings& settings, std::span<std::byte> memory, Store& store)
+    : store_{store},
+      core_{settings, memory},
+      actions_{std::make_unique<Actions>()},
+      message_{std::make_unique<wire::Message>()} {}
+
+Status Engine::restore(std::string& why) {
+    BALLAST_CHECK(store_.restore_into(core_, why));
+    core_.start(now());
+    return {};
+}
+
+bool Engine::perform(const Action& action, const Now& at) {
+    if (tells_somebody(action) && !store_.commit()) {
+        return false;
+    }
+    if (!store_.write(core_, action)) {
+        return false;
+    }
+    if (const auto* send = std::get_if<Send>(&action)) {
+        std::visit([&](const auto& message) { *message_ = message; }, send->message);
+        agents_->send(send->link, *message_);
+    } else if (const auto* order = std::get_if<SendOrder>(&action)) {
+        core_.fill_order(*order, at, message_->emplace<wire::JobOrder>());
+        agents_->send(order->link, *message_);
+    } else if (const auto* closing = std::get_if<CloseLink>(&action)) {
+        agents_->close(closing->link, closing->fault);
+    } else if (const auto* report = std::get_if<Report>(&action)) {
+        log_report(*report);
+    }
+    return true;
+}
+
+Status Engine::step(const Event& event) {
+    BALLAST_ASSERT(!stepping_ && agents_ != nullptr);
+    if (broken_) {
+        return Err{Fault::io_failed};
+    }
+    stepping_ = true;
+    const Now at = now();
+    const Status status = core_.step(event, at, *actions_);
+    bool jobs_changed = false;
+    bool stored = true;
+    for (const Action& action : actions_->list()) {
+        stored = perform(action, at);
+        if (!stored) {
+            break;
+        }
+        jobs_changed |= std::holds_alternative<JobChanged>(action);
+    }
+    stored = stored && store_.commit();
+    stepping_ = false;
+    if (!stored) {
+        broken_ = true;
+        log_error("the store failed, stopping: {}", store_.last_error());
+        store_failed_();
+        return Err{Fault::io_failed};
+    }
+    if (jobs_changed && jobs_changed_) {
+        jobs_changed_();
+    }
+    return status;
+}
+
+const Outcome* Engine::run(Command& command) {
+    command.command_id = next_command_id_++;
+    (void)step(&command);  // a refusal is in the outcome
+    return broken_ ? nullptr : &actions_->outcome;
+}
+
+}  // namespace ballast::controller

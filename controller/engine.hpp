@@ -1,0 +1,61 @@
+// The core and what its actions touch: gives it events and performs what it answers, strictly in order, with
+// everything that must survive on disk before anybody is told.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "controller/core/core.hpp"
+#include "controller/store.hpp"
+
+namespace ballast::controller {
+
+// Where messages to the agents go.
+class AgentPort {
+  public:
+    virtual ~AgentPort() = default;
+    // A message for a link that is gone is dropped: the core hears of its end.
+    virtual void send(LinkId link, const wire::Message& message) = 0;
+    virtual void close(LinkId link, Fault fault) = 0;
+};
+
+class Engine {
+  public:
+    // `memory` and the store must outlive the engine.
+    Engine(const Settings& settings, std::span<std::byte> memory, Store& store);
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    // Hands the stored records to the core and starts it. A fault is explained in `why`.
+    Status restore(std::string& why);
+    void connect(AgentPort& agents) { agents_ = &agents; }
+    // Called after a step in which jobs changed.
+    void on_jobs_changed(std::function<void()> notify) { jobs_changed_ = std::move(notify); }
+    // Called when the store fails: nothing more may be performed, the process must end.
+    void on_store_failed(std::function<void()> notify) { store_failed_ = std::move(notify); }
+
+    // One event; its actions are performed before this returns. REQUIRES: not called by an action.
+    Status step(const Event& event);
+    // Runs a command; what the core answered, valid until the next step. Nothing when the store failed.
+    const Outcome* run(Command& command);
+
+    const Core& core() const noexcept { return core_; }
+    const Store& store() const noexcept { return store_; }
+
+  private:
+    bool perform(const Action& action, const Now& now);
+
+    Store& store_;
+    Core core_;
+    std::unique_ptr<Actions> actions_;
+    std::unique_ptr<wire::Message> message_;
+    AgentPort* agents_ = nullptr;
+    std::function<void()> jobs_changed_;
+    std::function<void()> store_failed_;
+    std::uint64_t next_command_id_ = 1;
+    bool stepping_ = false;
+    bool broken_ = false;
+};
+
+}  // namespace ballast::controller
