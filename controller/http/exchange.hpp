@@ -1,0 +1,32 @@
+// Between libmicrohttpd's view of a request and ours.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "controller/http/message.hpp"
+#include "controller/http/problem.hpp"
+
+struct MHD_Connection;
+struct MHD_Response;
+
+namespace ballast::controller::http {
+
+// Fills all of `request` but body, role and id from the request's head. What is wrong with it comes back as a problem.
+std::optional<Problem> read_head(MHD_Connection* connection, const char* url, const char* method,
+                                 std::size_t header_bytes_max, Request& request);
+
+// The token of "Authorization: Bearer TOKEN", empty without one. Valid as long as the connection's request.
+std::string_view bearer_token(MHD_Connection* connection);
+
+// A page of another site made the browser send this.
+bool sent_by_a_browser_page(MHD_Connection* connection);
+
+// Announced length of the body; nothing when it comes in chunks.
+std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection);
+
+// The response refers to `reply.body`, which must not change until the request is completed. Null without memory.
+MHD_Response* make_response(const Reply& reply, std::string_view request_id);
+
+}  // namespace ballast::controller::http
