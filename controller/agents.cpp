@@ -21,7 +21,7 @@ std::string_view without_port(std::string_view address) noexcept {
 }  // namespace
 
 Agents::Agents(Loop& loop, Engine& engine, std::uint32_t links_max)
-    : loop_{loop}, engine_{engine}, links_max_{links_max}, burial_{loop, [this] { bury(); }} {}
+    : loop_{loop}, engine_{engine}, links_max_{links_max} {}
 
 Agents::~Agents() = default;
 
@@ -66,7 +66,8 @@ void Agents::link_up(LinkId id) {
     event.remote_address.assign_cut(without_port(entry.link->peer_address()));
     if (!event.certificate_name.try_assign(entry.link->peer_name())) {
         log_warning("agent {}: the certificate's name is too long", entry.link->peer_address());
-        close(id, Fault::authentication_failed);
+        entry.up = false;
+        forget(links_.find(id), Fault::authentication_failed);
         return;
     }
     (void)engine_.step(event);  // a full table is told by the core's own CloseLink
@@ -74,55 +75,40 @@ void Agents::link_up(LinkId id) {
 
 void Agents::link_message(LinkId id, const wire::Message& message) {
     const auto found = links_.find(id);
-    if (found == links_.end()) {
-        return;  // closed while its last bytes were being read
-    }
     const Status status = engine_.step(LinkMessage{id, &message});
     if (!status.ok() && status.fault() == Fault::protocol_violation) {
         log_warning("agent {}: broke the protocol, closing", found->second.link->peer_address());
-        close(id, status.fault());
+        found->second.link->close();
+        forget(found, status.fault());
     }
 }
 
 void Agents::link_down(LinkId id, Fault fault, std::string_view detail) {
     const auto found = links_.find(id);
     if (found != links_.end()) {
-        ++lost_;
-        log_info("agent {}: connection ended: {} ({})", found->second.link->peer_address(), describe(fault),
-                 detail);
-        end(id, fault);
+        log_info("agent {}: connection ended: {}", found->second.link->peer_address(), detail);
+        forget(found, fault);
     }
 }
 
+void Agents::forget(std::unordered_map<LinkId, Entry>::iterator entry, Fault fault) {
+    const LinkId id = entry->first;
+    const bool known = entry->second.up;
+    ended_bytes_sent_ += entry->second.link->bytes_sent();
+    ended_bytes_received_ += entry->second.link->bytes_received();
+    ++lost_;
+    links_.erase(entry);
+    if (known) {
+        (void)engine_.step(LinkDown{id, fault});  // a link that the core has closed is unknown to it
+    }
+}
+
+// An action of the core's: in the middle of a step. on_down comes later, from the loop.
 void Agents::close(LinkId link, Fault fault) {
     const auto found = links_.find(link);
     if (found != links_.end()) {
         log_info("agent {}: closing: {}", found->second.link->peer_address(), describe(fault));
-        found->second.link->close();
-        end(link, fault);
-    }
-}
-
-void Agents::end(LinkId id, Fault fault) {
-    const auto found = links_.find(id);
-    if (found == links_.end()) {
-        return;  // close() told on_down already
-    }
-    ended_.push_back({id, std::move(found->second), fault});
-    links_.erase(found);
-    burial_.start_once(milliseconds(0));
-}
-
-void Agents::bury() {
-    while (!ended_.empty()) {
-        const Ended ended = std::move(ended_.front());
-        ended_.pop_front();
-        buried_bytes_sent_ += ended.entry.link->bytes_sent();
-        buried_bytes_received_ += ended.entry.link->bytes_received();
-        if (ended.entry.up) {
-            (void)engine_.step(
-                LinkDown{ended.id, ended.fault});  // a link that the core has closed is unknown to it
-        }
+        found->second.link->close_after_send();
     }
 }
 
@@ -134,7 +120,7 @@ void Agents::send(LinkId link, const wire::Message& message) {
 }
 
 std::uint64_t Agents::bytes_sent() const noexcept {
-    std::uint64_t bytes = buried_bytes_sent_;
+    std::uint64_t bytes = ended_bytes_sent_;
     for (const auto& [id, entry] : links_) {
         bytes += entry.link->bytes_sent();
     }
@@ -142,7 +128,7 @@ std::uint64_t Agents::bytes_sent() const noexcept {
 }
 
 std::uint64_t Agents::bytes_received() const noexcept {
-    std::uint64_t bytes = buried_bytes_received_;
+    std::uint64_t bytes = ended_bytes_received_;
     for (const auto& [id, entry] : links_) {
         bytes += entry.link->bytes_received();
     }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -38,19 +37,13 @@ class Agents final : public AgentPort {
         std::unique_ptr<Link> link;
         bool up = false;  // the core knows of it
     };
-    struct Ended {
-        LinkId id;
-        Entry entry;
-        Fault fault;
-    };
 
     Agents(Loop& loop, Engine& engine, std::uint32_t links_max);
     void accept(int socket_fd);
     void link_up(LinkId id);
     void link_message(LinkId id, const wire::Message& message);
     void link_down(LinkId id, Fault fault, std::string_view detail);
-    void end(LinkId id, Fault fault);
-    void bury();
+    void forget(std::unordered_map<LinkId, Entry>::iterator entry, Fault fault);
 
     Loop& loop_;
     Engine& engine_;
@@ -58,15 +51,11 @@ class Agents final : public AgentPort {
     LinkOptions options_;
     std::unique_ptr<Listener> listener_;
     std::unordered_map<LinkId, Entry> links_;
-    // Links that ended. That may happen while one is on the stack, or in the middle of a step that sends on
-    // it: the core is told, and the link destroyed, from the loop.
-    std::deque<Ended> ended_;
-    Timer burial_;
     LinkId next_id_ = 1;
     std::uint64_t refused_ = 0;
     std::uint64_t lost_ = 0;
-    std::uint64_t buried_bytes_sent_ = 0;
-    std::uint64_t buried_bytes_received_ = 0;
+    std::uint64_t ended_bytes_sent_ = 0;
+    std::uint64_t ended_bytes_received_ = 0;
 };
 
 }  // namespace ballast::controller

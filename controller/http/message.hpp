@@ -51,14 +51,15 @@ struct Reply {
     std::vector<std::pair<std::string_view, std::string>> headers;
 };
 
-// The answer comes when the job has ended, or at `until`.
-struct WaitForJob {
-    std::uint64_t job_id = 0;
+// The answer comes when the job, or the plan, has ended, or at `until`.
+struct Wait {
+    std::uint64_t job_id = 0;   // 0: waits for the plan
+    std::uint64_t plan_id = 0;
     Instant until;
-    bool created = false;  // the request made the job: its Location goes into the answer
+    bool replayed = false;  // of an idempotency key
 };
 
-using Outcome = std::variant<Reply, WaitForJob>;
+using Answer = std::variant<Reply, Wait>;
 
 // What the server serves. Called on the loop's thread only.
 class Service {
@@ -67,11 +68,11 @@ class Service {
     // The role of a bearer token; Role::none when it is unknown. `token` is empty without an Authorization
     // header.
     virtual Role authenticate(std::string_view token) = 0;
-    virtual Outcome handle(const Request& request) = 0;
+    virtual Answer handle(const Request& request) = 0;
     // True when `wait` is over.
-    virtual bool over(const WaitForJob& wait) = 0;
+    virtual bool over(const Wait& wait) = 0;
     // The answer to a request whose wait is over.
-    virtual Reply conclude(const Request& request, const WaitForJob& wait) = 0;
+    virtual Reply conclude(const Request& request, const Wait& wait) = 0;
 };
 
 }  // namespace ballast::controller::http

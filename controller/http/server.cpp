@@ -49,7 +49,7 @@ struct Slot {
     Reply reply;
     Problem refusal;  // when discarding
     std::uint64_t body_bytes = 0;
-    WaitForJob wait;
+    Wait wait;
     bool nul_in_uri = false;
 };
 
@@ -325,15 +325,15 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
     if (slot.stage == Stage::discarding) {
         slot.reply = to_reply(slot.refusal, slot.request.id);
     } else if (slot.stage == Stage::reading) {
-        Outcome outcome = service.handle(slot.request);
-        if (const auto* wait = std::get_if<WaitForJob>(&outcome)) {
+        Answer result = service.handle(slot.request);
+        if (const auto* wait = std::get_if<Wait>(&result)) {
             slot.wait = *wait;
             slot.stage = Stage::waiting;
             ++counters.waiting_now;
             MHD_suspend_connection(slot.connection);
             return MHD_YES;
         }
-        slot.reply = std::get<Reply>(std::move(outcome));
+        slot.reply = std::get<Reply>(std::move(result));
     }
     return answer(slot);
 }

@@ -1,0 +1,76 @@
+// The HTTP API on top of the engine: finds the operation, checks who calls, runs it, and says a core's outcome in HTTP.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "controller/engine.hpp"
+#include "controller/http/message.hpp"
+#include "controller/http/operations.hpp"
+#include "controller/http/problem.hpp"
+#include "controller/http/tokens.hpp"
+
+namespace ballast::controller {
+class Agents;
+}
+
+namespace ballast::controller::http {
+
+class Server;
+
+inline constexpr std::int64_t wait_seconds_max = 60;
+
+// What the API shows beside the core's tables. Set before the first request.
+struct Surroundings {
+    const Agents* agents = nullptr;
+    const Server* server = nullptr;
+    WallTime started;
+    Instant started_mono;
+    std::uint64_t reserved_bytes = 0;  // the core's block
+    bool memory_locked = false;
+    std::uint32_t http_connections_max = 0;
+};
+
+class Api final : public Service {
+ public:
+    Api(Engine& engine, const Tokens& tokens) : engine_{engine}, tokens_{tokens} {}
+    void surround(const Surroundings& surroundings) { surroundings_ = surroundings; }
+
+    Role authenticate(std::string_view token) override { return tokens_.role_of(token); }
+    Answer handle(const Request& request) override;
+    bool over(const Wait& wait) override;
+    Reply conclude(const Request& request, const Wait& wait) override;
+
+    // ---- for the handlers ----
+    const Core& core() const noexcept { return engine_.core(); }
+    const Engine& engine() const noexcept { return engine_; }
+    const Surroundings& surroundings() const noexcept { return surroundings_; }
+
+    // Fills in what every command has (kind, dry run, idempotency), runs it and answers.
+    Answer run(const Call& call, Command& command);
+    // What `?wait=` asks for; 0 without it. REQUIRES: checked by handle.
+    static Duration wait_asked(const Request& request);
+    Reply refuse(const Request& request, Problem problem);
+    Reply not_found(const Call& call, std::string_view what);
+    // Representations of one object.
+    Reply job_reply(const Request& request, std::uint64_t job_id, unsigned status);
+    Reply plan_reply(const Request& request, const PlanView& plan, unsigned status);
+    Reply host_reply(const Request& request, std::uint32_t host);
+    Reply vm_reply(const Request& request, std::uint32_t vm);
+
+    std::uint64_t replies_refused() const noexcept { return refused_; }
+
+ private:
+    std::optional<Problem> check(const Call& call);
+    Answer succeed(const Call& call, const Outcome& outcome);
+    Reply dry_run_reply(const Call& call, const Outcome& outcome);
+    Problem problem_of(const Outcome& outcome);
+
+    Engine& engine_;
+    const Tokens& tokens_;
+    Surroundings surroundings_;
+    std::uint64_t refused_ = 0;
+};
+
+}  // namespace ballast::controller::http

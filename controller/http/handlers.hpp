@@ -1,0 +1,36 @@
+// What the operations of the table do. Each answers one call; none keeps anything.
+#pragma once
+
+#include "controller/http/operations.hpp"
+
+namespace ballast::controller::http {
+
+// handlers_pool.cpp
+Answer healthz(Api& api, const Call& call);
+Answer readyz(Api& api, const Call& call);
+Answer get_metrics(Api& api, const Call& call);
+Answer get_status(Api& api, const Call& call);
+Answer get_limits(Api& api, const Call& call);
+Answer get_snapshot(Api& api, const Call& call);
+// handlers_hosts.cpp
+Answer list_hosts(Api& api, const Call& call);
+Answer get_host(Api& api, const Call& call);
+Answer act_on_host(Api& api, const Call& call);
+// handlers_vms.cpp
+Answer list_vms(Api& api, const Call& call);
+Answer get_vm(Api& api, const Call& call);
+Answer create_vm(Api& api, const Call& call);
+Answer act_on_vm(Api& api, const Call& call);
+// handlers_jobs.cpp
+Answer list_jobs(Api& api, const Call& call);
+Answer get_job(Api& api, const Call& call);
+Answer act_on_job(Api& api, const Call& call);
+// handlers_plans.cpp
+Answer list_plans(Api& api, const Call& call);
+Answer get_plan(Api& api, const Call& call);
+Answer create_plan(Api& api, const Call& call);
+Answer act_on_plan(Api& api, const Call& call);
+Answer list_decisions(Api& api, const Call& call);
+Answer get_decision(Api& api, const Call& call);
+
+}  // namespace ballast::controller::http

@@ -1,0 +1,110 @@
+#include "controller/http/operations.hpp"
+
+#include <array>
+#include <optional>
+
+#include "controller/http/handlers.hpp"
+
+namespace ballast::controller::http {
+
+namespace {
+
+constexpr std::string_view list_only = "limit page_token";
+constexpr std::string_view act = "wait dry_run";
+
+constexpr std::array table{
+    Operation{Method::get, "/healthz", &healthz, Role::none, false, ""},
+    Operation{Method::get, "/readyz", &readyz, Role::none, false, ""},
+    Operation{Method::get, "/metrics", &get_metrics, Role::viewer, false, ""},
+    Operation{Method::get, "/v1/status", &get_status, Role::viewer, false, ""},
+    Operation{Method::get, "/v1/limits", &get_limits, Role::viewer, false, ""},
+    Operation{Method::get, "/v1/snapshot", &get_snapshot, Role::viewer, false, ""},
+
+    Operation{Method::get, "/v1/hosts", &list_hosts, Role::viewer, false, "limit page_token state"},
+    Operation{Method::get, "/v1/hosts/{id}", &get_host, Role::viewer, false, ""},
+    Operation{Method::del, "/v1/hosts/{id}", &act_on_host, Role::admin, true, act, CommandKind::host_forget},
+    Operation{Method::post, "/v1/hosts/{id}:cordon", &act_on_host, Role::operator_, true, act, CommandKind::host_cordon},
+    Operation{Method::post, "/v1/hosts/{id}:uncordon", &act_on_host, Role::operator_, true, act,
+              CommandKind::host_uncordon},
+    Operation{Method::post, "/v1/hosts/{id}:drain", &act_on_host, Role::operator_, true, act, CommandKind::host_drain},
+
+    Operation{Method::get, "/v1/vms", &list_vms, Role::viewer, false, "limit page_token state host kind"},
+    Operation{Method::post, "/v1/vms", &create_vm, Role::admin, true, act, CommandKind::vm_create},
+    Operation{Method::get, "/v1/vms/{id}", &get_vm, Role::viewer, false, ""},
+    Operation{Method::del, "/v1/vms/{id}", &act_on_vm, Role::admin, true, act, CommandKind::vm_forget},
+    Operation{Method::post, "/v1/vms/{id}:start", &act_on_vm, Role::operator_, true, act, CommandKind::vm_start},
+    Operation{Method::post, "/v1/vms/{id}:pause", &act_on_vm, Role::operator_, true, act, CommandKind::vm_pause},
+    Operation{Method::post, "/v1/vms/{id}:unpause", &act_on_vm, Role::operator_, true, act, CommandKind::vm_unpause},
+    Operation{Method::post, "/v1/vms/{id}:save", &act_on_vm, Role::operator_, true, act, CommandKind::vm_save},
+    Operation{Method::post, "/v1/vms/{id}:restore", &act_on_vm, Role::operator_, true, act, CommandKind::vm_restore},
+    Operation{Method::post, "/v1/vms/{id}:shutdown", &act_on_vm, Role::operator_, true, act, CommandKind::vm_shutdown},
+    Operation{Method::post, "/v1/vms/{id}:destroy", &act_on_vm, Role::operator_, true, act, CommandKind::vm_destroy},
+    Operation{Method::post, "/v1/vms/{id}:migrate", &act_on_vm, Role::operator_, true, act, CommandKind::vm_migrate},
+    Operation{Method::post, "/v1/vms/{id}:set-movable", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_set_movable},
+
+    Operation{Method::get, "/v1/jobs", &list_jobs, Role::viewer, false, "limit page_token state kind host"},
+    Operation{Method::get, "/v1/jobs/{id}", &get_job, Role::viewer, false, "wait"},
+    Operation{Method::post, "/v1/jobs/{id}:cancel", &act_on_job, Role::operator_, true, act, CommandKind::job_cancel},
+
+    Operation{Method::get, "/v1/plans", &list_plans, Role::viewer, false, "limit page_token state"},
+    Operation{Method::post, "/v1/plans", &create_plan, Role::operator_, true, act, CommandKind::plan_create},
+    Operation{Method::get, "/v1/plans/{id}", &get_plan, Role::viewer, false, "wait"},
+    Operation{Method::post, "/v1/plans/{id}:apply", &act_on_plan, Role::operator_, true, act, CommandKind::plan_apply},
+    Operation{Method::post, "/v1/plans/{id}:cancel", &act_on_plan, Role::operator_, true, act, CommandKind::plan_cancel},
+    Operation{Method::post, "/v1/rebalance", &create_plan, Role::operator_, true, act, CommandKind::rebalance},
+
+    Operation{Method::get, "/v1/decisions", &list_decisions, Role::viewer, false, list_only},
+    Operation{Method::get, "/v1/decisions/{id}", &get_decision, Role::viewer, false, ""},
+};
+
+// The id in `path` when it has the pattern's form. Where the pattern has no {id}, an empty one.
+std::optional<std::string_view> match_path(std::string_view pattern, std::string_view path) noexcept {
+    constexpr std::string_view placeholder = "{id}";
+    const std::size_t at = pattern.find(placeholder);
+    if (at == std::string_view::npos) {
+        return pattern == path ? std::optional{std::string_view{}} : std::nullopt;
+    }
+    const std::string_view before = pattern.substr(0, at);
+    const std::string_view after = pattern.substr(at + placeholder.size());
+    if (path.size() <= before.size() + after.size() || !path.starts_with(before) || !path.ends_with(after)) {
+        return std::nullopt;
+    }
+    const std::string_view id = path.substr(before.size(), path.size() - before.size() - after.size());
+    return id.find_first_of("/:") == std::string_view::npos ? std::optional{id} : std::nullopt;
+}
+
+}  // namespace
+
+std::span<const Operation> operations() noexcept { return table; }
+
+Match match(Method method, std::string_view path) {
+    Match result;
+    for (const Operation& operation : table) {
+        const std::optional<std::string_view> id = match_path(operation.path, path);
+        if (!id.has_value()) {
+            continue;
+        }
+        if (operation.method == method) {
+            result.operation = &operation;
+            result.id = *id;
+            return result;
+        }
+        result.other_methods += result.other_methods.empty() ? "" : ", ";
+        result.other_methods += to_string(operation.method);
+    }
+    return result;
+}
+
+bool lists(std::string_view parameters, std::string_view name) noexcept {
+    while (!parameters.empty()) {
+        const std::size_t end = std::min(parameters.find(' '), parameters.size());
+        if (parameters.substr(0, end) == name) {
+            return true;
+        }
+        parameters.remove_prefix(std::min(end + 1, parameters.size()));
+    }
+    return false;
+}
+
+}  // namespace ballast::controller::http

@@ -1,0 +1,46 @@
+// The operations of the endpoint as one table: what is not in it does not exist. Method, path, role, parameters and
+// whether it changes anything are checked here, once for all.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "controller/core/commands.hpp"
+#include "controller/http/message.hpp"
+
+namespace ballast::controller::http {
+
+class Api;
+struct Call;
+
+struct Operation {
+    Method method;
+    std::string_view path;  // "/v1/vms/{id}:pause"; {id} is a name or uuid, or a number
+    Answer (*handler)(Api&, const Call&);
+    Role role;                    // the least that may
+    bool mutating;
+    std::string_view parameters;  // query parameters that it knows, separated by blanks
+    CommandKind command = CommandKind::none;  // what a mutating one asks of the core
+};
+
+// One request with what the table and the path say of it.
+struct Call {
+    const Operation& operation;
+    const Request& request;
+    std::string id;  // of the path; empty where the path has none
+};
+
+std::span<const Operation> operations() noexcept;
+
+struct Match {
+    const Operation* operation = nullptr;
+    std::string id;
+    std::string other_methods;  // the path exists with these: "GET, POST"
+};
+Match match(Method method, std::string_view path);
+
+// True when `parameters` lists `name`.
+bool lists(std::string_view parameters, std::string_view name) noexcept;
+
+}  // namespace ballast::controller::http

@@ -1,0 +1,201 @@
+#include "controller/http/render.hpp"
+
+namespace ballast::controller::http {
+
+namespace {
+
+void render_parameters(JsonOut& json, const policy::Parameters& parameters) {
+    json.key("parameters");
+    json.object();
+    json.member("critical_load", parameters.critical_load);
+    json.member("window", parameters.window);
+    json.member("guest_rate", parameters.guest_rate);
+    json.member("host_rate", parameters.host_rate);
+    json.member("moves_max", parameters.moves_max);
+    json.member("cool_down_seconds", parameters.cool_down_seconds);
+    json.member("samples_min", parameters.samples_min);
+    json.member("in_flight_max", parameters.in_flight_max);
+    json.end_object();
+}
+
+void render_moves(JsonOut& json, const PlanView& plan) {
+    json.key("moves");
+    json.array();
+    for (const PlanMove& move : plan.moves) {
+        json.object();
+        json.member("kind", policy::to_string(move.kind));
+        json.member("vm", move.vm_name.view());
+        json.member("vm_uuid", move.vm_uuid);
+        json.member("from", move.from.view());
+        json.member("to", move.to.view());
+        if (move.kind == policy::MoveKind::swap) {
+            json.member("with", move.with_name.view());
+        }
+        json.member("memory_mib", move.memory_mib);
+        json.member("cpu_cores", move.vm_cpu_cores);
+        json.member("why", move.why.view());
+        json.member("state", to_string(move.state));
+        if (move.job_id != 0) {
+            json.member("job", move.job_id);
+        }
+        if (!move.outcome.empty()) {
+            json.member("outcome", move.outcome.view());
+        }
+        json.end_object();
+    }
+    json.end_array();
+}
+
+void render_rejections(JsonOut& json, std::span<const PlanRejection> rejected, std::uint32_t left_out) {
+    json.key("rejected");
+    json.array();
+    for (const PlanRejection& rejection : rejected) {
+        json.object();
+        json.member("vm", rejection.vm.view());
+        json.member("to", rejection.to.view());
+        json.member("constraint", policy::to_string(rejection.constraint));
+        json.member("have", rejection.have);
+        json.member("limit", rejection.limit);
+        json.end_object();
+    }
+    json.end_array();
+    if (left_out != 0) {
+        json.member("rejected_left_out", left_out);
+    }
+}
+
+void render_loads(JsonOut& json, const PlanView& plan, bool after) {
+    const PoolSpread& spread = after ? plan.record.after : plan.record.before;
+    json.key(after ? "after" : "before");
+    json.object();
+    json.key("hosts");
+    json.array();
+    for (const PlanHostLoad& host : plan.hosts) {
+        const policy::HostLoad& load = after ? host.after : host.before;
+        json.object();
+        json.member("name", host.host.view());
+        json.member("cpu", load.cpu);
+        json.member("memory", load.memory);
+        json.member("net", load.net);
+        json.end_object();
+    }
+    json.end_array();
+    json.member("cpu_stddev", spread.cpu_stddev);
+    json.member("memory_stddev", spread.memory_stddev);
+    json.member("net_stddev", spread.net_stddev);
+    json.end_object();
+}
+
+}  // namespace
+
+void render_plan(JsonOut& json, const PlanView& plan) {
+    const PlanRecord& record = plan.record;
+    json.object();
+    json.member("format", "ballast-plan/1");
+    if (record.id != 0) {
+        json.member("id", record.id);
+    }
+    json.member("state", to_string(record.state));
+    json.member("origin", to_string(record.origin));
+    json.member("policy", record.policy.view());
+    render_parameters(json, record.parameters);
+    json.member("source", record.source.view());
+    render_moves(json, plan);
+    render_rejections(json, plan.rejected, record.rejected_left_out);
+    json.key("unresolved");
+    json.array();
+    for (const PlanHostLoad& host : plan.hosts) {
+        if (host.unresolved) {
+            json.text(host.host.view());
+        }
+    }
+    json.end_array();
+    render_loads(json, plan, false);
+    render_loads(json, plan, true);
+    json.member("created_at", record.created);
+    json.member("ended_at", record.ended);
+    json.end_object();
+}
+
+std::vector<std::string_view> plan_headings() {
+    return {"ID", "STATE", "POLICY", "ORIGIN", "SOURCE", "MOVES", "REJECTED", "STDDEV_BEFORE", "STDDEV_AFTER", "CREATED"};
+}
+
+void plan_row(TextTable& table, const PlanView& plan) {
+    const PlanRecord& record = plan.record;
+    table.cell(record.id);
+    table.cell(to_string(record.state));
+    table.cell(record.policy.view());
+    table.cell(to_string(record.origin));
+    table.cell(record.source.view());
+    table.cell(std::uint64_t{plan.moves.size()});
+    table.cell(std::uint64_t{plan.rejected.size() + record.rejected_left_out});
+    table.cell(record.before.cpu_stddev, 3);
+    table.cell(record.after.cpu_stddev, 3);
+    table.cell(rfc3339(record.created));
+}
+
+std::vector<std::string_view> move_headings() {
+    return {"VM", "FROM", "TO", "STATE", "MEM_MIB", "CPU_CORES", "JOB", "WHY", "OUTCOME"};
+}
+
+void move_row(TextTable& table, const PlanMove& move) {
+    table.cell(move.vm_name.view());
+    table.cell(move.from.view());
+    table.cell(move.to.view());
+    table.cell(to_string(move.state));
+    table.cell(move.memory_mib);
+    table.cell(move.vm_cpu_cores, 2);
+    table.cell(move.job_id == 0 ? std::string{} : std::to_string(move.job_id));
+    table.cell(move.why.view());
+    table.cell(move.outcome.view());
+}
+
+void render_decision(JsonOut& json, const DecisionRow& decision) {
+    json.object();
+    json.member("id", decision.id);
+    json.member("kind", to_string(decision.kind));
+    json.member("at", decision.at);
+    json.member("repeated", decision.repeated);
+    json.member("last_repeated_at", decision.last_repeated);
+    json.member("origin", to_string(decision.origin));
+    json.member("policy", decision.policy.view());
+    json.member("source", decision.source.view());
+    json.member("source_cpu", decision.source_cpu);
+    json.member("critical_load", decision.critical_load);
+    if (!decision.vm.empty()) {
+        json.member("vm", decision.vm.view());
+    }
+    if (!decision.chosen.empty()) {
+        json.member("chosen", decision.chosen.view());
+    }
+    if (decision.plan_id != 0) {
+        json.member("plan", decision.plan_id);
+    }
+    if (decision.job_id != 0) {
+        json.member("job", decision.job_id);
+    }
+    json.member("why", decision.why.view());
+    render_rejections(json, decision.rejected.span(), decision.rejected_left_out);
+    json.end_object();
+}
+
+std::vector<std::string_view> decision_headings() {
+    return {"ID", "AT", "KIND", "REPEATED", "POLICY", "SOURCE", "CPU%", "VM", "TO", "PLAN", "WHY"};
+}
+
+void decision_row(TextTable& table, const DecisionRow& decision) {
+    table.cell(decision.id);
+    table.cell(rfc3339(decision.at));
+    table.cell(to_string(decision.kind));
+    table.cell(decision.repeated);
+    table.cell(decision.policy.view());
+    table.cell(decision.source.view());
+    table.cell(decision.source_cpu * 100, 0);
+    table.cell(decision.vm.view());
+    table.cell(decision.chosen.view());
+    table.cell(decision.plan_id == 0 ? std::string{} : std::to_string(decision.plan_id));
+    table.cell(decision.why.view());
+}
+
+}  // namespace ballast::controller::http

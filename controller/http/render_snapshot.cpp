@@ -1,0 +1,74 @@
+#include "controller/http/render.hpp"
+
+namespace ballast::controller::http {
+
+namespace {
+
+void render_series(JsonOut& json, std::string_view name, const SampleSeries& series) {
+    json.key(name);
+    json.array();
+    for (const double value : series.values()) {
+        json.number(value);
+    }
+    json.end_array();
+}
+
+void render_host_facts(JsonOut& json, const Core& core, std::uint32_t index) {
+    const HostRow& host = core.host(index);
+    json.object();
+    json.member("name", host.record.name.view());
+    json.member("state", to_string(host.state));
+    json.member("cpu_cores", host.cpu_count);
+    json.member("memory_mib", host.memory_mib);
+    json.member("memory_reserved_mib", core.host_memory_reserved_mib(index));
+    json.member("net_mbps", host.net_mbps);
+    json.member("disk_mbps", core.settings().host_disk_mbps);
+    render_series(json, "dom0_cpu_cores", host.dom0_cpu_cores);
+    json.end_object();
+}
+
+void render_vm_facts(JsonOut& json, const Core& core, const VmRow& vm, WallTime taken_at) {
+    json.object();
+    json.member("name", vm.record.name.view());
+    json.member("host", core.host(vm.host).record.name.view());
+    json.member("state", to_string(vm.state));
+    json.member("memory_mib", vm.memory_mib);
+    json.member("vcpus", vm.vcpus);
+    render_series(json, "cpu_cores", vm.cpu_cores);
+    render_series(json, "net_mbps", vm.net_mbps);
+    render_series(json, "disk_mbps", vm.disk_mbps);
+    render_series(json, "memory_used_mib", vm.memory_used_mib);
+    json.member("movable", vm.record.movable);
+    if (vm.record.last_moved.unix_ms != 0 && taken_at >= vm.record.last_moved) {
+        json.member("last_moved_seconds_ago", (taken_at.unix_ms - vm.record.last_moved.unix_ms) / 1000);
+    }
+    json.end_object();
+}
+
+}  // namespace
+
+void render_snapshot(JsonOut& json, const Core& core, WallTime taken_at) {
+    json.object();
+    json.member("format", "ballast-pool/1");
+    json.member("taken_at", taken_at);
+    json.member("sample_interval_seconds", core.settings().sample_interval.ms / 1000);
+    json.key("hosts");
+    json.array();
+    for (std::uint32_t i = 0; i < core.hosts().size(); ++i) {
+        if (core.host(i).in_use) {
+            render_host_facts(json, core, i);
+        }
+    }
+    json.end_array();
+    json.key("vms");
+    json.array();
+    for (const VmRow& vm : core.vms()) {
+        if (vm.in_use && vm.host != no_row) {  // an inactive guest is on no host and loads none
+            render_vm_facts(json, core, vm, taken_at);
+        }
+    }
+    json.end_array();
+    json.end_object();
+}
+
+}  // namespace ballast::controller::http
