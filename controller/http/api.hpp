@@ -52,6 +52,8 @@ class Api final : public Service {
     // What `?wait=` asks for; 0 without it. REQUIRES: checked by handle.
     static Duration wait_asked(const Request& request);
     Reply refuse(const Request& request, Problem problem);
+    // REQUIRES: the body is not valid.
+    Reply refuse_body(const Request& request, const JsonBody& body);
     Reply not_found(const Call& call, std::string_view what);
     // Representations of one object.
     Reply job_reply(const Request& request, std::uint64_t job_id, unsigned status);

@@ -47,8 +47,8 @@ struct Request {
 struct Reply {
     unsigned status = 200;
     std::string_view content_type = "application/json";
-    std::string body;
-    std::vector<std::pair<std::string_view, std::string>> headers;
+    std::string body{};
+    std::vector<std::pair<std::string_view, std::string>> headers{};
 };
 
 // The answer comes when the job, or the plan, has ended, or at `until`.

@@ -1,6 +1,7 @@
 #include "controller/http/operations.hpp"
 
 #include <array>
+#include <charconv>
 #include <optional>
 
 #include "controller/http/handlers.hpp"
@@ -94,6 +95,12 @@ Match match(Method method, std::string_view path) {
         result.other_methods += to_string(operation.method);
     }
     return result;
+}
+
+std::optional<std::uint64_t> Call::number() const noexcept {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), value);
+    return error == std::errc{} && end == id.data() + id.size() ? std::optional{value} : std::nullopt;
 }
 
 bool lists(std::string_view parameters, std::string_view name) noexcept {

@@ -2,6 +2,7 @@
 // whether it changes anything are checked here, once for all.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ struct Call {
     const Operation& operation;
     const Request& request;
     std::string id;  // of the path; empty where the path has none
+
+    // The id where it is a number (of a job, plan or decision).
+    std::optional<std::uint64_t> number() const noexcept;
 };
 
 std::span<const Operation> operations() noexcept;

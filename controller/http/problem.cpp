@@ -100,6 +100,21 @@ void write_lists(JsonOut& json, const Problem& problem) {
     }
 }
 
+void write_suggestions(JsonOut& json, const Problem& problem) {
+    if (problem.would_help.empty()) {
+        return;
+    }
+    json.key("would_help");
+    json.array();
+    for (const Suggestion& suggestion : problem.would_help) {
+        json.object();
+        json.member("change", std::string_view{suggestion.change});
+        json.member("effect", std::string_view{suggestion.effect});
+        json.end_object();
+    }
+    json.end_array();
+}
+
 }  // namespace
 
 Reply to_reply(const Problem& problem, std::string_view request_id) {
@@ -126,6 +141,7 @@ Reply to_reply(const Problem& problem, std::string_view request_id) {
         json.member("job", problem.job_id);
     }
     write_lists(json, problem);
+    write_suggestions(json, problem);
     json.end_object();
     reply.body += '\n';
     if (!problem.allowed_methods.empty()) {

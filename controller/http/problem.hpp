@@ -46,15 +46,22 @@ struct DenialReason {
     double need = 0;
 };
 
+// What the operator could change, and what that would do.
+struct Suggestion {
+    std::string change;
+    std::string effect;
+};
+
 struct Problem {
     Slug slug = Slug::internal;
-    std::string detail;
+    std::string detail{};
     unsigned status = 0;  // 0: the slug's own
     Fault fault = Fault::none;
-    std::string limit;  // limit_reached, too_large: its name
+    std::string limit{};  // limit_reached, too_large: its name
     std::vector<FieldError> errors{};
     std::vector<std::string> allowed_actions{};
     std::vector<DenialReason> reasons{};
+    std::vector<Suggestion> would_help{};
     std::string allowed_methods{};     // method_not_allowed: for the Allow header
     unsigned retry_after_seconds = 0;  // 0: no Retry-After
     std::uint64_t job_id = 0;          // the job that it is about; 0: none

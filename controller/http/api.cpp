@@ -1,0 +1,291 @@
+#include "controller/http/api.hpp"
+
+#include <charconv>
+
+#include "controller/http/digest.hpp"
+#include "controller/http/forms.hpp"
+#include "controller/http/json_out.hpp"
+#include "shell/loop.hpp"
+
+namespace ballast::controller::http {
+
+namespace {
+
+std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional{value} : std::nullopt;
+}
+
+std::optional<Problem> check_parameters(const Call& call) {
+    for (const auto& [name, value] : call.request.query) {
+        if (!lists(call.operation.parameters, name)) {
+            return Problem{.slug = Slug::invalid_request,
+                           .detail = "unknown query parameter \"" + name + "\"; known here: " +
+                                     (call.operation.parameters.empty() ? "none" : std::string{call.operation.parameters})};
+        }
+    }
+    if (const std::string* wait = call.request.parameter("wait"); wait != nullptr) {
+        const std::optional<std::int64_t> asked = parse_integer(*wait);
+        if (!asked.has_value() || *asked < 0 || *asked > wait_seconds_max) {
+            return Problem{.slug = Slug::invalid_request,
+                           .detail = "wait: expected an integer from 0 to " + std::to_string(wait_seconds_max) + " (seconds)"};
+        }
+    }
+    if (const std::string* dry_run = call.request.parameter("dry_run");
+        dry_run != nullptr && *dry_run != "true" && *dry_run != "false") {
+        return Problem{.slug = Slug::invalid_request, .detail = "dry_run: expected true or false"};
+    }
+    return std::nullopt;
+}
+
+bool asks_dry_run(const Request& request) noexcept {
+    const std::string* text = request.parameter("dry_run");
+    return text != nullptr && *text == "true";
+}
+
+// Which of the HTTP slugs says the core's.
+Slug to_http(controller::Slug slug) noexcept {
+    switch (slug) {
+        case controller::Slug::none: return Slug::internal;
+        case controller::Slug::invalid_request: return Slug::invalid_request;
+        case controller::Slug::validation_failed: return Slug::validation_failed;
+        case controller::Slug::not_found: return Slug::not_found;
+        case controller::Slug::state_conflict: return Slug::state_conflict;
+        case controller::Slug::idempotency_key_reused: return Slug::idempotency_key_reused;
+        case controller::Slug::limit_reached: return Slug::limit_reached;
+        case controller::Slug::host_unreachable: return Slug::host_unreachable;
+        case controller::Slug::no_capacity: return Slug::no_capacity;
+    }
+    return Slug::internal;
+}
+
+}  // namespace
+
+Answer Api::handle(const Request& request) {
+    const Match found = match(request.method, request.path);
+    if (found.operation == nullptr) {
+        Problem problem;
+        if (!found.other_methods.empty()) {
+            problem.slug = Slug::method_not_allowed;
+            problem.detail = request.path + " has " + found.other_methods;
+            problem.allowed_methods = found.other_methods;
+        } else {
+            problem.slug = Slug::not_found;
+            problem.detail = "no resource " + request.path;
+        }
+        return refuse(request, std::move(problem));
+    }
+    const Call call{*found.operation, request, found.id};
+    if (std::optional<Problem> problem = check(call); problem.has_value()) {
+        return refuse(request, std::move(*problem));
+    }
+    return call.operation.handler(*this, call);
+}
+
+std::optional<Problem> Api::check(const Call& call) {
+    if (call.request.role < call.operation.role) {
+        if (call.request.role == Role::none) {
+            return Problem{.slug = Slug::unauthenticated, .detail = "send Authorization: Bearer TOKEN"};
+        }
+        return Problem{.slug = Slug::forbidden,
+                       .detail = "needs the role " + std::string{to_string(call.operation.role)} +
+                                 ", the token has " + std::string{to_string(call.request.role)}};
+    }
+    return check_parameters(call);
+}
+
+Duration Api::wait_asked(const Request& request) {
+    const std::string* text = request.parameter("wait");
+    return text != nullptr ? seconds(parse_integer(*text).value_or(0)) : Duration{};
+}
+
+Reply Api::refuse(const Request& request, Problem problem) {
+    ++refused_;
+    return to_reply(problem, request.id);
+}
+
+Reply Api::refuse_body(const Request& request, const JsonBody& body) {
+    if (!body.parsed()) {
+        return refuse(request, {.slug = Slug::invalid_request, .detail = "the body: " + body.syntax_error()});
+    }
+    return refuse(request, {.slug = Slug::validation_failed, .errors = body.errors()});
+}
+
+Reply Api::not_found(const Call& call, std::string_view what) {
+    return refuse(call.request, {.slug = Slug::not_found, .detail = "no " + std::string{what} + " \"" + call.id + "\""});
+}
+
+// ---- commands ----
+
+Answer Api::run(const Call& call, Command& command) {
+    const Request& request = call.request;
+    command.kind = call.operation.command;
+    command.dry_run = asks_dry_run(request);
+    if (!request.idempotency_key.empty() && !command.dry_run) {
+        command.idempotency_key = digest(std::string{to_string(request.role)} + '\n' + request.idempotency_key);
+        command.idempotency_body = digest(request.method_text + '\n' + request.path + '\n' + request.body);
+    }
+    const Outcome* outcome = engine_.run(command);
+    if (outcome == nullptr) {
+        return refuse(request, {.slug = Slug::internal, .detail = "the controller's store failed; it is stopping"});
+    }
+    if (outcome->kind == OutcomeKind::problem) {
+        return refuse(request, problem_of(*outcome));
+    }
+    return outcome->dry_run ? Answer{dry_run_reply(call, *outcome)} : succeed(call, *outcome);
+}
+
+Answer Api::succeed(const Call& call, const Outcome& outcome) {
+    const Request& request = call.request;
+    const Duration wait = wait_asked(request);
+    const bool waits_for_plan = outcome.kind == OutcomeKind::plan && call.operation.command != CommandKind::plan_create;
+    if (wait.ms > 0 && (outcome.kind == OutcomeKind::accepted || waits_for_plan)) {
+        const Wait pending{outcome.job_id, outcome.plan_id, mono_now() + wait, outcome.replayed};
+        if (!over(pending)) {
+            return pending;
+        }
+        return conclude(request, pending);
+    }
+    Reply reply;
+    if (outcome.kind == OutcomeKind::accepted) {
+        reply = job_reply(request, outcome.job_id, 202);
+    } else if (outcome.kind == OutcomeKind::plan) {
+        const std::uint32_t plan = core().find_plan(outcome.plan_id);
+        reply = plan == no_row ? refuse(request, {.slug = Slug::not_found, .detail = "the plan is gone again"})
+                               : plan_reply(request, core().plan(plan), waits_for_plan ? 202 : 201);
+        reply.headers.emplace_back("Location", "/v1/plans/" + std::to_string(outcome.plan_id));
+    } else if (outcome.job_id != 0) {
+        reply = job_reply(request, outcome.job_id, 200);
+    } else if (!outcome.vm_uuid.nil()) {
+        const std::uint32_t vm = core().find_vm(to_text(outcome.vm_uuid).view());
+        reply = vm != no_row ? vm_reply(request, vm) : Reply{.status = 204};
+    } else {
+        const std::uint32_t host = core().find_host(outcome.host.view());
+        reply = host != no_row ? host_reply(request, host) : Reply{.status = 204};
+    }
+    if (outcome.replayed) {
+        reply.headers.emplace_back("Idempotency-Replayed", "true");
+    }
+    return reply;
+}
+
+Reply Api::dry_run_reply(const Call& call, const Outcome& outcome) {
+    if (outcome.kind == OutcomeKind::plan) {
+        return plan_reply(call.request, outcome.plan_id == 0 ? core().dry_plan()
+                                                             : core().plan(core().find_plan(outcome.plan_id)), 200);
+    }
+    Reply reply;
+    JsonOut json{reply.body, reply_bytes_max};
+    json.object();
+    json.member("dry_run", true);
+    json.member("action", to_string(call.operation.command));
+    json.member("decision", outcome.kind == OutcomeKind::accepted     ? "accepted"
+                            : outcome.kind == OutcomeKind::already_so ? "already_so"
+                                                                      : "changed");
+    if (!outcome.vm_uuid.nil()) {
+        json.member("vm_uuid", outcome.vm_uuid);
+    }
+    if (!outcome.host.empty()) {
+        json.member("host", outcome.host.view());
+    }
+    json.member("detail", outcome.detail.view());
+    render_reasons(json, outcome);
+    json.end_object();
+    json.next_document();
+    return reply;
+}
+
+Problem Api::problem_of(const Outcome& outcome) {
+    Problem problem;
+    problem.slug = to_http(outcome.slug);
+    problem.detail = outcome.detail.view();
+    problem.fault = outcome.fault;
+    problem.limit = outcome.limit_name.view();
+    problem.retry_after_seconds = outcome.retry_after_seconds;
+    if (problem.slug == Slug::validation_failed) {
+        problem.errors.push_back({std::string{outcome.pointer.view()}, std::string{outcome.detail.view()}});
+    }
+    for (const CommandKind action : outcome.allowed_actions) {
+        problem.allowed_actions.emplace_back(to_string(action));
+    }
+    for (const Reason& reason : outcome.reasons) {
+        problem.reasons.push_back(
+            {std::string{reason.candidate.view()}, std::string{reason.constraint}, reason.have, reason.need});
+    }
+    for (const Help& help : outcome.would_help) {
+        problem.would_help.push_back({std::string{help.change.view()}, std::string{help.effect.view()}});
+    }
+    return problem;
+}
+
+// ---- waiting ----
+
+bool Api::over(const Wait& wait) {
+    if (mono_now() >= wait.until) {
+        return true;
+    }
+    if (wait.job_id != 0) {
+        const std::uint32_t job = core().find_job(wait.job_id);
+        return job == no_row || ended(core().job(job).record.state);
+    }
+    const std::uint32_t plan = core().find_plan(wait.plan_id);
+    return plan == no_row || core().plan(plan).record.state >= PlanState::done;
+}
+
+Reply Api::conclude(const Request& request, const Wait& wait) {
+    Reply reply;
+    if (wait.job_id != 0) {
+        reply = job_reply(request, wait.job_id, 202);
+    } else if (const std::uint32_t plan = core().find_plan(wait.plan_id); plan != no_row) {
+        const PlanView view = core().plan(plan);
+        reply = plan_reply(request, view, view.record.state >= PlanState::done ? 200 : 202);
+        reply.headers.emplace_back("Location", "/v1/plans/" + std::to_string(wait.plan_id));
+    } else {
+        reply = refuse(request, {.slug = Slug::not_found, .detail = "the plan is gone again"});
+    }
+    if (wait.replayed) {
+        reply.headers.emplace_back("Idempotency-Replayed", "true");
+    }
+    return reply;
+}
+
+// ---- representations ----
+
+// A job that has ended in failure is a problem to whoever waited for its success; to others (GET) it is a job.
+Reply Api::job_reply(const Request& request, std::uint64_t job_id, unsigned status) {
+    const std::uint32_t row = core().find_job(job_id);
+    if (row == no_row) {
+        return refuse(request, {.slug = Slug::not_found, .detail = "job " + std::to_string(job_id) + " is gone again"});
+    }
+    const JobRecord& record = core().job(row).record;
+    if (request.method != Method::get && (record.state == JobState::failed || record.state == JobState::cancelled)) {
+        Problem problem;
+        problem.slug = record.state == JobState::cancelled ? Slug::state_conflict : slug_of(record.fault);
+        problem.detail = "job " + std::to_string(job_id) + " " + std::string{to_string(record.state)} + ": " +
+                         std::string{record.detail.empty() ? describe(record.fault) : record.detail.view()};
+        problem.fault = record.fault;
+        problem.job_id = job_id;
+        const std::uint32_t vm = core().find_vm(to_text(record.vm_uuid).view());
+        if (vm != no_row) {
+            for (const CommandKind action : core().allowed_actions(vm)) {
+                problem.allowed_actions.emplace_back(to_string(action));
+            }
+        }
+        return refuse(request, std::move(problem));
+    }
+    const unsigned really = record.state == JobState::succeeded ? 200 : status;
+    Reply reply = object_reply(request, job_form(core()), row, really);
+    reply.headers.emplace_back("Location", "/v1/jobs/" + std::to_string(job_id));
+    return reply;
+}
+
+Reply Api::plan_reply(const Request& request, const PlanView& plan, unsigned status) {
+    return plan_object_reply(request, plan, status);
+}
+Reply Api::host_reply(const Request& request, std::uint32_t host) {
+    return object_reply(request, host_form(core()), host);
+}
+Reply Api::vm_reply(const Request& request, std::uint32_t vm) { return object_reply(request, vm_form(core()), vm); }
+
+}  // namespace ballast::controller::http

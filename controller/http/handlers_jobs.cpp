@@ -1,0 +1,48 @@
+#include "controller/http/api.hpp"
+#include "controller/http/forms.hpp"
+#include "controller/http/handlers.hpp"
+#include "shell/loop.hpp"
+
+namespace ballast::controller::http {
+
+Answer list_jobs(Api& api, const Call& call) {
+    Page page;
+    if (std::optional<Problem> problem = read_page(call.request, page); problem.has_value()) {
+        return api.refuse(call.request, std::move(*problem));
+    }
+    const SetFilter states{call.request, "state"};
+    const SetFilter kinds{call.request, "kind"};
+    const SetFilter hosts{call.request, "host"};
+    const auto rows = api.core().jobs();
+    std::vector<ListItem> items;
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+        const JobRecord& record = rows[i].record;
+        const bool touches = hosts.passes(record.source.host.view()) || hosts.passes(record.destination.host.view());
+        if (rows[i].in_use && touches && states.passes(to_string(record.state)) &&
+            kinds.passes(to_string(record.kind))) {
+            items.push_back({newest_first_key(record.id), i});
+        }
+    }
+    return list_reply(call.request, page, std::move(items), job_form(api.core()));
+}
+
+Answer get_job(Api& api, const Call& call) {
+    const std::optional<std::uint64_t> id = call.number();
+    if (!id.has_value() || api.core().find_job(*id) == no_row) {
+        return api.not_found(call, "job");
+    }
+    const Wait wait{*id, 0, mono_now() + Api::wait_asked(call.request), false};
+    return api.over(wait) ? Answer{api.job_reply(call.request, *id, 200)} : Answer{wait};
+}
+
+Answer act_on_job(Api& api, const Call& call) {
+    const std::optional<std::uint64_t> id = call.number();
+    if (!id.has_value()) {
+        return api.not_found(call, "job");
+    }
+    Command command;
+    command.id = *id;
+    return api.run(call, command);
+}
+
+}  // namespace ballast::controller::http

@@ -1,0 +1,122 @@
+#include "controller/http/api.hpp"
+#include "controller/http/forms.hpp"
+#include "controller/http/handlers.hpp"
+#include "shell/loop.hpp"
+
+namespace ballast::controller::http {
+
+namespace {
+
+void read_parameters(JsonFields& fields, policy::Parameters& out) {
+    const auto count = [&](std::string_view name, std::uint32_t& value, std::int64_t min, std::int64_t max) {
+        value = static_cast<std::uint32_t>(fields.integer(name, false, min, max).value_or(value));
+    };
+    out.critical_load = fields.number("critical_load", false, 0.01, 1).value_or(out.critical_load);
+    out.guest_rate = fields.number("guest_rate", false, 0, 1).value_or(out.guest_rate);
+    out.host_rate = fields.number("host_rate", false, 0, 1).value_or(out.host_rate);
+    count("window", out.window, 1, limits::window_samples_max);
+    count("moves_max", out.moves_max, 0, 256);
+    count("cool_down_seconds", out.cool_down_seconds, 0, 86400);
+    count("samples_min", out.samples_min, 0, limits::window_samples_max);
+    count("in_flight_max", out.in_flight_max, 1, 16);
+}
+
+}  // namespace
+
+Answer list_plans(Api& api, const Call& call) {
+    Page page;
+    if (std::optional<Problem> problem = read_page(call.request, page); problem.has_value()) {
+        return api.refuse(call.request, std::move(*problem));
+    }
+    const SetFilter states{call.request, "state"};
+    const auto rows = api.core().plans();
+    std::vector<ListItem> items;
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].in_use && states.passes(to_string(rows[i].record.state))) {
+            items.push_back({newest_first_key(rows[i].record.id), i});
+        }
+    }
+    return list_reply(call.request, page, std::move(items), plan_form(api.core()));
+}
+
+Answer get_plan(Api& api, const Call& call) {
+    const std::optional<std::uint64_t> id = call.number();
+    const std::uint32_t plan = id.has_value() ? api.core().find_plan(*id) : no_row;
+    if (plan == no_row) {
+        return api.not_found(call, "plan");
+    }
+    const Wait wait{0, *id, mono_now() + Api::wait_asked(call.request), false};
+    return api.over(wait) ? Answer{api.plan_reply(call.request, api.core().plan(plan), 200)} : Answer{wait};
+}
+
+// POST /v1/plans and /v1/rebalance: {"policy", "parameters", "max_moves"}, all optional.
+Answer create_plan(Api& api, const Call& call) {
+    JsonBody body{call.request.body};
+    if (!body.parsed()) {
+        return api.refuse_body(call.request, body);
+    }
+    Command command;
+    // What the body leaves out is as configured.
+    command.parameters = api.core().settings().balance.parameters;
+    JsonFields fields = body.root();
+    const std::optional<std::string> policy = fields.text("policy", false, command.policy.capacity());
+    if (policy.has_value() && (policy::find_policy(*policy) == nullptr || !command.policy.try_assign(*policy))) {
+        std::string known;
+        for (const policy::Policy& each : policy::policies()) {
+            known += (known.empty() ? "" : ", ") + std::string{each.name};
+        }
+        fields.reject("policy", "expected one of " + known);
+    }
+    fields.object("parameters", [&](JsonFields& inside) { read_parameters(inside, command.parameters); });
+    const std::optional<std::int64_t> moves = fields.integer("max_moves", false, 1, 256);
+    if (moves.has_value()) {
+        command.parameters.moves_max = static_cast<std::uint32_t>(*moves);
+    }
+    command.has_parameters = fields.has("parameters") || moves.has_value();
+    fields.finish();
+    if (!body.valid()) {
+        return api.refuse_body(call.request, body);
+    }
+    return api.run(call, command);
+}
+
+Answer act_on_plan(Api& api, const Call& call) {
+    const std::optional<std::uint64_t> id = call.number();
+    if (!id.has_value()) {
+        return api.not_found(call, "plan");
+    }
+    Command command;
+    command.id = *id;
+    return api.run(call, command);
+}
+
+Answer list_decisions(Api& api, const Call& call) {
+    Page page;
+    if (std::optional<Problem> problem = read_page(call.request, page); problem.has_value()) {
+        return api.refuse(call.request, std::move(*problem));
+    }
+    const Core& core = api.core();
+    std::vector<ListItem> items;
+    for (std::uint32_t age = 0; core.decision(age) != nullptr; ++age) {
+        items.push_back({newest_first_key(core.decision(age)->id), age});
+    }
+    const ListForm form{
+        "decisions", decision_headings(),
+        [&core](JsonOut& json, std::uint32_t age) { render_decision(json, *core.decision(age)); },
+        [&core](TextTable& table, std::uint32_t age) { decision_row(table, *core.decision(age)); }};
+    return list_reply(call.request, page, std::move(items), form);
+}
+
+Answer get_decision(Api& api, const Call& call) {
+    const std::optional<std::uint64_t> id = call.number();
+    const DecisionRow* decision = id.has_value() ? api.core().find_decision(*id) : nullptr;
+    if (decision == nullptr) {
+        return api.not_found(call, "decision");
+    }
+    const ListForm form{"decisions", decision_headings(),
+                        [&](JsonOut& json, std::uint32_t) { render_decision(json, *decision); },
+                        [&](TextTable& table, std::uint32_t) { decision_row(table, *decision); }};
+    return object_reply(call.request, form, 0);
+}
+
+}  // namespace ballast::controller::http

@@ -1,0 +1,30 @@
+// Prometheus' text format, version 0.0.4.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ballast::controller::http {
+
+class MetricsOut {
+ public:
+    explicit MetricsOut(std::string& out) : out_{out} {}
+    // Starts a metric: every value that follows is one of its samples. `type` is "counter" or "gauge".
+    void metric(std::string_view name, std::string_view type, std::string_view help);
+    void value(double number);
+    void value(std::uint64_t number) { sample({}, number); }
+    void value(std::string_view label, std::string_view label_value, double number);
+    void value(std::string_view label, std::string_view label_value, std::uint64_t number);
+    void value(std::string_view label, std::string_view label_value, std::string_view label2,
+               std::string_view label2_value, std::uint64_t number);
+
+ private:
+    void sample(std::string_view labels, double number);
+    void sample(std::string_view labels, std::uint64_t number);
+
+    std::string& out_;
+    std::string name_;
+};
+
+}  // namespace ballast::controller::http
