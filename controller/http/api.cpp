@@ -20,16 +20,19 @@ std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
 std::optional<Problem> check_parameters(const Call& call) {
     for (const auto& [name, value] : call.request.query) {
         if (!lists(call.operation.parameters, name)) {
-            return Problem{.slug = Slug::invalid_request,
-                           .detail = "unknown query parameter \"" + name + "\"; known here: " +
-                                     (call.operation.parameters.empty() ? "none" : std::string{call.operation.parameters})};
+            return Problem{
+                .slug = Slug::invalid_request,
+                .detail =
+                    "unknown query parameter \"" + name + "\"; known here: " +
+                    (call.operation.parameters.empty() ? "none" : std::string{call.operation.parameters})};
         }
     }
     if (const std::string* wait = call.request.parameter("wait"); wait != nullptr) {
         const std::optional<std::int64_t> asked = parse_integer(*wait);
         if (!asked.has_value() || *asked < 0 || *asked > wait_seconds_max) {
             return Problem{.slug = Slug::invalid_request,
-                           .detail = "wait: expected an integer from 0 to " + std::to_string(wait_seconds_max) + " (seconds)"};
+                           .detail = "wait: expected an integer from 0 to " +
+                                     std::to_string(wait_seconds_max) + " (seconds)"};
         }
     }
     if (const std::string* dry_run = call.request.parameter("dry_run");
@@ -113,7 +116,8 @@ Reply Api::refuse_body(const Request& request, const JsonBody& body) {
 }
 
 Reply Api::not_found(const Call& call, std::string_view what) {
-    return refuse(call.request, {.slug = Slug::not_found, .detail = "no " + std::string{what} + " \"" + call.id + "\""});
+    return refuse(call.request,
+                  {.slug = Slug::not_found, .detail = "no " + std::string{what} + " \"" + call.id + "\""});
 }
 
 // ---- commands ----
@@ -123,12 +127,14 @@ Answer Api::run(const Call& call, Command& command) {
     command.kind = call.operation.command;
     command.dry_run = asks_dry_run(request);
     if (!request.idempotency_key.empty() && !command.dry_run) {
-        command.idempotency_key = digest(std::string{to_string(request.role)} + '\n' + request.idempotency_key);
+        command.idempotency_key =
+            digest(std::string{to_string(request.role)} + '\n' + request.idempotency_key);
         command.idempotency_body = digest(request.method_text + '\n' + request.path + '\n' + request.body);
     }
     const Outcome* outcome = engine_.run(command);
     if (outcome == nullptr) {
-        return refuse(request, {.slug = Slug::internal, .detail = "the controller's store failed; it is stopping"});
+        return refuse(request,
+                      {.slug = Slug::internal, .detail = "the controller's store failed; it is stopping"});
     }
     if (outcome->kind == OutcomeKind::problem) {
         return refuse(request, problem_of(*outcome));
@@ -139,7 +145,8 @@ Answer Api::run(const Call& call, Command& command) {
 Answer Api::succeed(const Call& call, const Outcome& outcome) {
     const Request& request = call.request;
     const Duration wait = wait_asked(request);
-    const bool waits_for_plan = outcome.kind == OutcomeKind::plan && call.operation.command != CommandKind::plan_create;
+    const bool waits_for_plan =
+        outcome.kind == OutcomeKind::plan && call.operation.command != CommandKind::plan_create;
     if (wait.ms > 0 && (outcome.kind == OutcomeKind::accepted || waits_for_plan)) {
         const Wait pending{outcome.job_id, outcome.plan_id, mono_now() + wait, outcome.replayed};
         if (!over(pending)) {
@@ -152,8 +159,9 @@ Answer Api::succeed(const Call& call, const Outcome& outcome) {
         reply = job_reply(request, outcome.job_id, 202);
     } else if (outcome.kind == OutcomeKind::plan) {
         const std::uint32_t plan = core().find_plan(outcome.plan_id);
-        reply = plan == no_row ? refuse(request, {.slug = Slug::not_found, .detail = "the plan is gone again"})
-                               : plan_reply(request, core().plan(plan), waits_for_plan ? 202 : 201);
+        reply = plan == no_row
+                    ? refuse(request, {.slug = Slug::not_found, .detail = "the plan is gone again"})
+                    : plan_reply(request, core().plan(plan), waits_for_plan ? 202 : 201);
         reply.headers.emplace_back("Location", "/v1/plans/" + std::to_string(outcome.plan_id));
     } else if (outcome.job_id != 0) {
         reply = job_reply(request, outcome.job_id, 200);
@@ -172,8 +180,9 @@ Answer Api::succeed(const Call& call, const Outcome& outcome) {
 
 Reply Api::dry_run_reply(const Call& call, const Outcome& outcome) {
     if (outcome.kind == OutcomeKind::plan) {
-        return plan_reply(call.request, outcome.plan_id == 0 ? core().dry_plan()
-                                                             : core().plan(core().find_plan(outcome.plan_id)), 200);
+        return plan_reply(
+            call.request,
+            outcome.plan_id == 0 ? core().dry_plan() : core().plan(core().find_plan(outcome.plan_id)), 200);
     }
     Reply reply;
     JsonOut json{reply.body, reply_bytes_max};
@@ -252,14 +261,17 @@ Reply Api::conclude(const Request& request, const Wait& wait) {
 
 // ---- representations ----
 
-// A job that has ended in failure is a problem to whoever waited for its success; to others (GET) it is a job.
+// A job that has ended in failure is a problem to whoever waited for its success; to others (GET) it is a
+// job.
 Reply Api::job_reply(const Request& request, std::uint64_t job_id, unsigned status) {
     const std::uint32_t row = core().find_job(job_id);
     if (row == no_row) {
-        return refuse(request, {.slug = Slug::not_found, .detail = "job " + std::to_string(job_id) + " is gone again"});
+        return refuse(
+            request, {.slug = Slug::not_found, .detail = "job " + std::to_string(job_id) + " is gone again"});
     }
     const JobRecord& record = core().job(row).record;
-    if (request.method != Method::get && (record.state == JobState::failed || record.state == JobState::cancelled)) {
+    if (request.method != Method::get &&
+        (record.state == JobState::failed || record.state == JobState::cancelled)) {
         Problem problem;
         problem.slug = record.state == JobState::cancelled ? Slug::state_conflict : slug_of(record.fault);
         problem.detail = "job " + std::to_string(job_id) + " " + std::string{to_string(record.state)} + ": " +
@@ -286,6 +298,8 @@ Reply Api::plan_reply(const Request& request, const PlanView& plan, unsigned sta
 Reply Api::host_reply(const Request& request, std::uint32_t host) {
     return object_reply(request, host_form(core()), host);
 }
-Reply Api::vm_reply(const Request& request, std::uint32_t vm) { return object_reply(request, vm_form(core()), vm); }
+Reply Api::vm_reply(const Request& request, std::uint32_t vm) {
+    return object_reply(request, vm_form(core()), vm);
+}
 
 }  // namespace ballast::controller::http

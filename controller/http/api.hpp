@@ -1,4 +1,5 @@
-// The HTTP API on top of the engine: finds the operation, checks who calls, runs it, and says a core's outcome in HTTP.
+// The HTTP API on top of the engine: finds the operation, checks who calls, runs it, and says a core's
+// outcome in HTTP.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,7 @@ struct Surroundings {
 };
 
 class Api final : public Service {
- public:
+  public:
     Api(Engine& engine, const Tokens& tokens) : engine_{engine}, tokens_{tokens} {}
     void surround(const Surroundings& surroundings) { surroundings_ = surroundings; }
 
@@ -63,7 +64,7 @@ class Api final : public Service {
 
     std::uint64_t replies_refused() const noexcept { return refused_; }
 
- private:
+  private:
     std::optional<Problem> check(const Call& call);
     Answer succeed(const Call& call, const Outcome& outcome);
     Reply dry_run_reply(const Call& call, const Outcome& outcome);

@@ -6,8 +6,8 @@
 
 namespace ballast::controller::http {
 
-// XXH3-128 of a request's distinguishing parts; never empty. Not secret and not meant to withstand forgery: callers
-// with a token may only collide with requests of their own role.
+// XXH3-128 of a request's distinguishing parts; never empty. Not secret and not meant to withstand forgery:
+// callers with a token may only collide with requests of their own role.
 Digest digest(std::string_view text) noexcept;
 
 }  // namespace ballast::controller::http

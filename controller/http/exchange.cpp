@@ -57,7 +57,8 @@ MHD_Result read_parameter(void* cls, MHD_ValueKind, const char* key, size_t key_
         reader.problem = Problem{.slug = Slug::invalid_request, .detail = std::move(detail)};
         return MHD_NO;
     };
-    if (request.query.size() >= query_parameters_max || key_size > query_bytes_max || value_size > query_bytes_max) {
+    if (request.query.size() >= query_parameters_max || key_size > query_bytes_max ||
+        value_size > query_bytes_max) {
         return refuse("at most " + std::to_string(query_parameters_max) + " query parameters of at most " +
                       std::to_string(query_bytes_max) + " bytes");
     }
@@ -105,7 +106,8 @@ std::optional<Problem> read_head(MHD_Connection* connection, const char* url, co
     const std::string_view key = header(connection, "Idempotency-Key");
     if (key.size() > idempotency_key_bytes_max || !printable(key)) {
         return Problem{.slug = Slug::invalid_request,
-                       .detail = "an Idempotency-Key is at most " + std::to_string(idempotency_key_bytes_max) +
+                       .detail = "an Idempotency-Key is at most " +
+                                 std::to_string(idempotency_key_bytes_max) +
                                  " printable ASCII characters without blanks"};
     }
     request.idempotency_key = key;
@@ -117,7 +119,9 @@ std::string_view bearer_token(MHD_Connection* connection) {
     return value.starts_with(bearer) ? value.substr(bearer.size()) : std::string_view{};
 }
 
-bool sent_by_a_browser_page(MHD_Connection* connection) { return !header(connection, MHD_HTTP_HEADER_ORIGIN).empty(); }
+bool sent_by_a_browser_page(MHD_Connection* connection) {
+    return !header(connection, MHD_HTTP_HEADER_ORIGIN).empty();
+}
 
 std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection) {
     if (!header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING).empty()) {
@@ -134,8 +138,8 @@ std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection) {
 
 MHD_Response* make_response(const Reply& reply, std::string_view request_id) {
     // libmicrohttpd does not write to a persistent buffer; its type is older than const.
-    MHD_Response* response = MHD_create_response_from_buffer(reply.body.size(), const_cast<char*>(reply.body.data()),
-                                                             MHD_RESPMEM_PERSISTENT);
+    MHD_Response* response = MHD_create_response_from_buffer(
+        reply.body.size(), const_cast<char*>(reply.body.data()), MHD_RESPMEM_PERSISTENT);
     if (response == nullptr) {
         return nullptr;
     }

@@ -13,7 +13,8 @@ struct MHD_Response;
 
 namespace ballast::controller::http {
 
-// Fills all of `request` but body, role and id from the request's head. What is wrong with it comes back as a problem.
+// Fills all of `request` but body, role and id from the request's head. What is wrong with it comes back as a
+// problem.
 std::optional<Problem> read_head(MHD_Connection* connection, const char* url, const char* method,
                                  std::size_t header_bytes_max, Request& request);
 
@@ -26,7 +27,8 @@ bool sent_by_a_browser_page(MHD_Connection* connection);
 // Announced length of the body; nothing when it comes in chunks.
 std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection);
 
-// The response refers to `reply.body`, which must not change until the request is completed. Null without memory.
+// The response refers to `reply.body`, which must not change until the request is completed. Null without
+// memory.
 MHD_Response* make_response(const Reply& reply, std::string_view request_id);
 
 }  // namespace ballast::controller::http

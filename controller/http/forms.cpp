@@ -3,7 +3,8 @@
 namespace ballast::controller::http {
 
 ListForm host_form(const Core& core) {
-    return {"hosts", host_headings(), [&core](JsonOut& json, std::uint32_t row) { render_host(json, core, row); },
+    return {"hosts", host_headings(),
+            [&core](JsonOut& json, std::uint32_t row) { render_host(json, core, row); },
             [&core](TextTable& table, std::uint32_t row) { host_row(table, core, row); }};
 }
 
@@ -13,12 +14,14 @@ ListForm vm_form(const Core& core) {
 }
 
 ListForm job_form(const Core& core) {
-    return {"jobs", job_headings(), [&core](JsonOut& json, std::uint32_t row) { render_job(json, core.job(row)); },
+    return {"jobs", job_headings(),
+            [&core](JsonOut& json, std::uint32_t row) { render_job(json, core.job(row)); },
             [&core](TextTable& table, std::uint32_t row) { job_row(table, core.job(row)); }};
 }
 
 ListForm plan_form(const Core& core) {
-    return {"plans", plan_headings(), [&core](JsonOut& json, std::uint32_t row) { render_plan(json, core.plan(row)); },
+    return {"plans", plan_headings(),
+            [&core](JsonOut& json, std::uint32_t row) { render_plan(json, core.plan(row)); },
             [&core](TextTable& table, std::uint32_t row) { plan_row(table, core.plan(row)); }};
 }
 

@@ -1,4 +1,5 @@
-// The forms (JSON, table) of each kind of object, ready for lists and single answers. A form refers to the core.
+// The forms (JSON, table) of each kind of object, ready for lists and single answers. A form refers to the
+// core.
 #pragma once
 
 #include "controller/core/core.hpp"

@@ -117,8 +117,8 @@ void read_boot(JsonFields& fields, wire::GuestSpec& spec) {
 
 void read_guest_spec(JsonFields& fields, wire::GuestSpec& spec) {
     read_identity(fields, spec);
-    spec.memory_mib =
-        static_cast<std::uint32_t>(fields.integer("memory_mib", true, memory_mib_min, memory_mib_max).value_or(0));
+    spec.memory_mib = static_cast<std::uint32_t>(
+        fields.integer("memory_mib", true, memory_mib_min, memory_mib_max).value_or(0));
     spec.vcpus = static_cast<std::uint32_t>(
         fields.integer("vcpus", false, 1, std::int64_t{limits::vcpus_per_domain_max}).value_or(1));
     read_boot(fields, spec);
@@ -130,9 +130,11 @@ void read_guest_spec(JsonFields& fields, wire::GuestSpec& spec) {
         read_text(vnc, "listen", false, spec.vnc_listen);
         read_text(vnc, "password", false, spec.vnc_password);
     });
-    spec.cpu_weight = static_cast<std::uint32_t>(fields.integer("cpu_weight", false, 1, cpu_weight_max).value_or(256));
+    spec.cpu_weight =
+        static_cast<std::uint32_t>(fields.integer("cpu_weight", false, 1, cpu_weight_max).value_or(256));
     spec.cpu_cap_percent = static_cast<std::uint32_t>(
-        fields.integer("cpu_cap_percent", false, 0, 100 * std::int64_t{limits::vcpus_per_domain_max}).value_or(0));
+        fields.integer("cpu_cap_percent", false, 0, 100 * std::int64_t{limits::vcpus_per_domain_max})
+            .value_or(0));
 }
 
 }  // namespace ballast::controller::http

@@ -10,7 +10,8 @@ namespace {
 std::optional<Problem> check_states(const SetFilter& filter) {
     for (const std::string_view word : filter.words()) {
         if (!parse_host_state(word).has_value()) {
-            return Problem{.slug = Slug::invalid_request, .detail = "state: no host state \"" + std::string{word} + "\""};
+            return Problem{.slug = Slug::invalid_request,
+                           .detail = "state: no host state \"" + std::string{word} + "\""};
         }
     }
     return std::nullopt;

@@ -17,7 +17,8 @@ Answer list_jobs(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         const JobRecord& record = rows[i].record;
-        const bool touches = hosts.passes(record.source.host.view()) || hosts.passes(record.destination.host.view());
+        const bool touches =
+            hosts.passes(record.source.host.view()) || hosts.passes(record.destination.host.view());
         if (rows[i].in_use && touches && states.passes(to_string(record.state)) &&
             kinds.passes(to_string(record.kind))) {
             items.push_back({newest_first_key(record.id), i});

@@ -1,4 +1,5 @@
-// /metrics. Base units (seconds, bytes, ratios); labels are host names and our own words, never uuids, guests or users.
+// /metrics. Base units (seconds, bytes, ratios); labels are host names and our own words, never uuids, guests
+// or users.
 #include <array>
 
 #include "controller/agents.hpp"
@@ -35,7 +36,8 @@ void write_hosts(MetricsOut& out, const Core& core) {
               [&](std::uint32_t i) { return core.host_load(i).cpu; });
     each_host(out, core, "ballast_host_memory_bytes", "Memory of the host.",
               [&](std::uint32_t i) { return core.host(i).memory_mib * bytes_per_mib; });
-    each_host(out, core, "ballast_host_memory_used_bytes", "Memory of the host's guests, moves in flight included.",
+    each_host(out, core, "ballast_host_memory_used_bytes",
+              "Memory of the host's guests, moves in flight included.",
               [&](std::uint32_t i) { return core.host_memory_used_mib(i) * bytes_per_mib; });
     each_host(out, core, "ballast_host_vms", "Guests on the host.",
               [&](std::uint32_t i) { return std::uint64_t{core.host(i).guests}; });
@@ -61,8 +63,8 @@ void write_vms(MetricsOut& out, const Core& core) {
     for (std::size_t from = 0; from < vm_states_count; ++from) {
         for (std::size_t to = 0; to < vm_states_count; ++to) {
             if (counters.vm_transitions[from][to] != 0) {
-                out.value("from", to_string(static_cast<VmState>(from)), "to", to_string(static_cast<VmState>(to)),
-                          counters.vm_transitions[from][to]);
+                out.value("from", to_string(static_cast<VmState>(from)), "to",
+                          to_string(static_cast<VmState>(to)), counters.vm_transitions[from][to]);
             }
         }
     }
@@ -70,9 +72,10 @@ void write_vms(MetricsOut& out, const Core& core) {
 
 void write_jobs(MetricsOut& out, const Counters& counters) {
     out.metric("ballast_jobs_total", "counter", "Jobs by kind: made (queued) and ended.");
-    for (std::size_t kind = static_cast<std::size_t>(JobKind::create); kind <= static_cast<std::size_t>(JobKind::migrate);
-         ++kind) {
-        for (const JobState state : {JobState::queued, JobState::succeeded, JobState::failed, JobState::cancelled}) {
+    for (std::size_t kind = static_cast<std::size_t>(JobKind::create);
+         kind <= static_cast<std::size_t>(JobKind::migrate); ++kind) {
+        for (const JobState state :
+             {JobState::queued, JobState::succeeded, JobState::failed, JobState::cancelled}) {
             out.value("kind", to_string(static_cast<JobKind>(kind)), "state", to_string(state),
                       counters.jobs[kind][static_cast<std::size_t>(state)]);
         }
@@ -85,7 +88,8 @@ void write_jobs(MetricsOut& out, const Counters& counters) {
     }
     out.metric("ballast_refusals_total", "counter", "Commands that the core answered with a problem.");
     for (std::size_t slug = 1; slug < slugs_count; ++slug) {
-        out.value("slug", controller::to_string(static_cast<controller::Slug>(slug)), counters.problems[slug]);
+        out.value("slug", controller::to_string(static_cast<controller::Slug>(slug)),
+                  counters.problems[slug]);
     }
 }
 
@@ -104,12 +108,15 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         {"ballast_samples_total", "Sample reports received.", counters.samples},
         {"ballast_samples_ignored_total", "Samples out of sequence, or of a guest that is elsewhere.",
          counters.samples_ignored},
-        {"ballast_hosts_became_stale_total", "Times that a host's samples stopped.", counters.hosts_became_stale},
+        {"ballast_hosts_became_stale_total", "Times that a host's samples stopped.",
+         counters.hosts_became_stale},
         {"ballast_duplicates_seen_total", "Guests that executed on two hosts.", counters.duplicates_seen},
         {"ballast_protocol_faults_total", "Messages that broke the protocol.", counters.protocol_faults},
-        {"ballast_orphan_results_total", "Results of jobs that this controller never made.", counters.orphan_results},
+        {"ballast_orphan_results_total", "Results of jobs that this controller never made.",
+         counters.orphan_results},
         {"ballast_orders_sent_total", "Orders sent to agents.", counters.orders_sent},
-        {"ballast_idempotent_replays_total", "Requests answered from an idempotency key.", counters.idempotent_replays},
+        {"ballast_idempotent_replays_total", "Requests answered from an idempotency key.",
+         counters.idempotent_replays},
         {"ballast_planning_rounds_total", "Times that the policy was asked.", counters.planning_rounds},
         {"ballast_moves_planned_total", "Moves in plans.", counters.moves_planned},
         {"ballast_moves_skipped_total", "Moves that were no longer possible when their turn came.",
@@ -122,7 +129,8 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         out.metric(row.name, "counter", row.help);
         out.value(row.value);
     }
-    out.metric("ballast_migration_downtime_seconds_total", "counter", "Time that migrated guests did not run.");
+    out.metric("ballast_migration_downtime_seconds_total", "counter",
+               "Time that migrated guests did not run.");
     out.value(static_cast<double>(counters.migration_downtime_ms) / 1000);
 }
 
@@ -161,7 +169,8 @@ void write_process(MetricsOut& out, const Api& api) {
     out.value(api.engine().store().commits());
     out.metric("ballast_agent_links", "gauge", "Connections of agents.");
     out.value(std::uint64_t{around.agents->connected()});
-    out.metric("ballast_agent_links_refused_total", "counter", "Connections of agents refused by limits.links.");
+    out.metric("ballast_agent_links_refused_total", "counter",
+               "Connections of agents refused by limits.links.");
     out.value(around.agents->refused());
     out.metric("ballast_agent_received_bytes_total", "counter", "Bytes received from agents.");
     out.value(around.agents->bytes_received());

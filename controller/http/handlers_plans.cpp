@@ -60,7 +60,8 @@ Answer create_plan(Api& api, const Call& call) {
     command.parameters = api.core().settings().balance.parameters;
     JsonFields fields = body.root();
     const std::optional<std::string> policy = fields.text("policy", false, command.policy.capacity());
-    if (policy.has_value() && (policy::find_policy(*policy) == nullptr || !command.policy.try_assign(*policy))) {
+    if (policy.has_value() &&
+        (policy::find_policy(*policy) == nullptr || !command.policy.try_assign(*policy))) {
         std::string known;
         for (const policy::Policy& each : policy::policies()) {
             known += (known.empty() ? "" : ", ") + std::string{each.name};

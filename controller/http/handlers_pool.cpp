@@ -46,7 +46,8 @@ Census count(const Core& core) {
 }
 
 template <class State, std::size_t n>
-void write_census(JsonOut& json, std::string_view name, std::uint64_t all, const std::array<std::uint64_t, n>& by_state) {
+void write_census(JsonOut& json, std::string_view name, std::uint64_t all,
+                  const std::array<std::uint64_t, n>& by_state) {
     json.key(name);
     json.object();
     json.member("all", all);
@@ -90,7 +91,9 @@ std::string status_text(const Core& core, const Census& census) {
     };
     table.cell("hosts"), table.cell(census.hosts_all), table.cell(detail(census.hosts, HostState::up));
     table.cell("overloaded"), table.cell(census.overloaded);
-    table.cell("at or above " + std::to_string(static_cast<int>(core.settings().balance.parameters.critical_load * 100)) + "% CPU");
+    table.cell("at or above " +
+               std::to_string(static_cast<int>(core.settings().balance.parameters.critical_load * 100)) +
+               "% CPU");
     table.cell("vms"), table.cell(census.vms_all), table.cell(detail(census.vms, VmState::running));
     table.cell("open jobs"), table.cell(census.jobs_open), table.cell("");
     const DecisionRow* decision = core.decision(0);
@@ -101,7 +104,9 @@ std::string status_text(const Core& core, const Census& census) {
 
 }  // namespace
 
-Answer healthz(Api&, const Call&) { return Reply{.body = "{\"status\":\"ok\"}\n"}; }
+Answer healthz(Api&, const Call&) {
+    return Reply{.body = "{\"status\":\"ok\"}\n"};
+}
 
 Answer readyz(Api& api, const Call&) {
     const bool ready = api.core().ready(now());

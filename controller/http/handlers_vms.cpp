@@ -10,7 +10,8 @@ namespace {
 std::optional<Problem> check_filters(const Core& core, const SetFilter& states, const SetFilter& hosts) {
     for (const std::string_view word : states.words()) {
         if (!parse_vm_state(word).has_value()) {
-            return Problem{.slug = Slug::invalid_request, .detail = "state: no vm state \"" + std::string{word} + "\""};
+            return Problem{.slug = Slug::invalid_request,
+                           .detail = "state: no vm state \"" + std::string{word} + "\""};
         }
     }
     for (const std::string_view word : hosts.words()) {
@@ -28,9 +29,11 @@ std::optional<std::uint32_t> find(Api& api, const Call& call, Reply& refusal) {
     if (vm != no_row) {
         return vm;
     }
-    refusal = ambiguous ? api.refuse(call.request, {.slug = Slug::state_conflict,
-                                                    .detail = "several guests are called \"" + call.id + "\": use the uuid"})
-                        : api.not_found(call, "vm");
+    refusal = ambiguous
+                  ? api.refuse(call.request,
+                               {.slug = Slug::state_conflict,
+                                .detail = "several guests are called \"" + call.id + "\": use the uuid"})
+                  : api.not_found(call, "vm");
     return std::nullopt;
 }
 
@@ -85,11 +88,13 @@ Answer list_vms(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         const VmRow& vm = rows[i];
-        const std::string_view host = vm.in_use && vm.host != no_row ? core.host(vm.host).record.name.view() : "";
+        const std::string_view host =
+            vm.in_use && vm.host != no_row ? core.host(vm.host).record.name.view() : "";
         if (vm.in_use && states.passes(to_string(vm.state)) && hosts.passes(host) &&
             kinds.passes(to_string(vm.record.kind))) {
             // Names need not be unique; the uuid behind a blank, which no name has, makes the order total.
-            items.push_back({std::string{vm.record.name.view()} + ' ' + std::string{to_text(vm.record.uuid).view()}, i});
+            items.push_back(
+                {std::string{vm.record.name.view()} + ' ' + std::string{to_text(vm.record.uuid).view()}, i});
         }
     }
     return list_reply(call.request, page, std::move(items), vm_form(core));

@@ -41,7 +41,8 @@ UniqueFd listen_tcp(const std::string& address, std::uint16_t& port, std::string
     UniqueFd fd = stream_socket(is_v4 ? AF_INET : AF_INET6);
     const int on = 1;
     if (fd) {
-        (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // only a restart would feel it
+        (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on,
+                           sizeof on);  // only a restart would feel it
     }
     socklen_t length = is_v4 ? sizeof v4 : sizeof v6;
     auto* where = is_v4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);

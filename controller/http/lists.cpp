@@ -57,21 +57,24 @@ std::optional<Problem> read_page(const Request& request, Page& page) {
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), page.limit);
         if (error != std::errc{} || end != text->data() + text->size() || page.limit == 0 ||
             page.limit > page_items_max) {
-            return Problem{.slug = Slug::invalid_request,
-                           .detail = "limit: expected an integer from 1 to " + std::to_string(page_items_max)};
+            return Problem{
+                .slug = Slug::invalid_request,
+                .detail = "limit: expected an integer from 1 to " + std::to_string(page_items_max)};
         }
     }
     if (const std::string* token = request.parameter("page_token"); token != nullptr) {
         const std::optional<std::string> key = from_token(*token);
         if (!key.has_value() || key->empty()) {
-            return Problem{.slug = Slug::invalid_request, .detail = "page_token: expected a token that a list gave"};
+            return Problem{.slug = Slug::invalid_request,
+                           .detail = "page_token: expected a token that a list gave"};
         }
         page.after = *key;
     }
     return std::nullopt;
 }
 
-SetFilter::SetFilter(const Request& request, std::string_view parameter) : text_{request.parameter(parameter)} {}
+SetFilter::SetFilter(const Request& request, std::string_view parameter)
+    : text_{request.parameter(parameter)} {}
 
 std::vector<std::string_view> SetFilter::words() const {
     std::vector<std::string_view> result;
@@ -99,7 +102,8 @@ bool SetFilter::passes(std::string_view value) const noexcept {
     return false;
 }
 
-Reply list_reply(const Request& request, const Page& page, std::vector<ListItem> items, const ListForm& form) {
+Reply list_reply(const Request& request, const Page& page, std::vector<ListItem> items,
+                 const ListForm& form) {
     const auto by_key = [](const ListItem& a, const ListItem& b) { return a.key < b.key; };
     std::erase_if(items, [&](const ListItem& item) { return item.key <= page.after; });
     const std::size_t count = std::min(items.size(), page.limit);

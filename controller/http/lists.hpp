@@ -28,13 +28,13 @@ std::optional<Problem> read_page(const Request& request, Page& page);
 
 // A filter by equality or set: "state=paused,saved". Without the parameter everything passes.
 class SetFilter {
- public:
+  public:
     SetFilter(const Request& request, std::string_view parameter);
     bool passes(std::string_view value) const noexcept;
     // The members of the set.
     std::vector<std::string_view> words() const;
 
- private:
+  private:
     const std::string* text_;
 };
 

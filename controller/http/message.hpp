@@ -53,7 +53,7 @@ struct Reply {
 
 // The answer comes when the job, or the plan, has ended, or at `until`.
 struct Wait {
-    std::uint64_t job_id = 0;   // 0: waits for the plan
+    std::uint64_t job_id = 0;  // 0: waits for the plan
     std::uint64_t plan_id = 0;
     Instant until;
     bool replayed = false;  // of an idempotency key

@@ -42,10 +42,16 @@ void MetricsOut::metric(std::string_view name, std::string_view type, std::strin
     out_ += "# TYPE " + name_ + ' ' + std::string{type} + '\n';
 }
 
-void MetricsOut::sample(std::string_view labels, double number) { append_line(out_, name_, labels, number); }
-void MetricsOut::sample(std::string_view labels, std::uint64_t number) { append_line(out_, name_, labels, number); }
+void MetricsOut::sample(std::string_view labels, double number) {
+    append_line(out_, name_, labels, number);
+}
+void MetricsOut::sample(std::string_view labels, std::uint64_t number) {
+    append_line(out_, name_, labels, number);
+}
 
-void MetricsOut::value(double number) { sample({}, number); }
+void MetricsOut::value(double number) {
+    sample({}, number);
+}
 void MetricsOut::value(std::string_view label, std::string_view label_value, double number) {
     sample(label_text(label, label_value), number);
 }

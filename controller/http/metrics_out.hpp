@@ -8,7 +8,7 @@
 namespace ballast::controller::http {
 
 class MetricsOut {
- public:
+  public:
     explicit MetricsOut(std::string& out) : out_{out} {}
     // Starts a metric: every value that follows is one of its samples. `type` is "counter" or "gauge".
     void metric(std::string_view name, std::string_view type, std::string_view help);
@@ -19,7 +19,7 @@ class MetricsOut {
     void value(std::string_view label, std::string_view label_value, std::string_view label2,
                std::string_view label2_value, std::uint64_t number);
 
- private:
+  private:
     void sample(std::string_view labels, double number);
     void sample(std::string_view labels, std::uint64_t number);
 

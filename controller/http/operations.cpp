@@ -24,36 +24,50 @@ constexpr std::array table{
     Operation{Method::get, "/v1/hosts", &list_hosts, Role::viewer, false, "limit page_token state"},
     Operation{Method::get, "/v1/hosts/{id}", &get_host, Role::viewer, false, ""},
     Operation{Method::del, "/v1/hosts/{id}", &act_on_host, Role::admin, true, act, CommandKind::host_forget},
-    Operation{Method::post, "/v1/hosts/{id}:cordon", &act_on_host, Role::operator_, true, act, CommandKind::host_cordon},
+    Operation{Method::post, "/v1/hosts/{id}:cordon", &act_on_host, Role::operator_, true, act,
+              CommandKind::host_cordon},
     Operation{Method::post, "/v1/hosts/{id}:uncordon", &act_on_host, Role::operator_, true, act,
               CommandKind::host_uncordon},
-    Operation{Method::post, "/v1/hosts/{id}:drain", &act_on_host, Role::operator_, true, act, CommandKind::host_drain},
+    Operation{Method::post, "/v1/hosts/{id}:drain", &act_on_host, Role::operator_, true, act,
+              CommandKind::host_drain},
 
     Operation{Method::get, "/v1/vms", &list_vms, Role::viewer, false, "limit page_token state host kind"},
     Operation{Method::post, "/v1/vms", &create_vm, Role::admin, true, act, CommandKind::vm_create},
     Operation{Method::get, "/v1/vms/{id}", &get_vm, Role::viewer, false, ""},
     Operation{Method::del, "/v1/vms/{id}", &act_on_vm, Role::admin, true, act, CommandKind::vm_forget},
-    Operation{Method::post, "/v1/vms/{id}:start", &act_on_vm, Role::operator_, true, act, CommandKind::vm_start},
-    Operation{Method::post, "/v1/vms/{id}:pause", &act_on_vm, Role::operator_, true, act, CommandKind::vm_pause},
-    Operation{Method::post, "/v1/vms/{id}:unpause", &act_on_vm, Role::operator_, true, act, CommandKind::vm_unpause},
-    Operation{Method::post, "/v1/vms/{id}:save", &act_on_vm, Role::operator_, true, act, CommandKind::vm_save},
-    Operation{Method::post, "/v1/vms/{id}:restore", &act_on_vm, Role::operator_, true, act, CommandKind::vm_restore},
-    Operation{Method::post, "/v1/vms/{id}:shutdown", &act_on_vm, Role::operator_, true, act, CommandKind::vm_shutdown},
-    Operation{Method::post, "/v1/vms/{id}:destroy", &act_on_vm, Role::operator_, true, act, CommandKind::vm_destroy},
-    Operation{Method::post, "/v1/vms/{id}:migrate", &act_on_vm, Role::operator_, true, act, CommandKind::vm_migrate},
+    Operation{Method::post, "/v1/vms/{id}:start", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_start},
+    Operation{Method::post, "/v1/vms/{id}:pause", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_pause},
+    Operation{Method::post, "/v1/vms/{id}:unpause", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_unpause},
+    Operation{Method::post, "/v1/vms/{id}:save", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_save},
+    Operation{Method::post, "/v1/vms/{id}:restore", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_restore},
+    Operation{Method::post, "/v1/vms/{id}:shutdown", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_shutdown},
+    Operation{Method::post, "/v1/vms/{id}:destroy", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_destroy},
+    Operation{Method::post, "/v1/vms/{id}:migrate", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_migrate},
     Operation{Method::post, "/v1/vms/{id}:set-movable", &act_on_vm, Role::operator_, true, act,
               CommandKind::vm_set_movable},
 
     Operation{Method::get, "/v1/jobs", &list_jobs, Role::viewer, false, "limit page_token state kind host"},
     Operation{Method::get, "/v1/jobs/{id}", &get_job, Role::viewer, false, "wait"},
-    Operation{Method::post, "/v1/jobs/{id}:cancel", &act_on_job, Role::operator_, true, act, CommandKind::job_cancel},
+    Operation{Method::post, "/v1/jobs/{id}:cancel", &act_on_job, Role::operator_, true, act,
+              CommandKind::job_cancel},
 
     Operation{Method::get, "/v1/plans", &list_plans, Role::viewer, false, "limit page_token state"},
     Operation{Method::post, "/v1/plans", &create_plan, Role::operator_, true, act, CommandKind::plan_create},
     Operation{Method::get, "/v1/plans/{id}", &get_plan, Role::viewer, false, "wait"},
-    Operation{Method::post, "/v1/plans/{id}:apply", &act_on_plan, Role::operator_, true, act, CommandKind::plan_apply},
-    Operation{Method::post, "/v1/plans/{id}:cancel", &act_on_plan, Role::operator_, true, act, CommandKind::plan_cancel},
-    Operation{Method::post, "/v1/rebalance", &create_plan, Role::operator_, true, act, CommandKind::rebalance},
+    Operation{Method::post, "/v1/plans/{id}:apply", &act_on_plan, Role::operator_, true, act,
+              CommandKind::plan_apply},
+    Operation{Method::post, "/v1/plans/{id}:cancel", &act_on_plan, Role::operator_, true, act,
+              CommandKind::plan_cancel},
+    Operation{Method::post, "/v1/rebalance", &create_plan, Role::operator_, true, act,
+              CommandKind::rebalance},
 
     Operation{Method::get, "/v1/decisions", &list_decisions, Role::viewer, false, list_only},
     Operation{Method::get, "/v1/decisions/{id}", &get_decision, Role::viewer, false, ""},
@@ -77,7 +91,9 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
 
 }  // namespace
 
-std::span<const Operation> operations() noexcept { return table; }
+std::span<const Operation> operations() noexcept {
+    return table;
+}
 
 Match match(Method method, std::string_view path) {
     Match result;

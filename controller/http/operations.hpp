@@ -1,5 +1,5 @@
-// The operations of the endpoint as one table: what is not in it does not exist. Method, path, role, parameters and
-// whether it changes anything are checked here, once for all.
+// The operations of the endpoint as one table: what is not in it does not exist. Method, path, role,
+// parameters and whether it changes anything are checked here, once for all.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,9 @@ struct Operation {
     Method method;
     std::string_view path;  // "/v1/vms/{id}:pause"; {id} is a name or uuid, or a number
     Answer (*handler)(Api&, const Call&);
-    Role role;                    // the least that may
+    Role role;  // the least that may
     bool mutating;
-    std::string_view parameters;  // query parameters that it knows, separated by blanks
+    std::string_view parameters;              // query parameters that it knows, separated by blanks
     CommandKind command = CommandKind::none;  // what a mutating one asks of the core
 };
 

@@ -31,7 +31,8 @@ void move_row(TextTable& table, const PlanMove& move);
 std::vector<std::string_view> decision_headings();
 void decision_row(TextTable& table, const DecisionRow& decision);
 
-// Which kind of live migration the host's hypervisor can (PV needs shadow paging, PVH and HVM hardware-assisted).
+// Which kind of live migration the host's hypervisor can (PV needs shadow paging, PVH and HVM
+// hardware-assisted).
 bool can_live_migrate(const HostRow& host, GuestType type) noexcept;
 
 }  // namespace ballast::controller::http

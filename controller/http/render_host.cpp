@@ -64,7 +64,8 @@ void render_host(JsonOut& json, const Core& core, std::uint32_t index) {
 }
 
 std::vector<std::string_view> host_headings() {
-    return {"NAME", "STATE", "CORES", "CPU%", "MEM_MIB", "USED_MIB", "FREE_MIB", "VMS", "IN", "OUT", "REASON"};
+    return {"NAME",     "STATE", "CORES", "CPU%", "MEM_MIB", "USED_MIB",
+            "FREE_MIB", "VMS",   "IN",    "OUT",  "REASON"};
 }
 
 void host_row(TextTable& table, const Core& core, std::uint32_t index) {

@@ -118,7 +118,8 @@ void render_plan(JsonOut& json, const PlanView& plan) {
 }
 
 std::vector<std::string_view> plan_headings() {
-    return {"ID", "STATE", "POLICY", "ORIGIN", "SOURCE", "MOVES", "REJECTED", "STDDEV_BEFORE", "STDDEV_AFTER", "CREATED"};
+    return {"ID",    "STATE",    "POLICY",        "ORIGIN",       "SOURCE",
+            "MOVES", "REJECTED", "STDDEV_BEFORE", "STDDEV_AFTER", "CREATED"};
 }
 
 void plan_row(TextTable& table, const PlanView& plan) {

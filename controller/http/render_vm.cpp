@@ -118,7 +118,8 @@ void render_vm(JsonOut& json, const Core& core, std::uint32_t index) {
 }
 
 std::vector<std::string_view> vm_headings() {
-    return {"NAME", "HOST", "STATE", "TYPE", "MEM_MIB", "VCPUS", "CPU_CORES", "NET_MBPS", "DISK_MBPS", "MOVABLE", "JOB"};
+    return {"NAME",      "HOST",     "STATE",     "TYPE",    "MEM_MIB", "VCPUS",
+            "CPU_CORES", "NET_MBPS", "DISK_MBPS", "MOVABLE", "JOB"};
 }
 
 void vm_row(TextTable& table, const Core& core, std::uint32_t index) {

@@ -22,10 +22,11 @@ namespace {
 
 // Beside the TCP side's, so that root on the box gets in when strangers hold all of those.
 constexpr unsigned unix_connections_max = 8;
-// A refused body is read to its end up to this much: closing earlier would reset the connection, and the client would
-// see that instead of the answer.
+// A refused body is read to its end up to this much: closing earlier would reset the connection, and the
+// client would see that instead of the answer.
 constexpr std::uint64_t discarded_body_bytes_max = 1024 * 1024;
-// What libmicrohttpd keeps of a connection beside the request's head: read buffer, parsed headers, answer's head.
+// What libmicrohttpd keeps of a connection beside the request's head: read buffer, parsed headers, answer's
+// head.
 constexpr std::size_t connection_memory_bytes = 32 * 1024;
 constexpr std::size_t buffer_kept_bytes = 16 * 1024;  // of a connection, from one request to the next
 constexpr std::size_t pem_bytes_max = 256 * 1024;
@@ -72,7 +73,10 @@ struct Endpoint {
 
 struct Server::Impl {
     Impl(Loop& event_loop, const HttpConfig& settings, Service& served)
-        : loop{event_loop}, config{settings}, service{served}, slots(settings.connections_max + unix_connections_max),
+        : loop{event_loop},
+          config{settings},
+          service{served},
+          slots(settings.connections_max + unix_connections_max),
           sweeper{event_loop, [this] { sweep(); }} {
         std::array<char, 16> text{};
         const int length = std::snprintf(text.data(), text.size(), "%08llx",
@@ -114,7 +118,8 @@ Slot* slot_of(MHD_Connection* connection) {
     return info != nullptr ? static_cast<Slot*>(info->socket_context) : nullptr;
 }
 
-void on_connection(void* cls, MHD_Connection* connection, void** context, MHD_ConnectionNotificationCode code) {
+void on_connection(void* cls, MHD_Connection* connection, void** context,
+                   MHD_ConnectionNotificationCode code) {
     auto& endpoint = *static_cast<Endpoint*>(cls);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = endpoint.server.open_slot(endpoint, connection);
@@ -180,14 +185,16 @@ Endpoint::~Endpoint() {
     if (daemon != nullptr) {
         for (Slot& slot : server.slots) {
             if (slot.in_use && slot.endpoint == this && slot.stage == Stage::waiting) {
-                MHD_resume_connection(slot.connection);  // a daemon with suspended connections cannot be stopped
+                MHD_resume_connection(
+                    slot.connection);  // a daemon with suspended connections cannot be stopped
             }
         }
         MHD_stop_daemon(daemon);
     }
 }
 
-bool Endpoint::start(UniqueFd listening, unsigned connections_max, const HttpConfig& config, std::string& why) {
+bool Endpoint::start(UniqueFd listening, unsigned connections_max, const HttpConfig& config,
+                     std::string& why) {
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     std::vector<MHD_OptionItem> options{
         {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<intptr_t>(&on_connection), this},
@@ -202,7 +209,8 @@ bool Endpoint::start(UniqueFd listening, unsigned connections_max, const HttpCon
         flags |= MHD_USE_TLS;
         options.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, certificate.data()});
         options.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, key.data()});
-        options.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>("NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")});
+        options.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0,
+                           const_cast<char*>("NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")});
     }
     options.push_back({MHD_OPTION_END, 0, nullptr});
     const int fd = listening.get();
@@ -211,11 +219,13 @@ bool Endpoint::start(UniqueFd listening, unsigned connections_max, const HttpCon
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections_max,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, is_unix ? 0U : config.connections_per_address_max,
         MHD_OPTION_CONNECTION_TIMEOUT, static_cast<unsigned>(config.idle_timeout.ms / 1000),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, connection_memory_bytes + 2 * std::size_t{config.header_bytes_max},
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        connection_memory_bytes + 2 * std::size_t{config.header_bytes_max}, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_ARRAY, options.data(), MHD_OPTION_END);
     if (daemon == nullptr) {
         why = "the HTTP server does not start" +
-              std::string{(flags & MHD_USE_TLS) != 0 ? ": do http.certificate and http.key fit each other?" : ""};
+              std::string{(flags & MHD_USE_TLS) != 0 ? ": do http.certificate and http.key fit each other?"
+                                                     : ""};
         return false;
     }
     listening.release();  // the daemon closes it
@@ -281,7 +291,8 @@ MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) 
     Request& request = slot.request;
     request = Request{};
     request.id = id_prefix + "-" + std::to_string(next_id++);
-    std::optional<Problem> problem = read_head(slot.connection, url, method, config.header_bytes_max, request);
+    std::optional<Problem> problem =
+        read_head(slot.connection, url, method, config.header_bytes_max, request);
     if (slot.nul_in_uri) {
         problem = Problem{.slug = Slug::invalid_request, .detail = "a NUL byte in the path or query"};
     }
@@ -298,9 +309,10 @@ MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) 
     const std::uint64_t announced = announced_body_bytes(slot.connection).value_or(0);
     if (announced > config.body_bytes_max && slot.stage != Stage::discarding) {
         ++counters.refused_body;
-        refuse(slot, Problem{.slug = Slug::too_large,
-                             .detail = "a body has at most " + std::to_string(config.body_bytes_max) + " bytes",
-                             .limit = "http.body_bytes_max"});
+        refuse(slot,
+               Problem{.slug = Slug::too_large,
+                       .detail = "a body has at most " + std::to_string(config.body_bytes_max) + " bytes",
+                       .limit = "http.body_bytes_max"});
     }
     return announced > discarded_body_bytes_max ? dispatch(slot) : MHD_YES;
 }
@@ -314,9 +326,10 @@ MHD_Result Server::Impl::take_body(Slot& slot, const char* data, std::size_t byt
     if (slot.stage == Stage::reading) {
         ++counters.refused_body;
         slot.request.body.clear();
-        refuse(slot, Problem{.slug = Slug::too_large,
-                             .detail = "a body has at most " + std::to_string(config.body_bytes_max) + " bytes",
-                             .limit = "http.body_bytes_max"});
+        refuse(slot,
+               Problem{.slug = Slug::too_large,
+                       .detail = "a body has at most " + std::to_string(config.body_bytes_max) + " bytes",
+                       .limit = "http.body_bytes_max"});
     }
     return slot.body_bytes <= discarded_body_bytes_max ? MHD_YES : MHD_NO;
 }
@@ -353,8 +366,8 @@ MHD_Result Server::Impl::answer(Slot& slot) {
     if (request.method == Method::get) {
         log_debug("http {}: {} {} -> {}", request.id, request.method_text, request.path, slot.reply.status);
     } else {
-        log_info("http {}: {} {} by {} -> {}", request.id, request.method_text, request.path, to_string(request.role),
-                 slot.reply.status);
+        log_info("http {}: {} {} by {} -> {}", request.id, request.method_text, request.path,
+                 to_string(request.role), slot.reply.status);
     }
     return queued;
 }
@@ -376,7 +389,8 @@ void Server::Impl::look_at_waits() {
             slot.reply = service.conclude(slot.request, slot.wait);
             slot.stage = Stage::concluded;
             --counters.waiting_now;
-            MHD_resume_connection(slot.connection);  // wakes the daemon's descriptor; its turn comes in the loop
+            MHD_resume_connection(
+                slot.connection);  // wakes the daemon's descriptor; its turn comes in the loop
         }
     }
 }
@@ -388,7 +402,7 @@ void Server::Impl::sweep() {
         const bool bounded = slot.stage != Stage::waiting && slot.stage != Stage::concluded;
         if (slot.in_use && bounded && at > slot.deadline) {
             ++counters.cut_off_slow;
-            ::shutdown(slot.fd, SHUT_RDWR);           // the daemon sees the end and closes
+            ::shutdown(slot.fd, SHUT_RDWR);               // the daemon sees the end and closes
             slot.deadline = at + config.request_timeout;  // once is enough
         }
     }
@@ -399,7 +413,8 @@ void Server::Impl::sweep() {
 Server::Server() = default;
 Server::~Server() = default;
 
-std::unique_ptr<Server> Server::open(Loop& loop, const HttpConfig& config, Service& service, std::string& why) {
+std::unique_ptr<Server> Server::open(Loop& loop, const HttpConfig& config, Service& service,
+                                     std::string& why) {
     std::unique_ptr<Server> server{new Server};
     server->impl_ = std::make_unique<Impl>(loop, config, service);
     Impl& impl = *server->impl_;
@@ -422,8 +437,14 @@ std::unique_ptr<Server> Server::open(Loop& loop, const HttpConfig& config, Servi
     return server;
 }
 
-void Server::look_at_waits() { impl_->look_at_waits(); }
-std::uint16_t Server::port() const noexcept { return impl_->port; }
-const ServerCounters& Server::counters() const noexcept { return impl_->counters; }
+void Server::look_at_waits() {
+    impl_->look_at_waits();
+}
+std::uint16_t Server::port() const noexcept {
+    return impl_->port;
+}
+const ServerCounters& Server::counters() const noexcept {
+    return impl_->counters;
+}
 
 }  // namespace ballast::controller::http

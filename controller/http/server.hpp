@@ -1,5 +1,6 @@
-// The HTTP endpoint: libmicrohttpd on the controller's one loop. Turns bytes into Requests and Replies into bytes, holds
-// requests that wait for a job, and keeps every bound (connections, header, body, time) so that no client can hurt.
+// The HTTP endpoint: libmicrohttpd on the controller's one loop. Turns bytes into Requests and Replies into
+// bytes, holds requests that wait for a job, and keeps every bound (connections, header, body, time) so that
+// no client can hurt.
 #pragma once
 
 #include <cstdint>
@@ -17,22 +18,24 @@ struct ServerCounters {
     std::uint64_t connections_now = 0;
     std::uint64_t requests = 0;
     std::uint64_t waiting_now = 0;
-    std::uint64_t refused_header = 0;        // header above the bound, or bytes that cannot be in one
-    std::uint64_t refused_body = 0;          // body above the bound
+    std::uint64_t refused_header = 0;  // header above the bound, or bytes that cannot be in one
+    std::uint64_t refused_body = 0;    // body above the bound
     std::uint64_t refused_unauthenticated = 0;
     std::uint64_t cut_off_slow = 0;          // neither a whole request nor its answer in time
     std::uint64_t replies_by_class[6] = {};  // [2] is 2xx
 };
 
 class Server {
- public:
+  public:
     // `service` must outlive the server. Null with a sentence in `why` when it cannot listen.
-    static std::unique_ptr<Server> open(Loop& loop, const HttpConfig& config, Service& service, std::string& why);
+    static std::unique_ptr<Server> open(Loop& loop, const HttpConfig& config, Service& service,
+                                        std::string& why);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Answers the requests whose wait is over. Call when jobs have changed; the server itself looks at the clock.
+    // Answers the requests whose wait is over. Call when jobs have changed; the server itself looks at the
+    // clock.
     void look_at_waits();
     // Of the TCP side; 0 without one.
     std::uint16_t port() const noexcept;
@@ -40,7 +43,7 @@ class Server {
 
     struct Impl;
 
- private:
+  private:
     Server();
     std::unique_ptr<Impl> impl_;
 };
