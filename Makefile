@@ -162,6 +162,8 @@ $(OUT)/fuzz/%.o: %.cpp | $(gen_hdr)
 $(OUT)/fuzz/ballast.pb.o: $(gen_hdr)
 	@mkdir -p $(@D)
 	$(Q)clang++-14 $(FUZZ_FLAGS) -c -o $@ $(OUT)/gen/proto/ballast.pb.cc
+# What a target needs beside base and proto.
+$(OUT)/fuzz/json_body_fuzz: $(call fuzz_obj,controller/http/json_body.cpp controller/http/guest_spec.cpp shell/random.cpp)
 $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_src)) $(OUT)/fuzz/ballast.pb.o
 	$(call say,LINK,$@)
 	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-lite -lfmt

@@ -1,0 +1,204 @@
+#include "controller/http/operations.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "controller/http/digest.hpp"
+#include "controller/http/lists.hpp"
+#include "controller/http/metrics_out.hpp"
+#include "controller/http/problem.hpp"
+#include "controller/http/text_table.hpp"
+#include "controller/http/tokens.hpp"
+#include "shell/durable_file.hpp"
+#include "tests/unit/controller_directory.hpp"
+
+namespace ballast::controller::http {
+namespace {
+
+TEST(Operations, FindAnActionByItsPath) {
+    const Match found = match(Method::post, "/v1/vms/web1:pause");
+    ASSERT_NE(found.operation, nullptr);
+    EXPECT_EQ(found.operation->command, CommandKind::vm_pause);
+    EXPECT_EQ(found.id, "web1");
+}
+
+TEST(Operations, SayWhichMethodsAPathHas) {
+    const Match found = match(Method::put, "/v1/vms");
+    EXPECT_EQ(found.operation, nullptr);
+    EXPECT_EQ(found.other_methods, "GET, POST");
+    EXPECT_EQ(match(Method::get, "/v1/vms/web1:pause").other_methods, "POST");
+}
+
+TEST(Operations, KnowNoOtherPaths) {
+    for (const char* path : {"", "/", "/v1", "/v1/", "/v1/vms/", "/v1/vms/:pause", "/v1/vms/a:dance",
+                             "/v1/vms/a/b", "/v1/vms/a:b:pause", "/v1/hosts/../vms", "/V1/VMS", "//v1/vms"}) {
+        const Match found = match(Method::get, path);
+        EXPECT_EQ(found.operation, nullptr) << path;
+        EXPECT_EQ(found.other_methods, "") << path;
+    }
+}
+
+TEST(Operations, ChangeNothingOnGetAndNeedARoleToChangeAnything) {
+    for (const Operation& operation : operations()) {
+        EXPECT_EQ(operation.mutating, operation.method != Method::get) << operation.path;
+        EXPECT_EQ(operation.mutating, operation.command != CommandKind::none) << operation.path;
+        if (operation.mutating) {
+            EXPECT_GE(operation.role, Role::operator_) << operation.path;
+        }
+    }
+}
+
+TEST(Lists, ReadBoundsOfAPage) {
+    for (const char* bad : {"0", "1001", "-1", "x", "", "5x"}) {
+        Request request;
+        request.query.emplace_back("limit", bad);
+        Page page;
+        EXPECT_TRUE(read_page(request, page).has_value()) << bad;
+    }
+    Request request;
+    request.query.emplace_back("page_token", "zz");
+    Page page;
+    EXPECT_TRUE(read_page(request, page).has_value());
+}
+
+ListForm numbers() {
+    return {"numbers",
+            {"N", "WORD"},
+            [](JsonOut& json, std::uint32_t row) { json.integer(std::uint64_t{row}); },
+            [](TextTable& table, std::uint32_t row) {
+                table.cell(std::uint64_t{row});
+                table.cell("w");
+            }};
+}
+std::vector<ListItem> seven_items() {
+    std::vector<ListItem> items;
+    for (const std::uint32_t i : {4U, 2U, 6U, 0U, 5U, 1U, 3U}) {
+        items.push_back({"key" + std::to_string(i), i});
+    }
+    return items;
+}
+
+TEST(Lists, PageThroughEveryItemOnceInOrder) {
+    std::string seen;
+    std::string token;
+    for (int i = 0; i < 3; ++i) {
+        Request request;
+        request.format = Format::ndjson;
+        request.query.emplace_back("limit", "3");
+        if (!token.empty()) {
+            request.query.emplace_back("page_token", token);
+        }
+        Page page;
+        ASSERT_FALSE(read_page(request, page).has_value());
+        const Reply reply = list_reply(request, page, seven_items(), numbers());
+        seen += reply.body;
+        token = reply.headers.empty() ? "" : reply.headers[0].second;
+    }
+    EXPECT_EQ(seen, "0\n1\n2\n3\n4\n5\n6\n");
+    EXPECT_EQ(token, "");
+}
+
+TEST(Lists, ComeAsJsonAndAsColumns) {
+    Request request;
+    EXPECT_EQ(list_reply(request, Page{2, ""}, seven_items(), numbers()).body,
+              "{\"numbers\":[0,1],\"next_page_token\":\"6b657931\"}\n");
+    request.format = Format::text;
+    EXPECT_EQ(list_reply(request, Page{2, ""}, seven_items(), numbers()).body, "N  WORD\n0  w\n1  w\n");
+}
+
+TEST(Lists, PutTheNewestNumberFirst) {
+    EXPECT_LT(newest_first_key(10), newest_first_key(9));
+    EXPECT_LT(newest_first_key(UINT64_MAX), newest_first_key(0));
+}
+
+TEST(TextTable, AlignsNumbersRightAndHidesControlBytes) {
+    TextTable table{{"NAME", "MIB", "NOTE"}};
+    table.cell("a\x1b[31m");
+    table.cell(std::uint64_t{5});
+    table.cell("");
+    table.cell("long-name");
+    table.cell(std::uint64_t{12345});
+    table.cell("ok");
+    EXPECT_EQ(table.text(),
+              "NAME         MIB  NOTE\n"
+              "a?[31m         5  -\n"
+              "long-name  12345  ok\n");
+}
+
+TEST(Problems, HaveTheStatusOfTheirSlugAndNameTheirLimit) {
+    const Reply reply = to_reply({.slug = Slug::limit_reached, .detail = "full", .limit = "jobs"}, "r-1");
+    EXPECT_EQ(reply.status, 429U);
+    EXPECT_EQ(reply.content_type, "application/problem+json");
+    EXPECT_EQ(
+        reply.body,
+        "{\"type\":\"/problems/limit-reached\",\"title\":\"A configured limit is reached\",\"status\":429,"
+        "\"detail\":\"full\",\"request_id\":\"r-1\",\"limit\":\"jobs\"}\n");
+}
+
+TEST(Problems, OfEverySlugDifferInTheirWords) {
+    std::set<std::string_view> words;
+    for (int i = 0; i <= static_cast<int>(Slug::job_timeout); ++i) {
+        const SlugFacts slug = facts(static_cast<Slug>(i));
+        EXPECT_TRUE(words.insert(slug.word).second) << slug.word;
+        EXPECT_GE(slug.status, 400U);
+    }
+}
+
+TEST(Metrics, EscapeLabels) {
+    std::string out;
+    MetricsOut metrics{out};
+    metrics.metric("ballast_x", "gauge", "Help.");
+    metrics.value("host", "a\"b\\c\n", std::uint64_t{7});
+    metrics.value(0.5);
+    EXPECT_EQ(out,
+              "# HELP ballast_x Help.\n# TYPE ballast_x gauge\nballast_x{host=\"a\\\"b\\\\c?\"} 7\nballast_x "
+              "0.5\n");
+}
+
+TEST(Digests, TellTextsApart) {
+    EXPECT_EQ(digest("a"), digest("a"));
+    EXPECT_FALSE(digest("a") == digest("b"));
+    EXPECT_FALSE(digest("").empty());
+}
+
+TEST(Tokens, AreMadeOnceAndKeptHashed) {
+    const TestDirectory directory;
+    std::string why;
+    Tokens first;
+    ASSERT_TRUE(first.load_or_create(directory.path(), why)) << why;
+    std::string token;
+    std::string stored;
+    ASSERT_TRUE(read_bounded(directory.path() + "/admin.token", 1000, token, why).ok()) << why;
+    ASSERT_TRUE(read_bounded(directory.path() + "/tokens", 1000, stored, why).ok()) << why;
+    token.pop_back();
+    EXPECT_EQ(token.size(), 64U);
+    EXPECT_EQ(stored.find(token), std::string::npos);
+    EXPECT_EQ(first.role_of(token), Role::admin);
+    Tokens second;
+    ASSERT_TRUE(second.load_or_create(directory.path(), why)) << why;
+    EXPECT_EQ(second.role_of(token), Role::admin);
+    EXPECT_EQ(second.role_of(token + "0"), Role::none);
+    EXPECT_EQ(second.role_of(""), Role::none);
+    EXPECT_EQ(second.role_of(std::string(5000, 'a')), Role::none);
+}
+
+TEST(Tokens, AreRefusedWhenTheFileIsOpenToOthersOrDoesNotParse) {
+    const TestDirectory directory;
+    std::string why;
+    Tokens tokens;
+    ASSERT_TRUE(write_durable(directory.path() + "/tokens", "nonsense admin\n", why).ok());
+    EXPECT_FALSE(tokens.load_or_create(directory.path(), why));
+    EXPECT_NE(why.find("tokens:1:"), std::string::npos) << why;
+    const std::string line = to_hex(sha256("secret")) + " viewer\n";
+    ASSERT_TRUE(write_durable(directory.path() + "/tokens", line, why).ok());
+    ASSERT_TRUE(tokens.load_or_create(directory.path(), why)) << why;
+    EXPECT_EQ(tokens.role_of("secret"), Role::viewer);
+    ASSERT_EQ(::chmod((directory.path() + "/tokens").c_str(), 0644), 0);
+    EXPECT_FALSE(Tokens{}.load_or_create(directory.path(), why));
+    EXPECT_NE(why.find("0600"), std::string::npos) << why;
+}
+
+}  // namespace
+}  // namespace ballast::controller::http
