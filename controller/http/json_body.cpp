@@ -99,6 +99,8 @@ JsonBody::JsonBody(std::string_view text) : impl_{std::make_unique<Impl>()} {
         impl_->error = "a NUL byte";  // the in-place parser would take it for the end
         return;
     }
+    // RapidJSON reads a whole UTF-8 sequence before it looks at the bytes: up to three beyond the end.
+    impl_->text.append(3, '\0');
     rapidjson::Reader reader;
     BoundsCheck bounds;
     rapidjson::StringStream stream{impl_->text.c_str()};
