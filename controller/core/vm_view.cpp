@@ -27,7 +27,11 @@ const Sighting* best_sighting(const Tables& t, const VmRow& vm) noexcept {
     const std::uint32_t destination = vm.job == no_row ? no_row : t.jobs[vm.job].destination_host;
     const Sighting* best = nullptr;
     for (const Sighting& sighting : vm.sightings) {
-        const int difference = best == nullptr ? 1 : rank(t, sighting) - rank(t, *best);
+        if (best == nullptr) {
+            best = &sighting;
+            continue;
+        }
+        const int difference = rank(t, sighting) - rank(t, *best);
         // Two claim to run it while reports cross: a destination that says so has it; else it stays where it
         // was.
         const bool preferred =
