@@ -159,20 +159,18 @@ bool Link::Impl::send(const wire::Message& message) {
     }
     const Status encoded = codec_.encode(message, options_.frame_bytes_max, send_buffer_.tail());
     if (!encoded.ok()) {
-        doom_ = {encoded.fault(),
-                 "a message of ours cannot be sent: " + std::string{describe(encoded.fault())}};
-    } else if (send_buffer_.rest().size() > options_.send_buffer_bytes_max) {
-        doom_ = {Fault::limit_reached, "the peer reads too slowly: more than " +
-                                           std::to_string(options_.send_buffer_bytes_max) +
-                                           " bytes are waiting"};
-    } else {
-        set_interest();
-        return true;
+        doom(
+            {encoded.fault(), "a message of ours cannot be sent: " + std::string{describe(encoded.fault())}});
+        return false;
     }
-    state_ = LinkState::doomed;
-    watch_->set(Interest::none);
-    doom_timer_.start_once({});
-    return false;
+    if (send_buffer_.rest().size() > options_.send_buffer_bytes_max) {
+        doom({Fault::limit_reached, "the peer reads too slowly: more than " +
+                                        std::to_string(options_.send_buffer_bytes_max) +
+                                        " bytes are waiting"});
+        return false;
+    }
+    set_interest();
+    return true;
 }
 
 void Link::Impl::flush() {
@@ -196,7 +194,7 @@ void Link::Impl::flush() {
 }
 
 void Link::Impl::close() {
-    if (state_ == LinkState::down) {
+    if (!open()) {
         return;
     }
     if (state_ == LinkState::up || state_ == LinkState::finishing) {
@@ -209,11 +207,21 @@ void Link::Impl::close() {
         }
         channel_->shut_down();
     }
-    abandon();
+    doom({Fault::none, "closed here"});
+}
+
+void Link::Impl::doom(Failure failure) {
+    doom_ = std::move(failure);
+    state_ = LinkState::doomed;
+    watch_->set(Interest::none);
+    doom_timer_.start_once({});
 }
 
 void Link::Impl::close_after_send() {
     if (state_ != LinkState::up) {
+        if (state_ != LinkState::finishing) {
+            close();
+        }
         return;
     }
     state_ = LinkState::finishing;

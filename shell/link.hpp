@@ -59,8 +59,8 @@ class Link {
     struct Events {
         std::function<void()> on_up;                           // TLS done, peer verified
         std::function<void(const wire::Message&)> on_message;  // ping and pong are handled inside
-        // Once, from the loop, never from inside a call of the owner's: the link is dead. Destroy it in or
-        // after it.
+        // Exactly once, from the loop, never from inside a call of the owner's: the link is dead, also after
+        // close(). Destroy it in or after it. Destroyed earlier, it calls nothing any more.
         std::function<void(Fault, std::string_view detail)> on_down;
     };
     // Takes ownership of a connected (or connecting, non-blocking) socket. May be destroyed in any of its
@@ -73,7 +73,8 @@ class Link {
     // Queues the message; it goes out when the loop runs again. False when the link is not up or the send
     // buffer is full or the message cannot be encoded (the link then goes down, and on_down tells why).
     bool send(const wire::Message& message);
-    // Sends what the socket takes at once and closes. on_down is not called.
+    // Sends what the socket takes at once and says goodbye. on_down (Fault::none) follows from the loop,
+    // unless the link is destroyed before.
     void close();
     // For a last message that must arrive: sends what is queued, tells the peer that nothing more comes,
     // ignores what it still says, and goes down (on_down with Fault::none) when it has closed too or after

@@ -15,7 +15,7 @@ enum class LinkState : std::uint8_t {
     confirming,   // TLS client: done on our side; the first frame shows that the server took our certificate
     up,
     finishing,  // close_after_send: sending the rest, then waiting for the peer to close
-    doomed,     // failed inside a call of the owner's: on_down comes from the loop
+    doomed,     // failed or closed inside a call of the owner's: on_down comes from the loop
     down,
 };
 
@@ -68,6 +68,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     void set_interest();
     bool open() const noexcept { return state_ != LinkState::down && state_ != LinkState::doomed; }
     void release();
+    void doom(Failure failure);
     void go_down(Failure failure);
 
     const LinkOptions options_;
