@@ -120,22 +120,19 @@ LinkOptions Worker::link_options(std::string_view peer_name, std::string& why) c
     return options;
 }
 
-std::unique_ptr<BlockingLink> Worker::dial() {
+Status Worker::dial() {
     const JobRecord& record = setup_.record;
     std::string why;
     const LinkOptions options = link_options(record.peer_host, why);
     if (!setup_.plain && !options.tls) {
-        (void)failed(Fault::authentication_failed, why);
-        return nullptr;
+        return failed(Fault::authentication_failed, why);
     }
     Fault fault = Fault::none;
-    std::unique_ptr<BlockingLink> link = BlockingLink::connect(
-        std::string{record.peer_address.view()}, record.peer_port, options, dial_timeout, fault, why);
-    if (!link) {
-        (void)failed(fault, fmt::format("{} at {}:{}: {}", record.peer_host.view(),
-                                        record.peer_address.view(), record.peer_port, why));
-    }
-    return link;
+    link_ = BlockingLink::connect(std::string{record.peer_address.view()}, record.peer_port, options,
+                                  dial_timeout, fault, why);
+    return link_ ? Status{}
+                 : failed(fault, fmt::format("{} at {}:{}: {}", record.peer_host.view(),
+                                             record.peer_address.view(), record.peer_port, why));
 }
 
 void Worker::report(WorkerReport report) {

@@ -48,7 +48,7 @@ class Worker final : public ProgressSink {
     Status lock_guest(const Uuid& uuid);
     void unlock_guest() noexcept { lock_.reset(); }
     LinkOptions link_options(std::string_view peer_name, std::string& why) const;
-    std::unique_ptr<BlockingLink> dial();
+    Status dial();  // fills link_
     void report(WorkerReport report);
     void report(WorkerNews news);
     // The next command; nothing when the agent has gone.
@@ -68,7 +68,7 @@ class Worker final : public ProgressSink {
     Instant suspended_{};  // when the guest stopped; 0: it has not
     Instant next_progress_{};
     class ImageSender* sender_ = nullptr;  // during send_image: where progress looks
-    BlockingLink* link_ = nullptr;
+    std::unique_ptr<BlockingLink> link_;   // kept until the end: reports count what went over it
 };
 
 }  // namespace ballast::agent

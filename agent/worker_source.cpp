@@ -45,11 +45,8 @@ Status receive_message(BlockingLink& link, wire::Message& out, Duration timeout)
 }  // namespace
 
 Status Worker::migrate_out() {
-    const std::unique_ptr<BlockingLink> link = dial();
-    if (!link) {
-        return Err{Fault::host_unreachable};
-    }
-    link_ = link.get();
+    BALLAST_CHECK(dial());
+    BlockingLink* const link = link_.get();
     watch_peer_host(link->fd());
     BALLAST_CHECK(lock_guest(setup_.record.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
@@ -171,10 +168,8 @@ Status Worker::commit(BlockingLink& link) {
 }
 
 Status Worker::ask() {
-    const std::unique_ptr<BlockingLink> link = dial();
-    if (!link) {
-        return Err{Fault::host_unreachable};
-    }
+    BALLAST_CHECK(dial());
+    BlockingLink* const link = link_.get();
     watch_peer_host(link->fd());
     const JobRecord& record = setup_.record;
     const wire::MigrationAsk question{.version = limits::protocol_version,

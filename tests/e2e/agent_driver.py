@@ -99,7 +99,7 @@ class Update:
         self.wire_bytes = first(fields, 12)
         self.downtime_ms = first(fields, 13)
         self.total_ms = first(fields, 14)
-        self.compression = first(fields, 17, b"none").decode()
+        self.compression = ("none", "zstd", "lz4")[first(fields, 17)]
 
     @property
     def ended(self):

@@ -127,7 +127,7 @@ def main():
         for number in range(rounds):
             kind = "" if number == 0 else lot.choice(["s", "d", "sd", "S", "D", "SD", "sD"])
             went, result = migrate_with_deaths(controller, source, destination, guest, name, kind,
-                                               lot.random() * usual if number else 0)
+                                               lot.random() * 1.5 * usual if number else 0)
             if number == 0:
                 check(went, f"an undisturbed migration failed: {result.detail}")
                 usual = max(result.total_ms, 100) * 1.3e-3
