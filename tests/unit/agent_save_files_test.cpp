@@ -1,0 +1,107 @@
+#include "agent/save_files.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "shell/unique_fd.hpp"
+
+namespace ballast::agent {
+namespace {
+
+class AgentSaveFiles : public testing::Test {
+  protected:
+    AgentSaveFiles() {
+        char name[] = "/tmp/agent-saved-XXXXXX";
+        directory_ = ::mkdtemp(name);
+        guest_.uuid.bytes.fill(6);
+        guest_.name = "guest";
+        guest_.memory_kib = 131072;
+        guest_.type = GuestType::pvh;
+        guest_.vcpus = 2;
+    }
+    ~AgentSaveFiles() override { std::filesystem::remove_all(directory_); }
+
+    void write_partial() {
+        const UniqueFd fd{
+            ::open(files().partial_path(guest_.uuid).c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600)};
+        ASSERT_TRUE(fd);
+        const std::string image(10'000, 'i');
+        ASSERT_EQ(::write(fd.get(), image.data(), image.size()), 10'000);
+        std::string why;
+        ASSERT_TRUE(SaveFiles::seal(fd.get(), guest_, why).ok()) << why;
+    }
+    SaveFiles files() const { return SaveFiles{directory_}; }
+    SaveState look() const {
+        SaveState state;
+        files().look(guest_.uuid, state);
+        return state;
+    }
+
+    std::string directory_;
+    wire::SavedGuest guest_;
+    std::string why_;
+};
+
+TEST_F(AgentSaveFiles, GoFromPartialToCompleteToConsumedToNothing) {
+    write_partial();
+    EXPECT_TRUE(look().partial);
+    EXPECT_FALSE(look().complete);
+    ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok()) << why_;
+    EXPECT_FALSE(look().partial);
+    ASSERT_TRUE(look().complete);
+    EXPECT_EQ(look().guest.memory_kib, 131072u);
+    ASSERT_TRUE(files().perform(FileStep::consume, guest_.uuid, why_).ok());
+    EXPECT_FALSE(look().complete);
+    EXPECT_TRUE(look().consumed);
+    ASSERT_TRUE(files().perform(FileStep::discard_consumed, guest_.uuid, why_).ok());
+    EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+TEST_F(AgentSaveFiles, AreListedWithWhatTheirTrailersSay) {
+    write_partial();
+    FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
+    ASSERT_TRUE(files().list(list).ok());
+    EXPECT_TRUE(list.empty());
+    ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
+    ASSERT_TRUE(files().list(list).ok());
+    ASSERT_EQ(list.size(), 1u);
+    EXPECT_EQ(list[0].name, "guest");
+    EXPECT_EQ(list[0].type, GuestType::pvh);
+    EXPECT_EQ(list[0].vcpus, 2u);
+}
+
+TEST_F(AgentSaveFiles, AreNotTakenForWholeWhenCutAnywhere) {
+    write_partial();
+    ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
+    const std::string path = files().complete_path(guest_.uuid);
+    for (std::uintmax_t size = std::filesystem::file_size(path); size-- > 9'000;) {
+        std::filesystem::resize_file(path, size);
+        ASSERT_FALSE(look().complete) << size;
+    }
+}
+
+TEST_F(AgentSaveFiles, OfAnotherGuestAreNotTakenForThisOnes) {
+    write_partial();
+    Uuid other;
+    other.bytes.fill(9);
+    std::filesystem::rename(files().partial_path(guest_.uuid), files().complete_path(other));
+    SaveState state;
+    files().look(other, state);
+    EXPECT_FALSE(state.complete);
+    FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
+    ASSERT_TRUE(files().list(list).ok());
+    EXPECT_TRUE(list.empty());
+}
+
+TEST_F(AgentSaveFiles, SayWhyAStepFails) {
+    EXPECT_EQ(files().perform(FileStep::publish, guest_.uuid, why_).fault(), Fault::io_failed);
+    EXPECT_NE(why_.find(".save.tmp"), std::string::npos);
+    EXPECT_TRUE(files().perform(FileStep::discard_partial, guest_.uuid, why_).ok());
+}
+
+}  // namespace
+}  // namespace ballast::agent
