@@ -69,11 +69,10 @@ std::uint32_t named_host(const Tables& t, const Command& command, Outcome& outco
     return host;
 }
 
-// The refusal of a destination that the operator named.
-void refuse_destination(const Tables& t, std::uint32_t to, const Obstacle& obstacle,
-                        Outcome& outcome) noexcept {
+// The refusal of a move that the operator asked for, by what one of its hosts is or does.
+void refuse_move(const Tables& t, std::uint32_t at, const Obstacle& obstacle, Outcome& outcome) noexcept {
     using policy::Constraint;
-    const HostRow& host = t.hosts[to];
+    const HostRow& host = t.hosts[at];
     if (obstacle.constraint == Constraint::host_state && host.link == 0) {
         refuse(outcome, Slug::host_unreachable, Fault::host_unreachable,
                compose("the agent of ", host.record.name, " is not connected"));
@@ -84,9 +83,9 @@ void refuse_destination(const Tables& t, std::uint32_t to, const Obstacle& obsta
         const Fault fault = obstacle.constraint == Constraint::destination_memory ? Fault::no_memory
                             : obstacle.constraint == Constraint::capability       ? Fault::unsupported
                                                                                   : Fault::limit_reached;
-        refuse(outcome, Slug::no_capacity, fault,
-               compose(host.record.name,
-                       " cannot take the guest now: ", policy::to_string(obstacle.constraint)));
+        refuse(
+            outcome, Slug::no_capacity, fault,
+            compose("not possible now on ", host.record.name, ": ", policy::to_string(obstacle.constraint)));
         outcome.retry_after_seconds = 30;
     }
     outcome.reasons.push(
@@ -152,7 +151,7 @@ std::uint32_t host_for_new(Step& step, const Command& command, const wire::Guest
                             static_cast<double>(room.may_mib), false};
     }
     if (obstacle) {
-        refuse_destination(step.t, host, *obstacle, outcome);
+        refuse_move(step.t, host, *obstacle, outcome);
         return no_row;
     }
     return host;
@@ -282,10 +281,18 @@ void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outco
     }
     if (to != no_row) {
         if (const auto obstacle = move_obstacle(step, vm, row.host, to, Consent::operators)) {
-            refuse_destination(step.t, to, *obstacle, outcome);
+            refuse_move(step.t, to, *obstacle, outcome);
             return;
         }
         accept_job(step, command, migration(vm, row.host, to, command.mode), outcome);
+        return;
+    }
+    const HostRow& source = step.t.hosts[row.host];
+    const std::uint32_t in_flight_max = step.t.settings.balance.parameters.in_flight_max;
+    if (source.migrations_out >= in_flight_max) {
+        const Obstacle sending{policy::Constraint::source_in_flight, double(source.migrations_out) + 1,
+                               double(in_flight_max), true};
+        refuse_move(step.t, row.host, sending, outcome);
         return;
     }
     const Placement placement = place_vm(step, row.type, row.memory_mib, vm, row.host);

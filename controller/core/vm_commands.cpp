@@ -74,6 +74,9 @@ bool already(const VmRow& vm, CommandKind kind) noexcept {
     if (kind == CommandKind::vm_destroy) {
         return vm.state == VmState::inactive;
     }
+    if (kind == CommandKind::vm_start) {
+        return vm.state == VmState::running;
+    }
     const Rule* rule = rule_of(kind);
     return rule != nullptr && vm.state == rule->already;
 }
