@@ -158,6 +158,7 @@ void on_result(Step& step, std::uint32_t row, JobSide& side, std::uint32_t host,
     take_truth(step, job, host, update);
     if (ended(job.record.state)) {
         step.persist_job(row);  // late: the job had been given up, the guest's truth is what counts
+        cancel_undecided(step, job);
         settle_job(step, row);
         return;
     }

@@ -51,18 +51,6 @@ void send_ack(Step& step, std::uint32_t host, JobSide& side, std::uint64_t id) n
     }
 }
 
-// Of a migration under way the source decides: it alone knows whether the right to run is still its own. Once
-// it has ended without success the destination can only be waiting for a guest that will not come.
-void cancel_undecided(Step& step, const JobRow& job) noexcept {
-    const JobRecord& record = job.record;
-    if (open(record.source.state)) {
-        send_cancel(step, job.source_host, record.id);
-    } else if (open(record.destination.state) && record.state != JobState::succeeded &&
-               record.fault != Fault::handover_lost && record.fault != Fault::handover_in_doubt) {
-        send_cancel(step, job.destination_host, record.id);
-    }
-}
-
 // A connected agent that has not said a word of the job since it connected does not have it: it tells of
 // every job that it holds when it connects.
 void give_up_silent(Step& step, JobSide& side, std::uint32_t host, Instant heard) noexcept {
@@ -227,6 +215,17 @@ void settle_job(Step& step, std::uint32_t row) noexcept {
         refresh_vm(step, job.vm);
     }
     recount_hosts(step.t);
+}
+
+void cancel_undecided(Step& step, const JobRow& job) noexcept {
+    const JobRecord& record = job.record;
+    const bool in_doubt =
+        record.source.fault == Fault::handover_lost || record.source.fault == Fault::handover_in_doubt;
+    if (open(record.source.state)) {
+        send_cancel(step, job.source_host, record.id);
+    } else if (open(record.destination.state) && record.source.result != JobState::succeeded && !in_doubt) {
+        send_cancel(step, job.destination_host, record.id);
+    }
 }
 
 void cancel_job(Step& step, std::uint32_t row) noexcept {

@@ -77,6 +77,10 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept;
 std::string_view job_limit(const Tables& t, std::uint32_t host, std::uint32_t destination) noexcept;
 void end_job(Step& step, std::uint32_t job, JobState state, Fault fault, std::string_view detail) noexcept;
 void cancel_job(Step& step, std::uint32_t job) noexcept;
+// Tells the side that decides to stop. Of a migration under way that is the source: it alone knows whether
+// the right to run is still its own. Once the source has ended without success, the destination waits for a
+// guest that will not come.
+void cancel_undecided(Step& step, const JobRow& job) noexcept;
 // Acknowledges what may be acknowledged, and frees the guest when nobody works on it any more.
 void settle_job(Step& step, std::uint32_t job) noexcept;
 void tick_jobs(Step& step) noexcept;

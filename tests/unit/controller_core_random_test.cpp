@@ -129,11 +129,14 @@ class RandomHistory : public ::testing::TestWithParam<std::uint64_t> {};
 TEST_P(RandomHistory, KeepsTheInvariantsAndConverges) {
     (void)history(GetParam(), 400);
 }
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, ::testing::Range<std::uint64_t>(1, 25));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomHistory, ::testing::Range<std::uint64_t>(1, 61));
 
 TEST(RandomHistories, TheSameEventsGiveTheSameActions) {
     const std::string first = history(77, 300);
-    EXPECT_GT(first.size(), 10'000U);
+    for (const char* what :
+         {"job_succeeded", "job_failed", "job_cancelled", "plan_done", "link_lost", "host_state"}) {
+        EXPECT_NE(first.find(what), std::string::npos) << "the history must be worth comparing: no " << what;
+    }
     EXPECT_EQ(first, history(77, 300));
 }
 
