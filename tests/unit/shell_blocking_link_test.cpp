@@ -153,6 +153,27 @@ TEST_P(ShellBlockingLink, TellsThatThePeerIsGone) {
     EXPECT_EQ(sent.fault(), Fault::connection_lost) << "and no signal ended the process";
 }
 
+// The receiver of an image that cannot use it says so and hangs up, while the sender is deep in sending.
+TEST_P(ShellBlockingLink, StillHearsWhyThePeerHungUpInTheMiddleOfBulk) {
+    meet_well();
+    std::thread giving_up{[this] {
+        wire::Message got;
+        wire::Chunk piece;
+        EXPECT_TRUE(server->receive(got, piece, long_enough).ok());
+        EXPECT_TRUE(server->send(wire::Message{wire::MigrationAborted{.fault = Fault::no_memory}}).ok());
+        server.reset();
+    }};
+    const std::string data(200'000, 'x');
+    Status sent;
+    while (sent.ok()) {
+        sent = client->send(wire::Chunk{std::as_bytes(std::span{data})});
+    }
+    giving_up.join();
+    EXPECT_EQ(sent.fault(), Fault::connection_lost);
+    ASSERT_TRUE(client->receive(message, chunk, long_enough).ok());
+    EXPECT_EQ(std::get<wire::MigrationAborted>(message).fault, Fault::no_memory);
+}
+
 TEST_P(ShellBlockingLink, GivesUpOnAPeerThatReadsNothing) {
     client_options.silence_timeout = milliseconds(50);
     meet_well();
