@@ -192,12 +192,12 @@ run: all
 lab:
 	$(Q)tests/tools/deps.sh lab
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
-	$(Q)tests/lab/run.sh $(OUT) $(HOSTS)
+	$(Q)tests/lab/interactive.py $(OUT) $(HOSTS)
 
 lab-check:
 	$(Q)tests/tools/deps.sh lab
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
-	$(Q)tests/lab/check.sh $(OUT)
+	$(Q)tests/lab/acceptance.py $(OUT)
 
 bench:
 	$(Q)tests/tools/deps.sh bench

@@ -1,0 +1,95 @@
+"""Scenarios in which something dies in the middle of a migration: afterwards exactly one copy runs."""
+
+import time
+
+import process
+import truth
+from scenarios import Mismatch, expect
+
+
+def start_migration(site, name):
+    """Orders a live migration from h1 to h2 and returns its job once memory flows (D's copy is being built)."""
+    job = site.api.post(f"/v1/vms/{name}:migrate", {"to": "h2", "mode": "live"})
+    process.wait_until(lambda: any(copy.host == "h2" for copy in site.copies(name)), 60,
+                       f"the beginning of {name}'s copy on h2", interval=0.1)
+    return job
+
+
+def settled(site, name):
+    """Waits until exactly one domain of the guest is left and executes; returns its host."""
+    end = time.monotonic() + 150
+    while True:
+        found = site.copies(name)
+        expect(sum(copy.executes for copy in found) <= 1, f"{name} executes twice: {found}")
+        if len(found) == 1 and found[0].executes and found[0].name == name:
+            return found[0].host
+        if time.monotonic() > end:
+            raise Mismatch(f"{name} has not settled: {found}")
+        time.sleep(0.5)
+
+
+def after_a_fault(site, name, job):
+    """What must hold once everything is back: one copy, reported where it is, its counter unbroken, the job ended."""
+    site.pool.wait_for_hosts(["h1", "h2"])
+    host = settled(site, name)
+    ended = site.api.wait_for_job(job["id"], 150)
+    expect(ended["state"] == ("succeeded" if host == "h2" else "failed"),
+           f"{name} is on {host}, and the job says {ended['state']}: {ended.get('detail')}")
+    expect(ended["state"] == "succeeded" or ended.get("detail"), "a failed job without a reason")
+    site.expect_one(name, host)
+    site.expect_ticking(name)
+    site.destroy(name)
+
+
+def kill_agent(host):
+    """SIGKILL to the agent's main process: systemd starts it again."""
+    host.run("systemctl kill --kill-whom=main --signal=KILL ballast-agent.service")
+
+
+def kill_source_agent(site):
+    """kill -9 of the source's agent in the middle of a migration"""
+    site.create("widow")
+    job = start_migration(site, "widow")
+    kill_agent(site.lab["h1"])
+    after_a_fault(site, "widow", job)
+
+
+def kill_destination_agent(site):
+    """kill -9 of the destination's agent in the middle of a migration"""
+    site.create("orphan")
+    job = start_migration(site, "orphan")
+    kill_agent(site.lab["h2"])
+    after_a_fault(site, "orphan", job)
+
+
+def kill_controller(site):
+    """kill -9 of the controller in the middle of a migration: the agents finish, the controller learns"""
+    site.create("captain")
+    job = start_migration(site, "captain")
+    site.pool.kill_controller()
+    site.pool.start_controller()
+    after_a_fault(site, "captain", job)
+
+
+def cut_the_link(site):
+    """the link between the hosts is cut in the middle of a migration, and comes back"""
+    site.create("bridge")
+    job = start_migration(site, "bridge")
+    site.lab["h1"].set_link("peer", False)
+    try:
+        host = settled(site, "bridge")
+        expect(host == "h1", "with the link cut in the middle, the guest should be where it was")
+    finally:
+        site.lab["h1"].set_link("peer", True)
+    after_a_fault(site, "bridge", job)
+
+
+def power_cut_of_the_destination(site):
+    """the destination host loses power in the middle of a migration: the guest runs on at the source"""
+    site.create("phoenix")
+    job = start_migration(site, "phoenix")
+    site.lab["h2"].kill()
+    process.wait_until(lambda: truth.copies([site.lab["h1"]], "phoenix")[0].executes, 90, "the guest on h1",
+                       interval=1)
+    site.lab.restart(site.lab["h2"])
+    after_a_fault(site, "phoenix", job)
