@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <string>
 
 #include "shell/unique_fd.hpp"
@@ -85,6 +87,22 @@ TEST_F(ShellLog, ReadsLevelsByName) {
     EXPECT_EQ(parse_log_level("debug"), LogLevel::debug);
     EXPECT_FALSE(parse_log_level(""));
     EXPECT_FALSE(parse_log_level("loud"));
+}
+
+// systemd names the stream that it gave us; only then does a line begin with its priority.
+void log_as_under_systemd() {
+    struct stat status {};
+    if (::fstat(STDERR_FILENO, &status) == 0) {
+        const std::string stream = std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+        ::setenv("JOURNAL_STREAM", stream.c_str(), 1);
+        log_warning("disk is full");
+    }
+    ::_exit(0);
+}
+
+TEST(ShellLogDeathTest, BeginsWithThePriorityUnderSystemd) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // a fresh process: the answer is found out once
+    EXPECT_EXIT(log_as_under_systemd(), ::testing::ExitedWithCode(0), "^<4>disk is full");
 }
 
 }  // namespace
