@@ -53,6 +53,34 @@ def local_operations(controller, agent):
     check(run("destroy").state == SUCCEEDED and guest not in agent.domains, "destroy")
 
 
+def local_deaths(controller, agent, lot, rounds):
+    """Saves and restores one guest while its agent or the worker is killed: it runs, or lies in one file."""
+    guest, name = new_guest(), "sleeper"
+    check(controller.run(agent, "create", guest, name, spec=spec(guest, name)).state == SUCCEEDED, "create")
+    for number in range(rounds):
+        saved = guest in agent.saved
+        kind = "restore" if saved else "save"
+        job = controller.order(agent, kind, guest, name)
+        limit = time.monotonic() + lot.random() * 0.25
+        while time.monotonic() < limit:
+            controller.poll(max(0, min(limit - time.monotonic(), 0.01)))
+        death = lot.choice(["s", "S"])
+        kill_some(death, agent, None)
+        if agent.process is None:
+            agent.start()
+            controller.wait(lambda: agent.link, "the agent to be back")
+            controller.order(agent, kind, guest, name, job=job)
+        result = controller.finish(agent, job)
+        controller.inventory_after(agent)
+        files = os.listdir(os.path.join(agent.directory, "saved"))
+        told = f"{kind} {number}, {death}: {state_of(agent, guest)}, files {files}, {result.state} {result.detail}"
+        check((state_of(agent, guest) == RUNNING) != (guest in agent.saved), told)
+        check((guest in agent.domains) != (guest in agent.saved) and len(files) == (guest in agent.saved), told)
+        check((result.state == SUCCEEDED) == ((guest in agent.saved) != saved), told)
+    controller.run(agent, "restore" if guest in agent.saved else "pause", guest, name)
+    check(controller.run(agent, "destroy", guest, name).state == SUCCEEDED, "destroy")
+
+
 def begin_migration(controller, source, destination, guest, name):
     migration = new_guest()
     common = {"migration": migration, "memory_kib": 128 * 1024, "deadline_ms": 30000}
@@ -70,7 +98,7 @@ def kill_some(kind, source, destination):
         if letter in kind:
             agent.kill()
     for agent, letter in ((source, "S"), (destination, "D")):
-        if letter in kind:  # its workers
+        if letter in kind and agent.process:  # its workers
             children = open(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children", encoding="ascii").read()
             for pid in children.split():
                 try:
@@ -120,7 +148,8 @@ def main():
             agent.start()
         controller.wait(lambda: all(agent.link and agent.reports for agent in agents), "both agents to connect")
         local_operations(controller, agents[0])
-        passed += 1
+        local_deaths(controller, agents[0], lot, rounds // 2)
+        passed += 1 + rounds // 2
         guest, name = new_guest(), "traveller"
         source, destination = agents
         check(controller.run(source, "create", guest, name, spec=spec(guest, name)).state == SUCCEEDED, "create")

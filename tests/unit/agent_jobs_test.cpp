@@ -1,0 +1,414 @@
+// Jobs that stay on one host: admission, and where the guest is after a crash at any step of create, save and
+// restore.
+#include "agent/core/core.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace ballast::agent {
+namespace {
+
+constexpr std::uint64_t the_job = 5;
+
+enum class Death : std::uint8_t { agent, worker, host };
+
+// One host in atomic steps, with a domain, its save files, a journal and one kind of worker.
+class OneHost {
+  public:
+    explicit OneHost(std::optional<DomainState> domain = {}) : domain_{domain} {
+        guest_.bytes.fill(7);
+        boot();
+    }
+
+    void order(
+        JobKind kind, std::function<void(wire::JobOrder&)> change = [](wire::JobOrder&) {}) {
+        wire::JobOrder order;
+        order.job_id = the_job;
+        order.kind = kind;
+        order.uuid = guest_;
+        order.name = "guest";
+        order.deadline_ms = 60'000;
+        order.has_spec = kind == JobKind::create;
+        order.spec.uuid = guest_;
+        order.spec.name = "guest";
+        order.spec.memory_mib = 128;
+        order.migration_id = guest_;
+        order.peer_host = "h2";
+        order.peer_address = "127.0.0.1";
+        order.peer_port = 1;
+        order.memory_kib = 131072;
+        change(order);
+        feed(OrderEvent{order});
+    }
+    void cancel() { feed(CancelEvent{the_job}); }
+
+    bool step() {
+        if (!core_) {
+            boot();
+        } else if (!todo_.empty()) {
+            const Action action = todo_.front();
+            todo_.pop_front();
+            perform(action);
+        } else if (!answers_.empty()) {
+            const auto answer = answers_.front();
+            answers_.pop_front();
+            answer();
+        } else if (!linked_) {
+            linked_ = true;
+            feed(LinkUpEvent{});
+        } else if (worker_ != no_worker) {
+            work();
+        } else if (const auto wake = core_->next_wake()) {
+            now_ms_ = std::max(now_ms_ + 1, wake->ms);
+            feed(TickEvent{});
+        } else {
+            return false;
+        }
+        return true;
+    }
+    void run() {
+        for (int i = 0; i < 2000 && !final_ && step(); ++i) {
+        }
+        while (!todo_.empty()) {
+            step();
+        }
+    }
+    void die(Death death) {
+        if (death == Death::worker) {
+            if (worker_ != no_worker) {
+                gone();
+            }
+            return;
+        }
+        core_.reset();
+        linked_ = false;
+        todo_.clear();
+        answers_.clear();
+        worker_ = no_worker;
+        if (death == Death::host) {
+            domain_.reset();
+        }
+    }
+
+    Fault refusal() const { return refusal_; }
+    const std::optional<wire::JobUpdate>& final_report() const { return final_; }
+    bool runs() const { return domain_ == DomainState::running; }
+    bool absent() const { return !domain_.has_value(); }
+    bool ever_lost_twice() const { return both_; }
+
+    std::optional<DomainState> domain_;
+    bool partial_ = false;
+    bool complete_ = false;
+    bool consumed_ = false;
+    Truth truth_{};  // what of it does not change
+
+  private:
+    void boot() {
+        truth_.can_pv = truth_.can_hvm = truth_.can_shadow = true;
+        truth_.memory_free_kib = truth_.memory_free_kib == 0 ? 1u << 20 : truth_.memory_free_kib;
+        truth_.disk_free_bytes = truth_.disk_free_bytes == 0 ? 1ull << 40 : truth_.disk_free_bytes;
+        Arena counting;
+        (void)Core{counting, {}};
+        memory_.assign(counting.used_bytes() + 64, {});
+        Arena arena{memory_};
+        core_ = std::make_unique<Core>(arena, CoreSettings{.host_name = "h1"});
+        for (const auto& [id, record] : disk_) {
+            EXPECT_TRUE(core_->recover(record, now()).ok());
+        }
+        Actions actions;
+        core_->start(now(), actions);
+        todo_.assign(actions.begin(), actions.end());
+    }
+    Now now() const { return {{now_ms_}, {now_ms_}}; }
+    void feed(const Event& event) {
+        Actions actions;
+        (void)core_->step(event, now(), actions);
+        todo_.insert(todo_.end(), actions.begin(), actions.end());
+    }
+    void watch() { both_ = both_ || (runs() && complete_); }
+
+    Truth look() const {
+        Truth truth = truth_;
+        truth.domain.uuid = guest_;
+        truth.domain.name = "guest";
+        truth.domain.type = GuestType::pv;
+        truth.domain.memory_kib = 131072;
+        truth.domain.state = domain_.value_or(DomainState::absent);
+        truth.file_partial = partial_;
+        truth.file_complete = complete_;
+        truth.file_consumed = consumed_;
+        truth.saved_memory_kib = 131072;
+        return truth;
+    }
+    void perform(const Action& action) {
+        const std::uint32_t row = action.row;
+        switch (action.kind) {
+            case ActionKind::persist:
+                disk_[core_->record(row).job_id] = core_->record(row);
+                answers_.push_back([this, row] { feed(PersistedEvent{row, true}); });
+                break;
+            case ActionKind::forget: disk_.erase(action.job_id); break;
+            case ActionKind::look:
+                answers_.push_back([this, row] {
+                    const Truth truth = look();
+                    feed(TruthEvent{row, truth});
+                });
+                break;
+            case ActionKind::call:
+                if (domain_) {
+                    domain_ = action.call == Call::pause ? DomainState::paused : DomainState::running;
+                }
+                answers_.push_back([this, row] { feed(CalledEvent{row, Fault::none, {}}); });
+                break;
+            case ActionKind::file:
+                perform_file(action.file);
+                answers_.push_back([this, row] { feed(FiledEvent{row, Fault::none}); });
+                break;
+            case ActionKind::start_worker:
+                EXPECT_EQ(worker_, no_worker) << "two workers on one guest";
+                worker_ = action.worker;
+                op_ = action.op;
+                phase_ = 0;
+                break;
+            case ActionKind::kill_worker: gone(); break;
+            case ActionKind::report:
+                if (ended(core_->update(row).state)) {
+                    final_ = core_->update(row);
+                }
+                break;
+            case ActionKind::refuse: refusal_ = action.fault; break;
+            case ActionKind::tell_worker:
+            case ActionKind::ask_controller:
+            case ActionKind::answer_controller: break;
+        }
+        watch();
+    }
+    void perform_file(FileStep what) {
+        switch (what) {
+            case FileStep::discard_partial: partial_ = false; break;
+            case FileStep::publish: std::swap(partial_, complete_); break;
+            case FileStep::discard_complete: complete_ = false; break;
+            case FileStep::consume: std::swap(complete_, consumed_); break;
+            case FileStep::discard_consumed: consumed_ = false; break;
+        }
+    }
+    // Two steps each: what may be seen half-done, and the end.
+    void work() {
+        if (phase_++ == 0) {
+            if (op_ == WorkerOp::create || op_ == WorkerOp::restore) {
+                domain_ = DomainState::paused;
+            } else if (op_ == WorkerOp::save) {
+                domain_ = DomainState::suspended;
+                partial_ = true;
+            }
+            return;
+        }
+        if (op_ == WorkerOp::destroy || op_ == WorkerOp::shutdown) {
+            EXPECT_FALSE(op_ == WorkerOp::destroy && runs() && !may_destroy_)
+                << "a running guest is destroyed";
+            domain_.reset();
+        }
+        feed(WorkerEvent{.worker = worker_, .news = WorkerNews::done});
+        gone();
+    }
+    void gone() {
+        const WorkerId worker = worker_;
+        worker_ = no_worker;
+        answers_.push_back([this, worker] { feed(WorkerGoneEvent{worker, {}}); });
+    }
+
+  public:
+    bool may_destroy_ = false;
+
+  private:
+    Uuid guest_;
+    std::map<std::uint64_t, JobRecord> disk_;
+    std::vector<std::byte> memory_;
+    std::unique_ptr<Core> core_;
+    std::deque<Action> todo_;
+    std::deque<std::function<void()>> answers_;
+    WorkerId worker_ = no_worker;
+    WorkerOp op_ = WorkerOp::create;
+    int phase_ = 0;
+    bool linked_ = true;  // to the controller
+    std::int64_t now_ms_ = 1'000'000;
+    Fault refusal_ = Fault::none;
+    std::optional<wire::JobUpdate> final_;
+    bool both_ = false;
+};
+
+// Runs `kind` with one death before each of its steps, and checks the end.
+void try_all_deaths(JobKind kind, std::optional<DomainState> domain, bool complete,
+                    const std::function<void(OneHost&, Death, std::size_t)>& check) {
+    for (const Death death : {Death::agent, Death::worker, Death::host}) {
+        for (std::size_t at = 0; at < 60; ++at) {
+            OneHost host{domain};
+            host.complete_ = complete;
+            host.may_destroy_ = kind == JobKind::destroy;
+            host.order(kind);
+            for (std::size_t i = 0; i < at && !host.final_report(); ++i) {
+                host.step();
+            }
+            host.die(death);
+            host.run();
+            check(host, death, at);
+        }
+    }
+}
+
+TEST(AgentJobs, CreateEndsWithARunningGuestOrWithNone) {
+    try_all_deaths(JobKind::create, {}, false, [](OneHost& host, Death death, std::size_t at) {
+        EXPECT_TRUE(host.runs() || host.absent()) << "death " << static_cast<int>(death) << " at " << at;
+        if (host.final_report() && death != Death::host) {
+            EXPECT_EQ(host.final_report()->state == JobState::succeeded, host.runs()) << "at " << at;
+        }
+    });
+}
+
+TEST(AgentJobs, SaveLeavesTheGuestInItsDomainOrInItsFileAndNeverInBoth) {
+    try_all_deaths(
+        JobKind::save, DomainState::running, false, [](OneHost& host, Death death, std::size_t at) {
+            const std::string where =
+                "death " + std::to_string(static_cast<int>(death)) + " at " + std::to_string(at);
+            EXPECT_FALSE(host.runs() && host.complete_) << where;
+            EXPECT_FALSE(host.partial_) << where;
+            if (death != Death::host) {
+                EXPECT_TRUE(host.runs() || (host.complete_ && host.absent())) << where;
+            }
+            if (host.final_report()) {
+                EXPECT_EQ(host.final_report()->state == JobState::succeeded, host.complete_) << where;
+            }
+        });
+}
+
+TEST(AgentJobs, RestoreNeverRunsAGuestWhoseFileCouldBeRestoredAgain) {
+    try_all_deaths(JobKind::restore, {}, true, [](OneHost& host, Death death, std::size_t at) {
+        const std::string where =
+            "death " + std::to_string(static_cast<int>(death)) + " at " + std::to_string(at);
+        EXPECT_FALSE(host.ever_lost_twice()) << where;
+        EXPECT_TRUE(host.runs() || host.absent()) << where;
+        if (death != Death::host) {
+            EXPECT_NE(host.runs(), host.complete_) << where;
+            EXPECT_FALSE(host.consumed_) << where;
+        } else {
+            EXPECT_TRUE(host.complete_ || host.consumed_ || host.final_report()) << where;
+        }
+    });
+}
+
+TEST(AgentJobs, ShutdownAndDestroyEndWhateverDies) {
+    for (const JobKind kind : {JobKind::shutdown, JobKind::destroy, JobKind::pause}) {
+        try_all_deaths(kind, DomainState::running, false, [kind](OneHost& host, Death death, std::size_t at) {
+            if (host.final_report()) {
+                const bool done =
+                    kind == JobKind::pause ? host.domain_ == DomainState::paused : host.absent();
+                if (death != Death::host) {
+                    EXPECT_EQ(host.final_report()->state == JobState::succeeded, done) << "at " << at;
+                }
+            }
+        });
+    }
+}
+
+Fault refusal_of(
+    JobKind kind, std::optional<DomainState> domain, std::function<void(OneHost&)> prepare = {},
+    std::function<void(wire::JobOrder&)> change = [](wire::JobOrder&) {}) {
+    OneHost host{domain};
+    if (prepare) {
+        prepare(host);
+    }
+    host.order(kind, std::move(change));
+    for (int i = 0; i < 4; ++i) {
+        host.step();
+    }
+    return host.refusal();
+}
+
+TEST(AgentJobs, RefuseAGuestThatIsNotInTheRightState) {
+    constexpr auto running = DomainState::running;
+    constexpr auto paused = DomainState::paused;
+    EXPECT_EQ(refusal_of(JobKind::create, running), Fault::already_exists);
+    EXPECT_EQ(refusal_of(JobKind::migrate_in, running), Fault::already_exists);
+    EXPECT_EQ(refusal_of(JobKind::save, paused), Fault::guest_paused);
+    EXPECT_EQ(refusal_of(JobKind::migrate_out, paused), Fault::guest_paused);
+    EXPECT_EQ(refusal_of(JobKind::pause, DomainState::suspended), Fault::state_conflict);
+    EXPECT_EQ(refusal_of(JobKind::pause, {}), Fault::not_found);
+    EXPECT_EQ(refusal_of(JobKind::restore, {}), Fault::not_found);
+    EXPECT_EQ(refusal_of(JobKind::pause, running), Fault::none);
+    EXPECT_EQ(refusal_of(JobKind::pause, running, {},
+                         [](wire::JobOrder& order) { order.expected_states.push(DomainState::paused); }),
+              Fault::state_conflict);
+}
+
+TEST(AgentJobs, RefuseWhatTheHostHasNoRoomFor) {
+    const auto little = [](OneHost& host) { host.truth_.memory_free_kib = 130'000; };
+    EXPECT_EQ(refusal_of(JobKind::create, {}, little), Fault::no_memory);
+    EXPECT_EQ(refusal_of(JobKind::migrate_in, {}, little), Fault::no_memory);
+    EXPECT_EQ(refusal_of(JobKind::save, DomainState::running,
+                         [](OneHost& host) { host.truth_.disk_free_bytes = 1000; }),
+              Fault::no_disk_space);
+    EXPECT_EQ(refusal_of(JobKind::create, {}, [](OneHost& host) { host.truth_.name_taken = true; }),
+              Fault::already_exists);
+    EXPECT_EQ(refusal_of(JobKind::create, {}, [](OneHost& host) { host.complete_ = true; }),
+              Fault::already_exists);
+}
+
+TEST(AgentJobs, RefuseLiveMigrationWithoutDirtyTrackingAndTakeStopAndCopyInstead) {
+    OneHost host{DomainState::running};
+    host.truth_.can_shadow = false;
+    host.order(JobKind::migrate_out, [](wire::JobOrder& order) { order.mode = MigrationMode::live; });
+    for (int i = 0; i < 4; ++i) {
+        host.step();
+    }
+    EXPECT_EQ(host.refusal(), Fault::live_migration_unavailable);
+    for (const MigrationMode mode : {MigrationMode::stop_and_copy, MigrationMode::automatic}) {
+        OneHost other{DomainState::running};
+        other.truth_.can_shadow = false;
+        other.order(JobKind::migrate_out, [mode](wire::JobOrder& order) { order.mode = mode; });
+        for (int i = 0; i < 4; ++i) {
+            other.step();
+        }
+        EXPECT_EQ(other.refusal(), Fault::none);
+    }
+}
+
+TEST(AgentJobs, RefuseOrdersThatMakeNoSense) {
+    constexpr auto running = DomainState::running;
+    const std::vector<std::function<void(wire::JobOrder&)>> mistakes{
+        [](wire::JobOrder& order) { order.job_id = 0; },
+        [](wire::JobOrder& order) { order.uuid = {}; },
+        [](wire::JobOrder& order) { order.name = "../etc"; },
+        [](wire::JobOrder& order) { order.deadline_ms = 0; },
+        [](wire::JobOrder& order) { order.kind = JobKind::migrate; },
+        [](wire::JobOrder& order) { order.migration_id = {}; },
+        [](wire::JobOrder& order) { order.peer_host = "h1"; },
+        [](wire::JobOrder& order) { order.peer_port = 0; },
+    };
+    for (const auto& mistake : mistakes) {
+        EXPECT_EQ(refusal_of(JobKind::migrate_out, running, {}, mistake), Fault::invalid_argument);
+    }
+}
+
+TEST(AgentJobs, CancelledSaveLetsTheGuestRunOn) {
+    OneHost host{DomainState::running};
+    host.order(JobKind::save);
+    for (int i = 0; i < 200 && host.domain_ != DomainState::suspended; ++i) {
+        host.step();
+    }
+    ASSERT_EQ(host.domain_, DomainState::suspended);
+    host.cancel();
+    host.run();
+    ASSERT_TRUE(host.final_report());
+    EXPECT_EQ(host.final_report()->state, JobState::cancelled);
+    EXPECT_TRUE(host.runs());
+    EXPECT_FALSE(host.partial_);
+}
+
+}  // namespace
+}  // namespace ballast::agent
