@@ -68,7 +68,10 @@ struct Endpoint {
     std::string key;
     MHD_Daemon* daemon = nullptr;
     std::unique_ptr<FdWatch> watch;
-    Timer timer;
+    Timer timer;  // when the daemon wants to run next
+    // A resumed connection makes the daemon's descriptor readable only with its next event (libmicrohttpd
+    // 0.9.75), so the daemon is run on purpose; from the loop, because it may be running now.
+    Timer resumed;
 };
 
 struct Server::Impl {
@@ -178,15 +181,19 @@ __attribute__((format(printf, 2, 0))) void on_log(void*, const char* format, va_
 // ---- daemons ----
 
 Endpoint::Endpoint(Server::Impl& owner, Loop& event_loop, bool local)
-    : server{owner}, loop{event_loop}, is_unix{local}, timer{event_loop, [this] { run(); }} {}
+    : server{owner},
+      loop{event_loop},
+      is_unix{local},
+      timer{event_loop, [this] { run(); }},
+      resumed{event_loop, [this] { run(); }} {}
 
 Endpoint::~Endpoint() {
     watch.reset();
     if (daemon != nullptr) {
         for (Slot& slot : server.slots) {
             if (slot.in_use && slot.endpoint == this && slot.stage == Stage::waiting) {
-                MHD_resume_connection(
-                    slot.connection);  // a daemon with suspended connections cannot be stopped
+                // A daemon with suspended connections cannot be stopped.
+                MHD_resume_connection(slot.connection);
             }
         }
         MHD_stop_daemon(daemon);
@@ -389,8 +396,8 @@ void Server::Impl::look_at_waits() {
             slot.reply = service.conclude(slot.request, slot.wait);
             slot.stage = Stage::concluded;
             --counters.waiting_now;
-            MHD_resume_connection(
-                slot.connection);  // wakes the daemon's descriptor; its turn comes in the loop
+            MHD_resume_connection(slot.connection);
+            slot.endpoint->resumed.start_once(milliseconds(0));
         }
     }
 }
