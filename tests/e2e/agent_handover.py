@@ -65,7 +65,7 @@ def local_deaths(controller, agent, lot, rounds):
         while time.monotonic() < limit:
             controller.poll(max(0, min(limit - time.monotonic(), 0.01)))
         death = lot.choice(["s", "S"])
-        kill_some(death, agent, None)
+        kill_some(controller, death, agent, None)
         if agent.process is None:
             agent.start()
             controller.wait(lambda: agent.link, "the agent to be back")
@@ -93,10 +93,12 @@ def begin_migration(controller, source, destination, guest, name):
     return job_in, job_out, lambda: controller.order(source, "migrate_out", guest, name, job=job_out, **out)
 
 
-def kill_some(kind, source, destination):
+def kill_some(controller, kind, source, destination):
     for agent, letter in ((source, "s"), (destination, "d")):
         if letter in kind:
             agent.kill()
+            if agent.link:
+                controller.drop(agent.link)
     for agent, letter in ((source, "S"), (destination, "D")):
         if letter in kind and agent.process:  # its workers
             children = open(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children", encoding="ascii").read()
@@ -112,7 +114,7 @@ def migrate_with_deaths(controller, source, destination, guest, name, kind, dela
     limit = time.monotonic() + delay
     while time.monotonic() < limit:
         controller.poll(max(0, min(limit - time.monotonic(), 0.01)))
-    kill_some(kind, source, destination)
+    kill_some(controller, kind, source, destination)
     for agent in (source, destination):
         if agent.process is None:
             agent.start()
