@@ -30,8 +30,12 @@ std::unique_ptr<Hypervisor> open(std::string& why) {
 
 std::unique_ptr<XenHypervisor> XenHypervisor::open(std::string& why) {
     std::unique_ptr<XenHypervisor> hypervisor{new XenHypervisor};
+    // xenstored first: libxl would hang on a dead one.
+    if (!hypervisor->xenstore_.open(why).ok()) {
+        return nullptr;
+    }
     hypervisor->toolstack_ = Toolstack::open(why);
-    if (hypervisor->toolstack_ == nullptr || !hypervisor->xenstore_.open(why).ok()) {
+    if (hypervisor->toolstack_ == nullptr) {
         return nullptr;
     }
     return hypervisor;

@@ -4,7 +4,9 @@ extern "C" {
 #include <xenstat.h>
 }
 
-#include <algorithm>
+#include <string>
+
+#include "xen_glue/xen/xenstore_area.hpp"
 
 namespace ballast::xen {
 namespace {
@@ -41,6 +43,10 @@ void XenstatNode::close() noexcept {
 
 Status XenstatNode::collect(HostCounters& counters) {
     if (handle_ == nullptr) {
+        // libxenstat would hang on a dead xenstored: ask first.
+        Xenstore probe;
+        std::string why;
+        BALLAST_CHECK(probe.open(why));
         handle_ = xenstat_init();
         if (handle_ == nullptr) {
             return Err{Fault::hypervisor_unavailable};

@@ -1,9 +1,13 @@
 #include "xen_glue/xen/xenstore_area.hpp"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 extern "C" {
 #include <xenstore.h>
+#include <xenstore_lib.h>
 }
 
 #include <algorithm>
@@ -27,6 +31,24 @@ bool path_letter(char c) noexcept {
            c == '_' || c == '.' || c == ':' || c == '@';
 }
 
+// Errno says why not.
+bool daemon_listens() noexcept {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string_view path = xs_daemon_socket();
+    const std::size_t length = std::min(path.size(), sizeof address.sun_path - 1);
+    std::copy_n(path.data(), length, address.sun_path);
+    const int rc = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return rc == 0 || error == EAGAIN;  // busy is alive
+}
+
 }  // namespace
 
 Xenstore::~Xenstore() {
@@ -36,6 +58,12 @@ Xenstore::~Xenstore() {
 }
 
 Status Xenstore::open(std::string& why) {
+    // Where the socket is dead, libxenstore goes on to the kernel's device, and the first question hangs for
+    // ever.
+    if (!daemon_listens()) {
+        why = fmt::format("xenstored does not listen on {}: {}", xs_daemon_socket(), strerrordesc_np(errno));
+        return Err{Fault::hypervisor_unavailable};
+    }
     handle_ = xs_open(0);
     if (handle_ == nullptr) {
         why = fmt::format("cannot connect to xenstored: {}", strerrordesc_np(errno));

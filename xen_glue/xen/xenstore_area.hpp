@@ -20,6 +20,7 @@ class Xenstore {
     Xenstore(const Xenstore&) = delete;
     Xenstore& operator=(const Xenstore&) = delete;
 
+    // `hypervisor_unavailable`, with a sentence in `why`, when no xenstored runs in this dom0.
     Status open(std::string& why);
 
     // Reads one node into `out`, at most `bytes_max` of it. An absent node is a success with `present` false

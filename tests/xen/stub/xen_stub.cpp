@@ -1,6 +1,8 @@
 #include "tests/xen/stub/xen_stub.hpp"
 
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 extern "C" {
 #include <xenctrl.h>
 #include <xenstore.h>
+#include <xenstore_lib.h>
 }
 
 namespace ballast::xen_stub {
@@ -35,6 +38,32 @@ State& state() {
     static State instance;
     return instance;
 }
+
+class ListeningSocket {
+  public:
+    ListeningSocket() {
+        path_ = "/tmp/ballast-xen-stub-" + std::to_string(getpid());
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path_.copy(address.sun_path, sizeof address.sun_path - 1);
+        fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+            listen(fd_, 1) != 0) {
+            std::abort();
+        }
+    }
+    ~ListeningSocket() {
+        ::close(fd_);
+        ::unlink(path_.c_str());
+    }
+    ListeningSocket(const ListeningSocket&) = delete;
+    ListeningSocket& operator=(const ListeningSocket&) = delete;
+    const char* path() const { return path_.c_str(); }
+
+  private:
+    std::string path_;
+    int fd_;
+};
 
 int watch_descriptor() {
     static const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -259,6 +288,12 @@ int xc_domain_unpause(xc_interface* /*xch*/, uint32_t domid) {
 }
 
 // ---- libxenstore ----
+
+// Somebody must listen there; nobody needs to answer.
+const char* xs_daemon_socket(void) {
+    static const ListeningSocket socket;
+    return state().xenstored_dead ? "/nonexistent/xenstored" : socket.path();
+}
 
 xs_handle* xs_open(unsigned long /*flags*/) {
     static char handle;
