@@ -1,6 +1,7 @@
 """Lab guests seen from outside: made with plain xl, told what to do, and their ticks read back."""
 
 import dataclasses
+import datetime
 import re
 import shlex
 
@@ -8,7 +9,7 @@ GUEST_FOLDER = "/usr/lib/ballast-lab/guest"
 CONSOLE_FOLDER = "/var/log/xen/console"
 # Smaller ones do not hold Debian's kernel: it takes 58 MB before it frees its start-up parts.
 MEMORY_MIB_MIN = 96
-TICK = re.compile(r"tick boot=(?P<boot>\w+) n=(?P<n>\d+) real=(?P<real>[\d.]+) mono=(?P<mono>[\d.]+) "
+TICK = re.compile(r"\[(?P<stamp>[-\d]+ [:\d]+)\] tick boot=(?P<boot>\w+) n=(?P<n>\d+) real=(?P<real>[\d.]+) mono=(?P<mono>[\d.]+) "
                   r"domid=(?P<domid>\S+) mem=(?P<mem>\w+) burn=(?P<burn>\d+) dirty=(?P<dirty>\d+) disk=(?P<disk>\d+)")
 
 
@@ -72,14 +73,19 @@ def console(host, name, lines=None):
 
 
 def ticks(hosts, name, lines=None):
-    """All ticks of a guest on all these hosts, in the order of the outer machine's clock."""
-    found = []
+    """All ticks of a guest on all these hosts, in time order."""
+    found, late = [], {}
     for host in hosts:
-        text = console(host, name, lines)
         offset = host.clock_offset()[0]
-        for match in TICK.finditer(text):
-            found.append(Tick(host.name, float(match["real"]) - offset, match["boot"], int(match["n"]),
+        for match in TICK.finditer(console(host, name, lines)):
+            stamp = datetime.datetime.fromisoformat(match["stamp"] + "+00:00").timestamp()
+            boot = match["boot"]
+            late[boot] = max(late.get(boot, -1e9), stamp - float(match["real"]))
+            found.append(Tick(host.name, float(match["real"]) - offset, boot, int(match["n"]),
                               match["domid"], match["mem"], int(match["burn"]), int(match["disk"])))
+    # A guest's clock is late by what its kernel lost while it booted: a constant for all of that boot's life,
+    # and seen in the whole seconds that dom0 stamps on the lines. Differences stay exact.
+    found = [dataclasses.replace(tick, time=tick.time + late[tick.boot]) for tick in found]
     return sorted(found, key=lambda tick: (tick.time, tick.n))
 
 

@@ -89,7 +89,8 @@ class Host:
         # Three cards: cutting the way to the controller must not cut the way of the test's own commands.
         yield "outer", f"user,id=outer{forward['outer']}", 1
         yield "peer", f"stream,id=peer,server=off,addr.type=unix,addr.path={switch}", 2
-        yield "mgmt", f"user,id=mgmt,net=10.0.3.0/24,restrict=on{forward['mgmt']}", 3
+        clock = f"guestfwd=tcp:10.0.3.100:37-unix:{self.lab['folder']}/clock.sock"
+        yield "mgmt", f"user,id=mgmt,net=10.0.3.0/24,restrict=on,{clock}{forward['mgmt']}", 3
 
     def command_line(self):
         image, options = self.lab["image"], self.lab

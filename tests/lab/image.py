@@ -105,12 +105,11 @@ def add_hypervisors(out, work):
     return found
 
 
-def compile_guest(work):
+def compile_static(folder, program):
     compiler = next((name for name in ("gcc-12", "gcc", "cc") if shutil.which(name)), None)
     if compiler is None:
         raise SystemExit("image: please install: gcc libc6-dev")
-    program = work / "guest-init"
-    sources = sorted((recipe.HERE / "guest").glob("*.c"))
+    sources = sorted((recipe.HERE / folder).glob("*.c"))
     subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-static", "-s", "-o", program, *sources], check=True)
     return program
 
@@ -149,15 +148,16 @@ def build(out, work):
         (out / "initrd").write_bytes(kernel.dom0_initrd(tree, release))
     with step("hypervisors"):
         hypervisors = add_hypervisors(out, work)
-    with step("guest"):
+    with step("guest and clock programs"):
         guest = tree / "usr/lib/ballast-lab/guest"
         guest.mkdir(parents=True)
         (guest / "vmlinuz").write_bytes(vmlinux)
-        (guest / "initrd").write_bytes(kernel.guest_initrd(tree, release, compile_guest(work)))
-    configure(tree)
+        (guest / "initrd").write_bytes(kernel.guest_initrd(tree, release, compile_static("guest", work / "guest-init")))
+        configure(tree)
+        compile_static("clock", tree / "usr/lib/ballast-lab/set_clock")
     with step("file system"):
         subprocess.run(["mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=16", "-E", "lazy_itable_init=1",
-                        "-d", tree, out / "root.img", IMAGE_SIZE], check=True)
+                        "-d", tree, out / "root.img", IMAGE_SIZE], check=True, stdout=subprocess.DEVNULL)
     manifest = {"kernel": release, "hypervisors": hypervisors,
                 "packages": recipe.candidates()}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1))

@@ -105,7 +105,7 @@ class Lab:
             with open(self.folder / f"san{number}.raw", "wb") as disk:
                 disk.truncate(SAN_DISK_BYTES)
         socket = self.folder / "switch.sock"
-        child = process.start([sys.executable, HERE / "switch.py", socket, "ballast-lab"], self.folder / "switch.log",
+        child = process.start([sys.executable, HERE / "switch.py", self.folder, "ballast-lab"], self.folder / "switch.log",
                               self.record["die_with_parent"])
         self.record["switch_pid"] = child.pid
         self.save()
@@ -126,7 +126,7 @@ class Lab:
             each.close()
             each.stop()
         process.kill(self.record.get("switch_pid"), self.folder)
-        for path in [*self.folder.glob("*.raw"), *self.folder.glob("ssh_key*"), self.folder / "switch.sock",
+        for path in [*self.folder.glob("*.raw"), *self.folder.glob("ssh_key*"), *self.folder.glob("*.sock"),
                      self.folder / STATE_FILE]:
             path.unlink(missing_ok=True)
 

@@ -99,7 +99,7 @@ def key():
     """Changes with every file that shapes the image and with the version of every package asked for."""
     digest = hashlib.sha256()
     parts = [HERE / name for name in ("recipe.py", "image.py", "kernel.py", "cpio.py")]
-    for folder in ("dom0", "guest"):
+    for folder in ("dom0", "guest", "clock"):
         parts += sorted(path for path in (HERE / folder).rglob("*") if path.is_file())
     for path in parts:
         digest.update(f"{path.relative_to(HERE)} {path.stat().st_mode & 0o777:o}\n".encode() + path.read_bytes())

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""The Ethernet switch between lab hosts: QEMU's stream back ends meet here, each frame behind its length.
+"""What lab hosts have in common: an Ethernet switch and a clock.
+
+QEMU's stream back ends meet at the switch, each frame behind its length. The clock answers each line with
+the microseconds since 1970.
 
 A program of its own, so that the hosts go on talking when the one who started them is gone.
 A port that does not read (a frozen host) loses frames beyond a bound, as on a real switch.
 
-  switch.py SOCKET [MARK by which it is found again]
+  switch.py FOLDER [MARK by which it is found again]
 """
 
 import asyncio
-import os
 import struct
 import sys
+import time
 
 QUEUE_BYTES_MAX = 4 << 20
 FRAME_BYTES_MIN = 14
@@ -53,13 +56,22 @@ class Port(asyncio.Protocol):
                 port.transport.write(frame)
 
 
-async def main(path):
+class Clock(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        for _ in range(data.count(b"\n")):
+            self.transport.write(b"%d\n" % (time.time_ns() // 1000))
+
+
+async def main(folder):
     ports, port_of_address = set(), {}
-    if os.path.exists(path):
-        os.unlink(path)
-    server = await asyncio.get_running_loop().create_unix_server(lambda: Port(ports, port_of_address), path)
-    async with server:
-        await server.serve_forever()
+    loop = asyncio.get_running_loop()
+    services = {"clock.sock": Clock, "switch.sock": lambda: Port(ports, port_of_address)}
+    for name, protocol in services.items():
+        await loop.create_unix_server(protocol, f"{folder}/{name}")
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
