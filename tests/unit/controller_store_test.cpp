@@ -1,0 +1,179 @@
+#include "controller/store.hpp"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <vector>
+
+#include "controller/sqlite.hpp"
+#include "controller/store_records.hpp"
+#include "controller/store_schema.hpp"
+#include "tests/unit/controller_directory.hpp"
+
+namespace ballast::controller {
+namespace {
+
+constexpr WallTime created{1'795'000'000'000};
+
+class StoreTest : public ::testing::Test {
+  protected:
+    std::unique_ptr<Store> open() { return Store::open(path(), created, why_); }
+    std::string path() const { return directory_.path() + "/controller.db"; }
+    void run_sql(const char* sql) {
+        sqlite3* connection = nullptr;
+        ASSERT_EQ(sqlite3_open(path().c_str(), &connection), SQLITE_OK);
+        EXPECT_EQ(sqlite3_exec(connection, sql, nullptr, nullptr, nullptr), SQLITE_OK)
+            << sqlite3_errmsg(connection);
+        sqlite3_close(connection);
+    }
+    // A core over memory of its own, with everything that the store holds.
+    Status restore(Store& store) {
+        memory_.assign(Core::bytes_needed(settings_) + 64, std::byte{});
+        const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
+        const std::size_t skip = (64 - address % 64) % 64;
+        core_ = std::make_unique<Core>(settings_, std::span{memory_}.subspan(skip));
+        return store.restore_into(*core_, why_);
+    }
+
+    TestDirectory directory_;
+    std::string why_;
+    Settings settings_;
+    std::vector<std::byte> memory_;
+    std::unique_ptr<Core> core_;
+};
+
+TEST_F(StoreTest, OfANewControllerIsEmptyPrivateAndStartsTheJobNumbersAtTheClock) {
+    const auto store = open();
+    ASSERT_NE(store, nullptr) << why_;
+    struct stat facts {};
+    ASSERT_EQ(::stat(path().c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_mode & 0777, 0600U);
+    EXPECT_TRUE(restore(*store).ok()) << why_;
+}
+
+TEST_F(StoreTest, IsRefusedWhileAnotherControllerHasIt) {
+    const auto first = open();
+    ASSERT_NE(first, nullptr) << why_;
+    EXPECT_EQ(open(), nullptr);
+    EXPECT_NE(why_.find("another ballast-controller"), std::string::npos) << why_;
+}
+
+TEST_F(StoreTest, IsRefusedWhenItIsNoDatabase) {
+    std::ofstream{path()} << std::string(8192, 'x');
+    EXPECT_EQ(open(), nullptr);
+    EXPECT_NE(why_.find("controller.db"), std::string::npos) << why_;
+}
+
+TEST_F(StoreTest, IsRefusedWhenItIsOfAnotherProgramOrOfANewerVersion) {
+    run_sql("CREATE TABLE theirs(x)");
+    EXPECT_EQ(open(), nullptr);
+    EXPECT_NE(why_.find("another program"), std::string::npos) << why_;
+    run_sql("DROP TABLE theirs");
+    ASSERT_NE(open(), nullptr) << why_;
+    run_sql("PRAGMA user_version = 999");
+    EXPECT_EQ(open(), nullptr);
+    EXPECT_NE(why_.find("newer"), std::string::npos) << why_;
+}
+
+TEST_F(StoreTest, RefusesARecordThatCannotBe) {
+    ASSERT_NE(open(), nullptr) << why_;
+    run_sql("INSERT INTO hosts VALUES('h1', x'00', 0, 0, 1)");  // a uuid of one byte
+    const auto store = open();
+    ASSERT_NE(store, nullptr) << why_;
+    EXPECT_FALSE(restore(*store).ok());
+    EXPECT_NE(why_.find("record 1 of the stored hosts"), std::string::npos) << why_;
+}
+
+// What is put must come back the same, every member of it.
+TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
+    sqlite3* connection = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &connection), SQLITE_OK);
+    ASSERT_TRUE(bring_up_to_date(connection, why_)) << why_;
+    JobRecord job;
+    job.id = 77;
+    job.kind = JobKind::migrate;
+    job.origin = JobOrigin::drain;
+    job.state = JobState::failed;
+    job.vm_uuid.bytes[3] = 9;
+    job.vm_name = "web";
+    job.source = {"h1", SideState::ended, JobState::failed, Fault::no_memory, "transferring"};
+    job.destination = {"h2", SideState::acked, JobState::cancelled, Fault::cancelled, "receiving"};
+    job.migration_id.bytes[15] = 1;
+    job.mode = MigrationMode::stop_and_copy;
+    job.memory_mib = 512;
+    job.expected_states.push(DomainState::running);
+    job.expected_states.push(DomainState::paused);
+    job.percent = 40;
+    job.fault = Fault::no_memory;
+    job.detail = "why";
+    job.cancel_asked = true;
+    job.plan_id = 5;
+    job.created = {1};
+    job.deadline = {2};
+    job.ended = {3};
+    job.memory_bytes = 1ULL << 40;
+    job.wire_bytes = 6;
+    job.downtime_ms = 7;
+    job.total_ms = 8;
+    job.rounds = 9;
+    job.compression = wire::Compression::lz4;
+    {
+        Statement put;
+        Statement rows;
+        ASSERT_TRUE(put.prepare(connection, records::put_job));
+        ASSERT_TRUE(records::put(put, job));
+        ASSERT_TRUE(rows.prepare(connection, records::get_jobs));
+        JobRecord back;
+        ASSERT_TRUE(rows.start().next());
+        ASSERT_TRUE(records::get(rows, back));
+        EXPECT_EQ(back.id, job.id);
+        EXPECT_EQ(back.kind, job.kind);
+        EXPECT_EQ(back.origin, job.origin);
+        EXPECT_EQ(back.state, job.state);
+        EXPECT_EQ(back.vm_uuid, job.vm_uuid);
+        EXPECT_EQ(back.vm_name, job.vm_name);
+        EXPECT_EQ(back.source.host, job.source.host);
+        EXPECT_EQ(back.source.fault, job.source.fault);
+        EXPECT_EQ(back.destination.state, job.destination.state);
+        EXPECT_EQ(back.destination.step_name, job.destination.step_name);
+        EXPECT_EQ(back.migration_id, job.migration_id);
+        EXPECT_EQ(back.mode, job.mode);
+        EXPECT_EQ(back.expected_states.size(), 2U);
+        EXPECT_EQ(back.expected_states[1], DomainState::paused);
+        EXPECT_EQ(back.percent, job.percent);
+        EXPECT_EQ(back.detail, job.detail);
+        EXPECT_TRUE(back.cancel_asked);
+        EXPECT_EQ(back.plan_id, job.plan_id);
+        EXPECT_EQ(back.ended, job.ended);
+        EXPECT_EQ(back.memory_bytes, job.memory_bytes);
+        EXPECT_EQ(back.rounds, job.rounds);
+        EXPECT_EQ(back.compression, job.compression);
+    }
+    sqlite3_close(connection);
+}
+
+TEST_F(StoreTest, TakesAKeyWithAllItsBits) {
+    sqlite3* connection = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &connection), SQLITE_OK);
+    ASSERT_TRUE(bring_up_to_date(connection, why_)) << why_;
+    const IdempotencyRecord key{{UINT64_MAX, 1}, {2, UINT64_MAX - 3}, {4}, Effect::plan, 5, 6};
+    {
+        Statement put;
+        Statement rows;
+        ASSERT_TRUE(put.prepare(connection, records::put_key));
+        ASSERT_TRUE(records::put(put, key));
+        ASSERT_TRUE(rows.prepare(connection, records::get_keys));
+        IdempotencyRecord back;
+        ASSERT_TRUE(rows.start().next());
+        ASSERT_TRUE(records::get(rows, back));
+        EXPECT_EQ(back.key, key.key);
+        EXPECT_EQ(back.body, key.body);
+        EXPECT_EQ(back.effect, key.effect);
+    }
+    sqlite3_close(connection);
+}
+
+}  // namespace
+}  // namespace ballast::controller
