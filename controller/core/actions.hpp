@@ -1,12 +1,13 @@
-// What the shell must do after a step, strictly in this order. Whatever must survive comes before whatever
-// tells anybody: the shell writes Persist* durably before it goes on (one transaction per step, synced before
-// the first SendOrder, Send or Reply, is enough). When a write fails, the shell must stop performing and end
-// the process.
+// What the shell must do after a step, strictly in this order. Whatever must survive comes first, whatever
+// tells anybody comes after it: the shell writes all Persist* and Forget* in one transaction, syncs it, and
+// only then goes on. When a write fails, the shell must stop performing and end the process.
 //
 // Actions name rows; the shell reads them through Core's accessors before the next step.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "base/fixed_vector.hpp"
@@ -98,7 +99,9 @@ class Actions {
   public:
     void clear() noexcept;
 
-    // REQUIRES: room. The tables' limits bound what one step can need (see actions.cpp).
+    // Keeps the store's actions before all others, otherwise the order in which they were added; a row that
+    // is to be persisted already is not named twice. REQUIRES: room. The tables' limits bound what one step
+    // can need (see actions.cpp).
     void add(const Action& action) noexcept;
     // Reports give way when the list is nearly full, and are counted instead.
     void report(const Report& report) noexcept;
@@ -111,6 +114,7 @@ class Actions {
     static constexpr std::size_t actions_max = 1024;
     static constexpr std::size_t reports_max = 384;  // of them
     FixedVector<Action, actions_max> list_;
+    std::ptrdiff_t durable_ = 0;
     std::size_t reports_ = 0;
     std::uint64_t reports_dropped_ = 0;
 };

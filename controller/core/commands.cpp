@@ -77,9 +77,8 @@ void accept_job(Step& step, const Command& command, const NewJob& wanted, Outcom
 void on_command(Step& step, const Command& command) noexcept {
     Outcome& outcome = step.out.outcome;
     outcome.dry_run = command.dry_run;
-    // The actions that a command causes come before its answer, the record of the key included. The orders to
-    // agents may already stand before the key's record: the shell makes the whole step durable before it
-    // sends anything.
+    // The key's record stands with the command's other records before everything that tells anybody: a
+    // request whose order went out is remembered.
     if (!replay(step, command, outcome)) {
         dispatch(step, command, outcome);
         remember(step, command, outcome);

@@ -84,7 +84,11 @@ Status World::step(const Event& event) {
     const Status status = core->step(event, now, *actions);
     // Sending may lead to answers, which are steps of their own: perform a copy.
     const std::vector<Action> list(actions->list().begin(), actions->list().end());
+    bool told = false;
     for (const Action& action : list) {
+        const bool durable = action.index() <= Action{ForgetIdempotency{}}.index();
+        EXPECT_FALSE(durable && told) << "somebody would be told before it is on disk";
+        told = told || !durable;
         persist(action);
         if (std::holds_alternative<Reply>(action)) {
             outcome_ = actions->outcome;
