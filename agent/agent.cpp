@@ -29,7 +29,13 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
       files_{config.save_dir},
       wake_timer_{loop, [this] { handle(TickEvent{}); }},
       inventory_timer_{loop, [this] { send_inventory(); }},
-      sample_timer_{loop, [this] { take_sample(); }},
+      sample_timer_{loop,
+                    [this] {
+                        // While an old sample still waits, a new one would only grow old behind it.
+                        if (controller_->idle()) {
+                            take_sample();
+                        }
+                    }},
       watchdog_timer_{loop, [] { (void)notify_watchdog(); }} {}
 Agent::~Agent() = default;
 
@@ -373,9 +379,6 @@ void Agent::send_inventory() {
 }
 
 void Agent::take_sample() {
-    if (!controller_->ready()) {
-        return;
-    }
     if (!view_->sample(outgoing_.emplace<wire::SampleReport>())) {
         log_warning("no sample: {}", description(*hypervisor_));
         inventory_changed();  // says that the host is degraded

@@ -26,6 +26,8 @@ class ControllerLink {
 
     void start();
     bool ready() const noexcept { return ready_; }
+    // Whether what was sent before has left this process.
+    bool idle() const noexcept { return ready_ && link_->bytes_waiting() == 0; }
     // Dropped when not ready: whatever matters is said again when it is.
     void send(const wire::Message& message);
 

@@ -336,6 +336,9 @@ std::string_view Link::peer_name() const noexcept {
 std::string_view Link::peer_address() const noexcept {
     return impl_->peer_address();
 }
+std::size_t Link::bytes_waiting() const noexcept {
+    return impl_->bytes_waiting();
+}
 std::uint64_t Link::bytes_sent() const noexcept {
     return impl_->bytes_sent();
 }

@@ -85,6 +85,8 @@ class Link {
     std::string_view peer_name() const noexcept;
     // "address:port" of the peer.
     std::string_view peer_address() const noexcept;
+    // What send() has taken and the socket has not: whoever sends what grows old waits until it is 0.
+    std::size_t bytes_waiting() const noexcept;
     std::uint64_t bytes_sent() const noexcept;
     std::uint64_t bytes_received() const noexcept;
 

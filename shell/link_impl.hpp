@@ -48,6 +48,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     bool up() const noexcept { return state_ == LinkState::up; }
     std::string_view peer_name() const noexcept { return peer_name_; }
     std::string_view peer_address() const noexcept { return peer_address_; }
+    std::size_t bytes_waiting() const noexcept { return send_buffer_.rest().size(); }
     std::uint64_t bytes_sent() const noexcept { return channel_ ? channel_->bytes_sent() : bytes_sent_; }
     std::uint64_t bytes_received() const noexcept {
         return channel_ ? channel_->bytes_received() : bytes_received_;

@@ -159,6 +159,12 @@ class Controller:
         self.settled = set()
         self.last_job = int(time.time()) << 20
 
+    def close(self):
+        for link in list(self.buffers):
+            self.drop(link)
+        self.selector.close()
+        self.listener.close()
+
     def add(self, agent):
         self.agents[agent.name] = agent
 

@@ -101,8 +101,10 @@ def kill_some(controller, kind, source, destination):
                 controller.drop(agent.link)
     for agent, letter in ((source, "S"), (destination, "D")):
         if letter in kind and agent.process:  # its workers
-            children = open(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children", encoding="ascii").read()
-            for pid in children.split():
+            pid = agent.process.pid
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+                pids = children.read().split()
+            for pid in pids:
                 try:
                     os.kill(int(pid), signal.SIGKILL)
                 except ProcessLookupError:
@@ -136,10 +138,9 @@ def migrate_with_deaths(controller, source, destination, guest, name, kind, dela
     return there == RUNNING, result
 
 
-def main():
-    program = os.path.abspath(sys.argv[1])
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    lot = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+def run(program, rounds, seed):
+    """What went wrong, in words; empty when nothing did."""
+    lot = random.Random(seed)
     directory = tempfile.mkdtemp(prefix="ballast-agents-")
     controller = Controller()
     agents = [Agent(program, os.path.join(directory, name), name, controller.port, SIM) for name in ("h1", "h2")]
@@ -173,13 +174,21 @@ def main():
         print(f"{passed} checks of two agents passed; {moved} of {rounds} disturbed migrations arrived, usual time "
               f"{usual / 1.3:.2f} s")
         shutil.rmtree(directory)
-        return 0
+        return ""
     except (AssertionError, TimeoutError) as problem:
-        print(f"failed after {passed}: {problem}; logs in {directory}")
-        return 1
+        return f"failed after {passed} checks: {problem}; logs in {directory}"
     finally:
         for agent in agents:
             agent.stop()
+        controller.close()
+
+
+def main():
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    problem = run(os.path.abspath(sys.argv[1]), rounds, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    if problem:
+        print(problem)
+    return 1 if problem else 0
 
 
 if __name__ == "__main__":
