@@ -1,0 +1,89 @@
+// The parts of the server: its connections, its daemons, and what they share. For server.cpp and endpoint.cpp
+// only.
+#pragma once
+
+#include <microhttpd.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/http/problem.hpp"
+#include "controller/http/server.hpp"
+#include "shell/loop.hpp"
+#include "shell/unique_fd.hpp"
+
+namespace ballast::controller::http {
+
+// Beside the TCP side's, so that root on the box gets in when strangers hold all of those.
+inline constexpr unsigned unix_connections_max = 8;
+
+enum class Stage : std::uint8_t { reading, discarding, waiting, concluded, sending };
+
+struct Endpoint;
+
+// One connection and its present request.
+struct Slot {
+    bool in_use = false;
+    Endpoint* endpoint = nullptr;
+    MHD_Connection* connection = nullptr;
+    int fd = -1;
+    Stage stage = Stage::reading;
+    Instant deadline;  // of reading a whole request, or of sending its answer
+    Request request;
+    Reply reply;
+    Problem refusal;  // when discarding
+    std::uint64_t body_bytes = 0;
+    Wait wait;
+    bool nul_in_uri = false;
+};
+
+// One listening socket with its daemon.
+struct Endpoint {
+    Endpoint(Server::Impl& owner, Loop& loop, bool is_unix);
+    ~Endpoint();
+    bool start(UniqueFd listening, unsigned connections_max, const HttpConfig& config, std::string& why);
+    void run();
+
+    Server::Impl& server;
+    Loop& loop;
+    bool is_unix;
+    std::string certificate;
+    std::string key;
+    MHD_Daemon* daemon = nullptr;
+    std::unique_ptr<FdWatch> watch;
+    Timer timer;  // when the daemon wants to run next
+    // A resumed connection makes the daemon's descriptor readable only with its next event (libmicrohttpd
+    // 0.9.75), so the daemon is run on purpose; from the loop, because it may be running now.
+    Timer resumed;
+};
+
+struct Server::Impl {
+    Impl(Loop& event_loop, const HttpConfig& settings, Service& served);
+
+    Slot* open_slot(Endpoint& endpoint, MHD_Connection* connection);
+    void close_slot(Slot& slot);
+    MHD_Result begin(Slot& slot, const char* url, const char* method);
+    MHD_Result take_body(Slot& slot, const char* data, std::size_t bytes);
+    MHD_Result dispatch(Slot& slot);
+    MHD_Result answer(Slot& slot);
+    void completed(Slot& slot);
+    void look_at_waits();
+    void sweep();
+    void refuse(Slot& slot, Problem problem);
+    void await_request(Slot& slot);
+
+    Loop& loop;
+    HttpConfig config;
+    Service& service;
+    std::vector<Slot> slots;
+    Timer sweeper;
+    std::unique_ptr<Endpoint> tcp;
+    std::unique_ptr<Endpoint> local;
+    std::uint16_t port = 0;
+    std::string id_prefix;
+    std::uint64_t next_id = 1;
+    ServerCounters counters;
+};
+
+}  // namespace ballast::controller::http
