@@ -45,7 +45,7 @@ void read_network(Config& file, AgentConfig& out) {
     out.controller_address = file.text("controller.address", "");
     require(file, "controller.address", out.controller_address, "the controller's address");
     out.controller_port = static_cast<std::uint16_t>(file.integer("controller.port", 7711, 1, 65535));
-    out.controller_name = file.text("controller.name", "ballast-controller", limits::name_bytes_max);
+    out.controller_name = file.text("controller.name", "controller", limits::name_bytes_max);
 
     out.plain = file.flag("tls.plain", false);
     out.tls_ca = file.text("tls.ca", out.plain ? "" : "/etc/ballast/ca.pem");
