@@ -13,7 +13,7 @@ std::uint32_t next_guest(const Step& step, std::uint32_t host) noexcept {
         const VmRow& row = step.t.vms[vm];
         const bool can_go = row.in_use && row.host == host && row.state == VmState::running &&
                             row.job == no_row && row.record.movable && !row.duplicate_suspected &&
-                            row.drain_not_before <= step.now.wall;
+                            row.move_not_before <= step.now.wall;
         if (can_go && (next == no_row || row.record.name < step.t.vms[next].record.name)) {
             next = vm;
         }
@@ -24,7 +24,7 @@ std::uint32_t next_guest(const Step& step, std::uint32_t host) noexcept {
 void send_away(Step& step, std::uint32_t host, std::uint32_t vm) noexcept {
     VmRow& guest = step.t.vms[vm];
     // Whatever comes of it, the others get their turn first.
-    guest.drain_not_before = step.wall_after(step.t.settings.drain_retry);
+    guest.move_not_before = step.wall_after(step.t.settings.drain_retry);
     const Placement placement = place_vm(step, guest.type, guest.memory_mib, vm, host);
     DecisionRow decision;
     decision.origin = JobOrigin::drain;

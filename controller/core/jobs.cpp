@@ -180,6 +180,9 @@ void end_job(Step& step, std::uint32_t row, JobState state, Fault fault, std::st
         ++step.t.counters.job_faults[static_cast<std::size_t>(fault)];
     }
     ++step.t.counters.jobs[static_cast<std::size_t>(job.record.kind)][static_cast<std::size_t>(state)];
+    if (job.record.kind == JobKind::migrate && state == JobState::failed && job.vm != no_row) {
+        step.t.vms[job.vm].move_not_before = step.wall_after(step.t.settings.drain_retry);
+    }
     step.persist_job(row);
     cancel_undecided(step, job);
     move_ended(step, job);

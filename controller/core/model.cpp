@@ -48,6 +48,10 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
         const std::int64_t ago_ms = now.wall.unix_ms - row.record.last_moved.unix_ms;
         vm.last_moved_seconds_ago = ago_ms > 0 ? ago_ms / 1000 : 0;
     }
+    if (row.move_not_before > now.wall) {
+        vm.last_moved_seconds_ago =
+            0;  // what failed a moment ago would fail again: the cool-down holds for it too
+    }
     if (row.job != no_row && t.jobs[row.job].record.kind == JobKind::migrate) {
         const JobRow& job = t.jobs[row.job];
         vm.moving_to = row.host == job.destination_host ? job.source_host : job.destination_host;

@@ -114,8 +114,8 @@ struct VmRow {
     Instant duplicate_since;
     std::uint32_t job = no_row;  // the open job
     std::uint32_t definition = no_row;
-    WallTime inactive_since;    // 0: not inactive
-    WallTime drain_not_before;  // after a failed try to leave a draining host
+    WallTime inactive_since;   // 0: not inactive
+    WallTime move_not_before;  // after a failed try to move it: no policy and no drain tries again before
     SampleSeries cpu_cores;
     SampleSeries net_mbps;
     SampleSeries disk_mbps;

@@ -54,7 +54,7 @@ struct Settings {
         seconds(10);  // two hosts may both claim a guest for so long while reports cross
     Duration forget_vm_after = seconds(3600);  // a vanished guest without a definition
     Duration idempotency_ttl = seconds(24 * 3600);
-    Duration drain_retry = seconds(60);  // before a guest is tried again that could not leave a draining host
+    Duration drain_retry = seconds(60);  // before a guest is tried again that could not be moved
     BalanceSettings balance;
 
     Duration deadline(JobKind kind) const noexcept { return deadlines[static_cast<std::size_t>(kind)]; }

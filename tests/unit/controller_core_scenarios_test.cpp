@@ -162,6 +162,20 @@ TEST(ControllerCore, AGuestThatMovedStaysForItsCoolDown) {
     EXPECT_NE(world.place_of("b"), "h2");
 }
 
+TEST(ControllerCore, AMoveThatFailedIsNotTriedAgainAtOnce) {
+    World world{balancing()};
+    overload(world);
+    world.connect_all();
+    for (int i = 0; i < 90; ++i) {
+        world.host("h1").refuse_next = Fault::live_migration_unavailable;
+        world.second();
+    }
+    EXPECT_GE(world.core->counters().job_faults[static_cast<std::size_t>(Fault::live_migration_unavailable)],
+              1U);
+    EXPECT_LE(world.store.jobs.size(), 2U);
+    EXPECT_EQ(world.core->decision(0)->rejected[0].constraint, policy::Constraint::cool_down);
+}
+
 TEST(ControllerCore, AStaleHostIsNeitherSourceNorTarget) {
     World world{balancing()};
     overload(world);
