@@ -163,5 +163,5 @@ def guest_spec(name, number, host=None, memory_mib=96, **more):
             "ramdisk": GUEST_RAMDISK, "cmdline": "console=hvc0 quiet",
             "vifs": [{"mac": f"00:16:3e:ba:11:{number:02x}", "bridge": "xenbr0"}], **more}
     if host is not None:
-        spec["host"] = host
+        spec["to"] = host
     return spec

@@ -136,7 +136,7 @@ def shutdown_and_start_again(site):
 
 def vnc_console_answers(site):
     """a guest with a VNC console answers RFB 003.008 at the endpoint that the API names"""
-    site.create("screen", vnc={"enabled": True, "listen": "127.0.0.1"})
+    site.create("screen", vnc={"listen": "127.0.0.1"})
     console = site.api.vm("screen")["console"]
     expect(console and console["protocol"] == "vnc", f"the API names no VNC console: {console}")
     banner = truth.rfb_banner(site.lab["h1"], console["host"], console["port"])
