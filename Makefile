@@ -202,7 +202,7 @@ lab-check:
 bench:
 	$(Q)tests/tools/deps.sh bench
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
-	$(Q)tests/bench/run.sh $(OUT)
+	$(Q)tests/bench/run.py $(OUT)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/ballast $(DESTDIR)/lib/systemd/system \

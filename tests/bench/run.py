@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
+
+  run.py PROGRAMS [--only sizes|agent|migration]...
+
+Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
+"""
+
+import argparse
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+LAB = HERE.parent / "lab"
+sys.path[:0] = [str(LAB), str(LAB / "accept")]
+
+import agent_cost  # noqa: E402
+import migration_speed  # noqa: E402
+from acceptance import site_on  # noqa: E402
+
+SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
+
+
+def report(what, ours, peer=None, unit="", bound=None):
+    """One figure. `bound` is on the ratio when there is a peer, on the figure itself when there is none."""
+    value = ours / peer if peer else ours
+    verdict = "" if bound is None else ("ok" if value <= bound else "MISSED")
+    beside = f"{peer:10.2f} {ours / peer:7.2f}x" if peer else " " * 19
+    limit = "" if bound is None else f"<= {bound:g}{'x' if peer else ''}"
+    print(f"{what:<58} {ours:10.2f} {beside} {unit:<8} {limit:<10} {verdict}", flush=True)
+
+
+def sizes(programs):
+    for name, bound in SIZE_BOUNDS_KIB.items():
+        with tempfile.NamedTemporaryFile() as stripped:
+            subprocess.run(["strip", "-o", stripped.name, programs / name], check=True)
+            report(f"{name}, stripped", pathlib.Path(stripped.name).stat().st_size / 1024, unit="KiB", bound=bound)
+
+
+def agent(site):
+    cost = agent_cost.measure(site)
+    report("agent: CPU for a sample of 8 guests, beside xentop's", cost["agent_ms"], cost["xentop_ms"], "ms", 0.5)
+    report("agent: private memory with 8 guests", cost["private_kib"] / 1024, unit="MiB", bound=6)
+    report(f"agent: growth over {cost['samples']} samples and {cost['jobs']} jobs", cost["growth_kib"], unit="KiB",
+           bound=0)
+
+
+def migration(site):
+    figures = migration_speed.measure(site)
+    for name, bound in (("none", 1.05), ("auto", 0.4)):
+        ours = [run["seconds"] for run in figures[name]]
+        peer = [run["seconds"] for run in figures["xl"]]
+        report(f"migration of 128 MiB over TLS, compression {name}, beside xl", statistics.median(ours),
+               statistics.median(peer), "s", bound)
+        report(f"  longest gap in the guest's ticks, compression {name}", max(r["gap"] for r in figures[name]),
+               max(r["gap"] for r in figures["xl"]), "s", 1.0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
+    parser.add_argument("--only", action="append", choices=("sizes", "agent", "migration"))
+    arguments = parser.parse_args()
+    wanted = arguments.only or ["sizes", "agent", "migration"]
+    print(f"{'':<58} {'ours':>10} {'peer':>10} {'ratio':>8}")
+    if "sizes" in wanted:
+        sizes(arguments.programs)
+    if "agent" in wanted or "migration" in wanted:
+        with tempfile.TemporaryDirectory(prefix="ballast-bench-") as folder, \
+                site_on("shadow", arguments.programs, pathlib.Path(folder)) as site:
+            if "migration" in wanted:
+                migration(site)
+            if "agent" in wanted:
+                agent(site)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
