@@ -104,20 +104,6 @@ def save_for_xl_and_restore(site):
     site.destroy("still")
 
 
-def restore_what_xl_saved(site):
-    """the memory image in our file and in xl's are one format: a file by xl save is restored by the agent"""
-    uuid = site.create("foreign")["uuid"]
-    host = site.lab["h1"]
-    boot = site.lab.ticks("foreign", 3)[-1].boot
-    host.run(f"xl save foreign {SAVE_FOLDER}/{uuid}.save", timeout=180)
-    site.pool.wait_for_vm("foreign", state="saved")
-    site.api.act("foreign", "restore")
-    guests.wait_booted(host, "foreign")
-    expect(site.lab.ticks("foreign", 3)[-1].boot == boot, "the guest has booted again")
-    site.expect_one("foreign", "h1")
-    site.destroy("foreign")
-
-
 def shutdown_and_start_again(site):
     """shutdown ends the guest in order and frees its memory; start brings it back from its definition"""
     site.create("again")
