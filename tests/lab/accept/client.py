@@ -41,7 +41,7 @@ class Api:
 
     def get(self, path):
         status, answer = self.request("GET", path)
-        if status != 200:
+        if status not in (200, 202):  # 202: a job that is still under way
             raise ApiError(status, answer)
         return answer
 
