@@ -205,6 +205,7 @@ def overload_is_balanced(site):
         moved = process.wait_until(lambda: next((name for name in ("hot", "warm") for copy in site.copies(name)
                                                  if copy.host == "h2" and copy.name == name and copy.executes), None),
                                    180, "a guest moved by the controller itself", interval=1)
+        site.pool.wait_for_vm(moved, state="running", host="h2")
         site.expect_one(moved, "h2")
         jobs = site.api.get("/v1/jobs?kind=migrate")["items"]
         own = [job for job in jobs if job["vm"] == moved and job["origin"] == "balancing"]
