@@ -96,7 +96,7 @@ class Host:
         image, options = self.lab["image"], self.lab
         xen = (f"console=com1 com1=115200,8n1 dom0_mem={options['dom0_mib']}M,max:{options['dom0_mib']}M "
                f"dom0_max_vcpus={options['smp']} bootscrub=0 loglvl=warning guest_loglvl=warning {options['xen_options']}")
-        kernel = "console=hvc0 quiet net.ifnames=0 systemd.show_status=0 mitigations=off"
+        kernel = "console=hvc0 quiet net.ifnames=0 systemd.show_status=0 mitigations=off rodata=off"
         command = ["qemu-system-x86_64", "-name", "ballast-lab", "-accel", "tcg", "-cpu", CPU,
                    "-m", options["memory_mib"], "-smp", options["smp"],
                    "-display", "none", "-vga", "none", "-nodefaults", "-no-reboot", "-monitor", "none",

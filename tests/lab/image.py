@@ -117,9 +117,12 @@ def compile_static(folder, program):
 def configure(tree):
     shutil.copytree(recipe.HERE / "dom0", tree, dirs_exist_ok=True)
     system = tree / "etc/systemd/system"
-    for unit in recipe.MASKED_UNITS:
-        (system / unit).unlink(missing_ok=True)
-        (system / unit).symlink_to("/dev/null")
+    generators = tree / "etc/systemd/system-generators"
+    generators.mkdir(exist_ok=True)
+    masked = [system / unit for unit in recipe.MASKED_UNITS] + [generators / name for name in recipe.MASKED_GENERATORS]
+    for path in masked:
+        path.unlink(missing_ok=True)
+        path.symlink_to("/dev/null")
     for folder in system.glob("*.wants"):
         shutil.rmtree(folder)
     wants = system / "multi-user.target.wants"

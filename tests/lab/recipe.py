@@ -43,6 +43,13 @@ MASKED_UNITS = """
     modprobe@configfs.service modprobe@drm.service modprobe@fuse.service modprobe@efi_pstore.service
     systemd-networkd.service systemd-resolved.service systemd-timesyncd.service cryptsetup.target
 """.split()
+# Each generator is a process that looks for something a lab host does not have.
+MASKED_GENERATORS = """
+    systemd-bless-boot-generator systemd-cryptsetup-generator systemd-debug-generator systemd-fstab-generator
+    systemd-getty-generator systemd-gpt-auto-generator systemd-hibernate-resume-generator
+    systemd-integritysetup-generator systemd-rc-local-generator systemd-run-generator
+    systemd-system-update-generator systemd-sysv-generator systemd-veritysetup-generator
+""".split()
 ENABLED_UNITS = ["xen.service", "lab-network.service", "lab-console.service", "lab-ready.service", "ssh.service"]
 
 

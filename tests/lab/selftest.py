@@ -32,9 +32,9 @@ def expect(condition, what):
 
 def migrate(source, target, name, live=True):
     """xl migrate over a plain TCP pipe: (exit code, what xl said)."""
-    receiver = target.spawn("exec socat TCP-LISTEN:9999,reuseaddr EXEC:'xl migrate-receive'")
+    receiver = target.spawn("exec socat -b65536 TCP-LISTEN:9999,reuseaddr EXEC:'xl migrate-receive'")
     target.run("until ss -ltn | grep -q :9999; do sleep 0.1; done", 30)
-    code, out, errors = source.try_run(f"xl migrate {'--live' if live else ''} -s 'socat - TCP:{target.name}:9999 #' "
+    code, out, errors = source.try_run(f"xl migrate {'--live' if live else ''} -s 'socat -b65536 - TCP:{target.name}:9999 #' "
                                        f"{shlex.quote(name)} x", 400)
     receiver.kill()
     receiver.wait()
