@@ -76,8 +76,8 @@ def run(scenario, site):
         traceback.print_exception(failure)
         with contextlib.suppress(Exception):
             show_why(site)
+        sys.stdout.flush()
         sweep(site)
-    sys.stdout.flush()
     return failure is None
 
 
@@ -113,12 +113,14 @@ def main():
                   if not arguments.only or any(w in f"{s.__module__}.{s.__name__}" for w in arguments.only)]
         if not chosen:
             continue
+        done = []
         try:
             with site_on(kind, arguments.programs, folder / kind) as site:
-                results += [run(scenario, site) for scenario in chosen]
-        except Exception as error:
+                for scenario in chosen:
+                    done.append(run(scenario, site))
+        except Exception as error:  # the lab itself is broken: what has not run has failed
             traceback.print_exception(error)
-            results += [False] * len(chosen)
+        results += done + [False] * (len(chosen) - len(done))
     print(f"logs are in {folder}" if arguments.keep or not all(results) else "", flush=True)
     if not arguments.keep and all(results):
         shutil.rmtree(folder, ignore_errors=True)
