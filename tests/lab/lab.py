@@ -41,6 +41,10 @@ class LabError(Exception):
     pass
 
 
+class NoHypervisor(LabError):
+    """The archives do not have the kind of hypervisor asked for: a reason to skip, not a fault."""
+
+
 class Lab:
     """A running lab. As a context manager it stops at the end, and dies with its process."""
 
@@ -76,7 +80,7 @@ class Lab:
         built = image.ensure()
         manifest = json.loads((built / "manifest.json").read_text())
         if "missing" in manifest["hypervisors"][xen]:
-            raise LabError(f"no such hypervisor: {manifest['hypervisors'][xen]['missing']}")
+            raise NoHypervisor(f"no such hypervisor: {manifest['hypervisors'][xen]['missing']}")
         _make_folder(folder)
         record = {"folder": str(folder), "image": str(built), "hypervisor": xen, "host_count": hosts,
                   "memory_mib": memory_mib, "dom0_mib": dom0_mib, "smp": smp, "xen_options": xen_options,
@@ -242,6 +246,8 @@ def main():
     link.add_argument("link", choices=host.LINKS)
     link.add_argument("state", choices=("up", "down"))
     arguments = parser.parse_args()
+    # Both must unwind and stop the lab, also when a script's "&" had SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     actions = {
         "up": command_up,

@@ -200,10 +200,12 @@ def main():
         with lab.Lab.start(xen=arguments.xen) as box:
             print(f"up after {time.monotonic() - begin:.0f} s\n{box.status()}", flush=True)
             failed = run_checks(box, arguments.only)
-    except lab.LabError as error:
-        # A hypervisor that the archives do not have is no fault of this tree: said loudly, but not a failure.
+    except lab.NoHypervisor as error:
+        # No fault of this tree: said loudly, but not a failure.
         print(f"SKIPPED: {error}")
         return
+    except (lab.LabError, host.HostError, TimeoutError) as error:
+        raise SystemExit(f"FAILED: {error}")
     sys.exit(1 if failed else 0)
 
 
