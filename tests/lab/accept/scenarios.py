@@ -207,13 +207,13 @@ def overload_is_balanced(site):
                                    180, "a guest moved by the controller itself", interval=1)
         site.pool.wait_for_vm(moved, state="running", host="h2")
         site.expect_one(moved, "h2")
-        jobs = site.api.get("/v1/jobs?kind=migrate")["items"]
+        jobs = site.api.get("/v1/jobs?kind=migrate")["jobs"]
         own = [job for job in jobs if job["vm"] == moved and job["origin"] == "balancing"]
         expect(own, f"no job of the controller's own making moved {moved}: {jobs}")
         site.expect_ticking(moved)
         load = truth.cpu_cores(site.lab["h1"], 10)
         expect(load < 0.8, f"h1 still uses {load:.2f} of its one core")
-        expect(site.api.get("/v1/decisions")["items"], "no decision is on record")
+        expect(site.api.get("/v1/decisions")["decisions"], "no decision is on record")
     finally:
         site.pool.restart_controller(balance=False)
         site.pool.wait_for_hosts(["h1", "h2"])
