@@ -16,6 +16,7 @@ import time
 import guests
 import host
 import lab
+import process
 
 CHECKS = []
 
@@ -89,10 +90,11 @@ def vnc_answers(box):
 @check
 def san_is_written(box):
     guests.tell(box["h1"], "rich", "disk on")
-    time.sleep(3)
-    line = box.san_read(0).rstrip(b"\0").decode()
-    expect(line.startswith("tick boot="), f"san holds {line!r}")
-    return line[:60]
+
+    def line():
+        return box.san_read(0).rstrip(b"\0").decode()
+    process.wait_until(lambda: line().startswith("tick boot="), 30, "tick on the SAN disk")
+    return line()[:60]
 
 
 @check
