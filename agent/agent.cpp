@@ -385,6 +385,9 @@ void Agent::take_sample() {
         return;
     }
     controller_->send(outgoing_);
+    if (view_->inventory_differs()) {
+        inventory_changed();
+    }
 }
 
 // ---- data connections ----

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#define XXH_INLINE_ALL
 #include <fmt/core.h>
+#include <xxhash.h>
 
 #include "shell/durable_file.hpp"
 #include "shell/loop.hpp"
@@ -42,6 +44,21 @@ std::uint32_t uplink_mbps() {
         }
     }
     return fastest;
+}
+
+// Two inventories with the same mark are the same, as far as anybody is told of them.
+std::uint64_t mark_of(const HostCounters& counters, std::uint64_t save_files_mark) {
+    std::uint64_t mark = save_files_mark;
+    for (const DomainCounters& one : counters.domains) {
+        const Domain& domain = one.domain;
+        const std::string_view name = domain.name.view();
+        // Not its memory, which balloons at will and is part of every sample.
+        const std::uint64_t facts[] = {domain.domid, static_cast<std::uint64_t>(domain.state), domain.vcpus,
+                                       XXH3_64bits(name.data(), name.size())};
+        mark = XXH3_64bits_withSeed(domain.uuid.bytes.data(), domain.uuid.bytes.size(), mark);
+        mark = XXH3_64bits_withSeed(facts, sizeof facts, mark);
+    }
+    return mark;
 }
 
 Detail last_words(const Hypervisor& hypervisor) {
@@ -244,6 +261,9 @@ bool HostView::sample(wire::SampleReport& out) {
         (void)out.domains.try_push(sample);
     }
     rates.end();
+    const std::uint64_t mark = mark_of(counters, files_.mark());
+    inventory_differs_ = inventory_mark_ != 0 && mark != inventory_mark_;
+    inventory_mark_ = mark;
     return true;
 }
 

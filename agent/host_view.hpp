@@ -31,6 +31,9 @@ class HostView {
     void report(const Core& core, wire::HostReport& out);
     // One sample. False when the hypervisor does not answer.
     bool sample(wire::SampleReport& out);
+    // Whether the last sample found other domains, names, states or save files than the one before: another
+    // tool may rename, pause or unpause a domain without any event.
+    bool inventory_differs() const noexcept { return inventory_differs_; }
 
   private:
     wire::DomainInfo describe(const Domain& domain) const;
@@ -41,6 +44,8 @@ class HostView {
     std::uint32_t net_mbps_;
     std::uint64_t reports_ = 0;
     std::uint64_t samples_ = 0;
+    std::uint64_t inventory_mark_ = 0;
+    bool inventory_differs_ = false;
     // Large, and reused: 256 domains each.
     struct Scratch;
     std::unique_ptr<Scratch> scratch_;

@@ -126,6 +126,14 @@ Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_ma
     return {};
 }
 
+std::uint64_t SaveFiles::mark() const {
+    struct stat status {};
+    return ::stat(directory_.c_str(), &status) == 0
+               ? static_cast<std::uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000U +
+                     static_cast<std::uint64_t>(status.st_mtim.tv_nsec)
+               : 0;
+}
+
 Status SaveFiles::seal(int fd, const wire::SavedGuest& guest, std::string& why) {
     const off_t image_bytes = ::lseek(fd, 0, SEEK_END);
     if (image_bytes < 0) {

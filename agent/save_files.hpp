@@ -38,6 +38,9 @@ class SaveFiles {
     // All complete ones. `limit_reached` when there are more than fit; `out` then holds those that do.
     Status list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out) const;
 
+    // Changes whenever a file comes, goes or is renamed.
+    std::uint64_t mark() const;
+
     // For workers. Writes the trailer behind an image of which `fd` stands at the end, and syncs it all.
     static Status seal(int fd, const wire::SavedGuest& guest, std::string& why);
     // Whether the open file is whole, and whose it is. The position of `fd` is not changed. `image_corrupt`.

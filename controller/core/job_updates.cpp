@@ -84,13 +84,17 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
     refresh_vm(step, job.vm);
 }
 
-void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) noexcept {
+void take_figures(JobRecord& record, const wire::JobUpdate& update) noexcept {
     record.memory_bytes = update.memory_bytes;
     record.wire_bytes = update.wire_bytes;
     record.downtime_ms = update.downtime_ms;
     record.total_ms = update.total_ms;
     record.rounds = update.rounds;
     record.compression = update.compression;
+}
+
+void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) noexcept {
+    take_figures(record, update);
     if (update.state == JobState::succeeded) {
         record.mode = update.mode;
         step.t.counters.migration_memory_bytes += update.memory_bytes;
@@ -134,6 +138,7 @@ void on_progress(Step& step, std::uint32_t row, JobSide& side, const wire::JobUp
     job.record.state = JobState::running;
     if (is_source) {
         job.record.percent = percent;
+        take_figures(job.record, update);
         job.record.fault = update.fault;  // a hand-over in doubt is shown while it lasts
         job.record.detail = update.detail;
     }

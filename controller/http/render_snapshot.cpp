@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <vector>
+
 #include "controller/http/render.hpp"
 
 namespace ballast::controller::http {
@@ -45,6 +48,19 @@ void render_vm_facts(JsonOut& json, const Core& core, const VmRow& vm, WallTime 
     json.end_object();
 }
 
+// Rows in use, by name: the same pool gives the same text, whoever connected first.
+template <class Row, class Wanted>
+std::vector<std::uint32_t> by_name(std::span<const Row> rows, const Wanted& wanted) {
+    std::vector<std::uint32_t> order;
+    for (std::uint32_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].in_use && wanted(rows[i])) {
+            order.push_back(i);
+        }
+    }
+    std::ranges::sort(order, {}, [rows](std::uint32_t i) { return rows[i].record.name.view(); });
+    return order;
+}
+
 }  // namespace
 
 void render_snapshot(JsonOut& json, const Core& core, WallTime taken_at) {
@@ -54,18 +70,15 @@ void render_snapshot(JsonOut& json, const Core& core, WallTime taken_at) {
     json.member("sample_interval_seconds", core.settings().sample_interval.ms / 1000);
     json.key("hosts");
     json.array();
-    for (std::uint32_t i = 0; i < core.hosts().size(); ++i) {
-        if (core.host(i).in_use) {
-            render_host_facts(json, core, i);
-        }
+    for (const std::uint32_t i : by_name(core.hosts(), [](const HostRow&) { return true; })) {
+        render_host_facts(json, core, i);
     }
     json.end_array();
     json.key("vms");
     json.array();
-    for (const VmRow& vm : core.vms()) {
-        if (vm.in_use && vm.host != no_row) {  // an inactive guest is on no host and loads none
-            render_vm_facts(json, core, vm, taken_at);
-        }
+    // An inactive guest is on no host and loads none.
+    for (const std::uint32_t i : by_name(core.vms(), [](const VmRow& vm) { return vm.host != no_row; })) {
+        render_vm_facts(json, core, core.vms()[i], taken_at);
     }
     json.end_array();
     json.end_object();
