@@ -1,6 +1,6 @@
 # Ballast: automatic balancing and virtual desktops for plain Xen pools.
 #
-#   make            release build of ballast-agent and ballast-controller into build/release/
+#   make            release build of ballast-agent, ballast-controller and ballast into build/release/
 #   make run        builds, then runs a controller and four simulated hosts that balance themselves (Ctrl-C ends it)
 #   make check      everything that needs no Xen: unit, property and golden tests, fuzzing in brief, end-to-end tests
 #                   on simulated hosts, include arrows, purity of the cores, formatting
@@ -8,7 +8,7 @@
 #   make lab-check  the acceptance test on real Xen
 #   make bench      speed and memory beside the peers' (docs/benchmarks.md)
 #   make format     formats the sources in place
-#   make install    DESTDIR= PREFIX=/usr: programs, units, man pages, configuration samples
+#   make install    DESTDIR= PREFIX=/usr: programs, units, man pages, completion, configuration samples
 #   make deps       installs the Debian packages that the above need (each verb calls it; does nothing when there)
 #   make clean      removes build/
 #
@@ -56,6 +56,9 @@ glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
 xen_src := $(wildcard xen_glue/xen/*.cpp)
 agent_src := $(wildcard agent/*.cpp)
 controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
+cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
+# What the command line uses of the folders below it.
+cli_lib_src := $(wildcard base/*.cpp policy/*.cpp) shell/config.cpp shell/durable_file.cpp shell/random.cpp
 test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
@@ -72,8 +75,10 @@ controller_lib_obj := $(call obj,$(wildcard policy/*.cpp controller/core/*.cpp) 
 libs_common := -lprotobuf-lite -lev -lgnutls -lfmt
 libs_agent := $(libs_common) -lxenlight -lxenstat -lxenstore -lxentoollog -lxenctrl -lzstd -llz4 -lpthread
 libs_controller := $(libs_common) -lmicrohttpd -lsqlite3
+libs_cli := -lcurl-gnutls -lfmt
 
-programs := $(OUT)/ballast-agent $(OUT)/ballast-controller
+daemons := $(OUT)/ballast-agent $(OUT)/ballast-controller
+programs := $(daemons) $(OUT)/ballast
 
 .PHONY: all
 all: deps
@@ -91,11 +96,15 @@ $(OUT)/ballast-controller: $(common_obj) $(controller_lib_obj) $(call obj,contro
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_controller)
 
+$(OUT)/ballast: $(call obj,$(cli_lib_src) $(cli_src))
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_cli)
+
 # Unit tests link everything but the Xen implementation, so that they run anywhere.
 $(OUT)/unit-tests: $(common_obj) $(filter-out $(call obj,$(xen_src) agent/hypervisors.cpp),$(agent_lib_obj)) \
-                   $(controller_lib_obj) $(call obj,$(test_src))
+                   $(controller_lib_obj) $(call obj,$(filter-out cli/main.cpp,$(cli_src))) $(call obj,$(test_src))
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lmicrohttpd -lsqlite3 -lzstd -llz4 -lgtest -lgtest_main -lpthread
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lcurl-gnutls -lmicrohttpd -lsqlite3 -lzstd -llz4 -lgtest -lgtest_main -lpthread
 
 # The Xen implementation is tested with the real libxl and the real xl on a stand-in for the hypervisor and xenstored
 # (tests/xen/stub), linked first so that its symbols win. xenctrl.h needs GNU extensions.
@@ -117,6 +126,7 @@ $(call obj,$(pure_src)): CXXFLAGS += -fno-exceptions -fno-rtti
 # RapidJSON adds to null pointers where its stacks are still empty; nothing else is hidden.
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 $(call obj,$(rapidjson_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
+$(call obj,$(cli_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
 $(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
 
 $(OUT)/obj/%.o: %.cpp | $(gen_hdr)
@@ -206,8 +216,12 @@ bench:
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/ballast $(DESTDIR)/lib/systemd/system \
-	    $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/ballast
-	install -s -m 0755 $(programs) $(DESTDIR)$(PREFIX)/sbin
+	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/ballast
+	install -s -m 0755 $(daemons) $(DESTDIR)$(PREFIX)/sbin
+	install -s -m 0755 $(OUT)/ballast $(DESTDIR)$(PREFIX)/bin
+	$(OUT)/ballast man $(DESTDIR)$(PREFIX)/share/man/man1
+	$(OUT)/ballast completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ballast
 	install -m 0755 packaging/ballast-pki $(DESTDIR)$(PREFIX)/bin
 	install -m 0644 packaging/*.service $(DESTDIR)/lib/systemd/system
 	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8

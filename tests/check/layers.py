@@ -15,6 +15,8 @@ HOMES = [
     (re.compile(r"^microhttpd\.h$"), ("controller",)),
     (re.compile(r"^sqlite3\.h$"), ("controller", "tests")),
     (re.compile(r"^gnutls/"), ("shell", "tests")),
+    (re.compile(r"^CLI/"), ("cli",)),
+    (re.compile(r"^curl/"), ("cli",)),
     (re.compile(r"^ev\.h$"), ("shell",)),
     (re.compile(r"^toml\+\+/|^toml\.hpp$"), ("shell",)),
     (re.compile(r"^google/protobuf/|\.pb\.h$"), ("proto", "tests/fuzz")),

@@ -1,0 +1,49 @@
+#include "cli/commands.hpp"
+
+#include <array>
+
+#include "cli/about.hpp"
+
+namespace ballast::cli {
+
+namespace {
+
+auto all_groups() {
+    return std::array{
+        about_commands(),
+    };
+}
+
+bool begins_with_words(std::string_view path, std::string_view words) {
+    return words.empty() ||
+           (path.starts_with(words) && (path.size() == words.size() || path[words.size()] == ' '));
+}
+
+}  // namespace
+
+std::vector<const Command*> all_commands() {
+    return commands_below("");
+}
+
+std::vector<const Command*> commands_below(std::string_view words) {
+    std::vector<const Command*> found;
+    for (const std::span<const Command> group : all_groups()) {
+        for (const Command& command : group) {
+            if (begins_with_words(command.path, words)) {
+                found.push_back(&command);
+            }
+        }
+    }
+    return found;
+}
+
+const Command* find_command(std::string_view path) {
+    for (const Command* command : all_commands()) {
+        if (command->path == path) {
+            return command;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace ballast::cli
