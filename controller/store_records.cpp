@@ -144,7 +144,7 @@ bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position,
     return statement.bind(rejection.constraint).bind(rejection.have).bind(rejection.limit).run();
 }
 bool get(Statement& row, PlanRejection& rejection) {
-    row.read(rejection.vm).read(rejection.to).read(rejection.constraint, policy::Constraint::too_few_samples);
+    row.read(rejection.vm).read(rejection.to).read(rejection.constraint, policy::constraint_last);
     row.read(rejection.have).read(rejection.limit);
     return !row.corrupt();
 }

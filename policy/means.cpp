@@ -6,125 +6,242 @@
 namespace ballast::policy {
 namespace {
 
-double share(double used, double capacity) noexcept {
-    return capacity > 0 ? used / capacity : 0;
+using Counts = PerResource<std::uint32_t>;
+
+std::optional<DataFault> fault_of(double sample, double ceiling) noexcept {
+    if (std::isnan(sample)) {
+        return DataFault::not_a_number;
+    }
+    if (sample < 0) {
+        return DataFault::negative;
+    }
+    if (sample > sample_max) {
+        return DataFault::infinite;
+    }
+    return sample > ceiling ? std::optional{DataFault::above_capacity} : std::nullopt;
 }
 
-// How many instants the host's means are over: the longest series on it, up to the window.
-void add_length(Series series, std::uint32_t window, std::uint32_t& instants) noexcept {
-    instants = std::max(instants, static_cast<std::uint32_t>(std::min<std::size_t>(series.size(), window)));
-}
-
-void spread(std::span<const Host> hosts, PoolLoad& load) noexcept {
-    double count = 0;
-    HostLoad mean;
-    for (std::size_t h = 0; h < hosts.size(); ++h) {
-        if (hosts[h].state == HostState::up) {
-            count += 1;
-            mean.cpu += load.hosts[h].cpu;
-            mean.memory += load.hosts[h].memory;
-            mean.net += load.hosts[h].net;
+// Sum and peak of the last samples of one series, and how many there are. Reports what is wrong with them.
+struct Summary {
+    double sum = 0;
+    double peak = 0;
+    std::uint32_t count = 0;
+};
+Summary summary_of(Series series, std::uint32_t window, double ceiling, const DataFinding& where,
+                   DataReport& report) noexcept {
+    Summary out;
+    out.count = static_cast<std::uint32_t>(std::min<std::size_t>(series.size(), window));
+    bool clean = true;
+    for (const double sample : series.last(out.count)) {
+        clean = clean && sample >= 0 && sample <= ceiling && is_good(sample);
+        out.sum += sample;
+        out.peak = std::max(out.peak, sample);
+    }
+    if (clean) {
+        return out;
+    }
+    out.sum = out.peak = 0;
+    for_each_of_last(series, out.count, ceiling, [&](double sample) {
+        out.sum += sample;
+        out.peak = std::max(out.peak, sample);
+    });
+    for (const double sample : series.last(out.count)) {
+        if (const auto fault = fault_of(sample, ceiling)) {
+            report.add({*fault, where.resource, where.vm, where.host, sample});
         }
     }
-    load.cpu_stddev = load.memory_stddev = load.net_stddev = 0;
-    if (count == 0) {
+    return out;
+}
+
+void report_absence(Series series, const DataFinding& where, DataReport& report) noexcept {
+    if (series.empty()) {
+        DataFinding finding = where;
+        finding.fault = series.data() == nullptr ? DataFault::missing_series : DataFault::zero_length;
+        report.add(finding);
+    }
+}
+
+// A guest's means and peaks. Until `finish_host`, a host's load holds sums of samples; `memory` the memory of
+// guests without a series of their memory in use.
+void measure_vm(const Pool& pool, VmIndex v, std::uint32_t window, Workspace& workspace) noexcept {
+    const Vm& vm = pool.vms[v];
+    Amounts sums;
+    for (const Resource resource : all_resources) {
+        const Series samples = series(vm, resource);
+        const DataFinding where{DataFault::missing_series, resource, v, vm.host, 0};
+        const Summary summary =
+            summary_of(samples, window, ceiling(pool, vm, resource), where, workspace.data);
+        sums[resource] = summary.sum;
+        workspace.vm_mean[v][resource] = summary.count == 0 ? 0 : summary.sum / summary.count;
+        workspace.vm_peak[v][resource] = summary.peak;
+        if (vm.host != no_index) {
+            std::uint32_t& longest = workspace.host_samples[vm.host][resource];
+            longest = std::max(longest, summary.count);
+            if (resource != Resource::memory && vm.state == VmState::running) {
+                report_absence(samples, where, workspace.data);
+            }
+        }
+    }
+    const auto memory_mib = static_cast<double>(vm.memory_mib);
+    if (vm.memory_used_mib.empty()) {
+        workspace.vm_mean[v][Resource::memory] = workspace.vm_peak[v][Resource::memory] = memory_mib;
+    }
+    if (vm.moving_to != no_index) {
+        workspace.memory_used_mib[vm.moving_to] += vm.memory_mib;
+    }
+    if (vm.host == no_index) {
         return;
     }
-    mean = {mean.cpu / count, mean.memory / count, mean.net / count};
-    HostLoad squares;
-    for (std::size_t h = 0; h < hosts.size(); ++h) {
-        if (hosts[h].state == HostState::up) {
-            const HostLoad& at = load.hosts[h];
-            squares.cpu += (at.cpu - mean.cpu) * (at.cpu - mean.cpu);
-            squares.memory += (at.memory - mean.memory) * (at.memory - mean.memory);
-            squares.net += (at.net - mean.net) * (at.net - mean.net);
-        }
+    HostLoad& load = workspace.host_load[vm.host];
+    load.cpu += sums[Resource::cpu];
+    load.net += sums[Resource::net];
+    load.disk += sums[Resource::disk];
+    if (holds_memory(vm)) {
+        load.memory_used += sums[Resource::memory];
+        load.memory += vm.memory_used_mib.empty() ? memory_mib : 0;
+        workspace.memory_used_mib[vm.host] += vm.memory_mib;
     }
-    load.cpu_stddev = std::sqrt(squares.cpu / count);
-    load.memory_stddev = std::sqrt(squares.memory / count);
-    load.net_stddev = std::sqrt(squares.net / count);
 }
 
-// Moves one guest's share of a host's load from one host to the other.
-void carry(const Pool& pool, std::uint32_t window, const Workspace& workspace, VmIndex vm, HostIndex from,
-           HostIndex to, std::span<HostLoad> load) noexcept {
-    const Vm& guest = pool.vms[vm];
-    const Host& source = pool.hosts[from];
-    const Host& destination = pool.hosts[to];
-    const double cores = workspace.vm_cpu_cores[vm];
-    const double net = mean_of_last(guest.net_mbps, window);
-    const auto memory = static_cast<double>(guest.memory_mib);
-    load[from].cpu -= share(cores, source.cpu_cores);
-    load[to].cpu += share(cores, destination.cpu_cores);
-    load[from].net -= share(net, source.net_mbps);
-    load[to].net += share(net, destination.net_mbps);
-    load[from].memory -= share(memory, static_cast<double>(source.memory_mib));
-    load[to].memory += share(memory, static_cast<double>(destination.memory_mib));
+void report_host(const Host& host, HostIndex h, const HostLoad& amounts, DataReport& report) noexcept {
+    if (host.state == HostState::suspect) {
+        report.add({DataFault::stale, Resource::cpu, no_index, h, 0});
+    }
+    if (host.state != HostState::up) {
+        return;
+    }
+    if (!(host.net_mbps > 0) && amounts.net > 0) {
+        report.add({DataFault::capacity_unknown, Resource::net, no_index, h, 0});
+    }
+    if (!(host.disk_mbps > 0) && amounts.disk > 0) {
+        report.add({DataFault::capacity_unknown, Resource::disk, no_index, h, 0});
+    }
+}
+
+// Adds dom0, and turns sums into utilisations.
+void finish_host(const Host& host, HostIndex h, std::uint32_t window, Workspace& workspace) noexcept {
+    const double most = host.cpu_cores > 0 ? host.cpu_cores : no_ceiling;
+    const DataFinding where{DataFault::missing_series, Resource::cpu, no_index, h, 0};
+    const Summary dom0 = summary_of(host.dom0_cpu_cores, window, most, where, workspace.data);
+    Counts& instants = workspace.host_samples[h];
+    instants[Resource::cpu] = std::max(instants[Resource::cpu], dom0.count);
+    // Whenever a host was sampled at all, a resource that nobody used then counts as not used.
+    for (std::uint32_t& each : instants.values) {
+        each = std::max(each, instants[Resource::cpu]);
+    }
+    const auto mean = [&](double sum, Resource resource) { return sum / std::max(instants[resource], 1U); };
+    HostLoad& load = workspace.host_load[h];
+    report_host(host, h, load, workspace.data);
+    const auto memory_mib = static_cast<double>(host.memory_mib);
+    load.cpu = share(mean(load.cpu + dom0.sum, Resource::cpu), host.cpu_cores);
+    load.net = share(mean(load.net, Resource::net), host.net_mbps);
+    load.disk = share(mean(load.disk, Resource::disk), host.disk_mbps);
+    load.memory_used = share(mean(load.memory_used, Resource::memory) + load.memory, memory_mib);
+    load.memory = share(static_cast<double>(workspace.memory_used_mib[h]), memory_mib);
 }
 
 }  // namespace
 
-double sum_of_last(Series series, std::size_t instants) noexcept {
-    double sum = 0;
-    for (const double value : series.last(std::min(series.size(), instants))) {
-        sum += value;
+double ceiling(const Pool& pool, const Vm& vm, Resource resource) noexcept {
+    double most = 0;
+    if (resource == Resource::memory) {
+        most = static_cast<double>(vm.memory_mib);
+    } else if (vm.host != no_index) {
+        most = capacity(pool.hosts[vm.host])[resource];
     }
-    return sum;
-}
-
-double mean_of_last(Series series, std::uint32_t window) noexcept {
-    const std::size_t count = std::min<std::size_t>(series.size(), window);
-    return count == 0 ? 0 : sum_of_last(series, count) / static_cast<double>(count);
+    return most > 0 ? most : no_ceiling;
 }
 
 void measure(const Pool& pool, std::uint32_t window, Workspace& workspace) noexcept {
-    for (std::size_t h = 0; h < pool.hosts.size(); ++h) {
+    workspace.data = DataReport{};
+    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
         workspace.host_load[h] = HostLoad{};
-        workspace.host_samples[h] = 0;
+        workspace.host_samples[h] = Counts{};
         workspace.memory_used_mib[h] = 0;
-        add_length(pool.hosts[h].dom0_cpu_cores, window, workspace.host_samples[h]);
     }
-    for (const Vm& vm : pool.vms) {
-        if (vm.host != no_index) {
-            add_length(vm.cpu_cores, window, workspace.host_samples[vm.host]);
-            add_length(vm.net_mbps, window, workspace.host_samples[vm.host]);
-        }
+    for (VmIndex v = 0; v < pool.vms.size(); ++v) {
+        measure_vm(pool, v, window, workspace);
     }
-    for (std::size_t v = 0; v < pool.vms.size(); ++v) {
-        const Vm& vm = pool.vms[v];
-        workspace.vm_cpu_cores[v] = mean_of_last(vm.cpu_cores, window);
-        if (vm.host != no_index) {
-            const std::size_t instants = workspace.host_samples[vm.host];
-            workspace.host_load[vm.host].cpu += sum_of_last(vm.cpu_cores, instants);
-            workspace.host_load[vm.host].net += sum_of_last(vm.net_mbps, instants);
-            workspace.memory_used_mib[vm.host] += holds_memory(vm) ? vm.memory_mib : 0;
-        }
-        if (vm.moving_to != no_index) {
-            workspace.memory_used_mib[vm.moving_to] += vm.memory_mib;
-        }
-    }
-    for (std::size_t h = 0; h < pool.hosts.size(); ++h) {
-        const Host& host = pool.hosts[h];
-        const auto instants = static_cast<double>(std::max(workspace.host_samples[h], 1U));
-        HostLoad& load = workspace.host_load[h];
-        load.cpu += sum_of_last(host.dom0_cpu_cores, workspace.host_samples[h]);
-        load.cpu = share(load.cpu / instants, host.cpu_cores);
-        load.net = share(load.net / instants, host.net_mbps);
-        load.memory =
-            share(static_cast<double>(workspace.memory_used_mib[h]), static_cast<double>(host.memory_mib));
+    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
+        finish_host(pool.hosts[h], h, window, workspace);
     }
 }
 
-void summarize(const Pool& pool, std::uint32_t window, const Workspace& workspace,
-               std::span<const Move> moves, PoolLoad& before, PoolLoad& after) noexcept {
+HostLoad share_of_host(const Vm& vm, const Amounts& mean, const Host& host) noexcept {
+    const auto memory_mib = static_cast<double>(host.memory_mib);
+    HostLoad part;
+    part.cpu = share(mean[Resource::cpu], host.cpu_cores);
+    part.net = share(mean[Resource::net], host.net_mbps);
+    part.disk = share(mean[Resource::disk], host.disk_mbps);
+    part.memory = share(static_cast<double>(vm.memory_mib), memory_mib);
+    part.memory_used = share(mean[Resource::memory], memory_mib);
+    return part;
+}
+
+void add(HostLoad& load, const HostLoad& part) noexcept {
+    load.cpu += part.cpu;
+    load.net += part.net;
+    load.disk += part.disk;
+    load.memory += part.memory;
+    load.memory_used += part.memory_used;
+}
+
+void subtract(HostLoad& load, const HostLoad& part) noexcept {
+    load.cpu -= part.cpu;
+    load.net -= part.net;
+    load.disk -= part.disk;
+    load.memory -= part.memory;
+    load.memory_used -= part.memory_used;
+}
+
+void carry(const Pool& pool, const Workspace& workspace, const Move& move,
+           std::span<HostLoad> load) noexcept {
+    for (const Leg& leg : legs(move)) {
+        const Vm& vm = pool.vms[leg.vm];
+        const Amounts& mean = workspace.vm_mean[leg.vm];
+        subtract(load[leg.from], share_of_host(vm, mean, pool.hosts[leg.from]));
+        add(load[leg.to], share_of_host(vm, mean, pool.hosts[leg.to]));
+    }
+}
+
+void spread(std::span<const Host> hosts, PoolLoad& load) noexcept {
+    constexpr std::array<double HostLoad::*, 5> fields{&HostLoad::cpu, &HostLoad::memory, &HostLoad::net,
+                                                       &HostLoad::disk, &HostLoad::memory_used};
+    constexpr std::array<double PoolLoad::*, 5> results{&PoolLoad::cpu_stddev, &PoolLoad::memory_stddev,
+                                                        &PoolLoad::net_stddev, &PoolLoad::disk_stddev,
+                                                        &PoolLoad::memory_used_stddev};
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+        double count = 0;
+        double sum = 0;
+        double squares = 0;
+        for (std::size_t h = 0; h < hosts.size(); ++h) {
+            if (hosts[h].state == HostState::up) {
+                count += 1;
+                sum += load.hosts[h].*fields[i];
+            }
+        }
+        const double mean = count > 0 ? sum / count : 0;
+        for (std::size_t h = 0; h < hosts.size(); ++h) {
+            if (hosts[h].state == HostState::up) {
+                const double off = load.hosts[h].*fields[i] - mean;
+                squares += off * off;
+            }
+        }
+        load.*results[i] = count > 0 ? std::sqrt(squares / count) : 0;
+    }
+}
+
+void summarize(const Pool& pool, const Workspace& workspace, std::span<Move> moves, PoolLoad& before,
+               PoolLoad& after) noexcept {
     for (std::size_t h = 0; h < pool.hosts.size(); ++h) {
         before.hosts[h] = after.hosts[h] = workspace.host_load[h];
     }
-    for (const Move& move : moves) {
-        carry(pool, window, workspace, move.vm, move.from, move.to, after.hosts);
-        if (move.kind == MoveKind::swap) {
-            carry(pool, window, workspace, move.with, move.to, move.from, after.hosts);
-        }
+    for (Move& move : moves) {
+        move.from_before = after.hosts[move.from];
+        move.to_before = after.hosts[move.to];
+        carry(pool, workspace, move, after.hosts);
+        move.from_after = after.hosts[move.from];
+        move.to_after = after.hosts[move.to];
     }
     spread(pool.hosts, before);
     spread(pool.hosts, after);

@@ -21,8 +21,7 @@ std::optional<Rejection> obstacle(const Pool& pool, const PlacementRequest& requ
                          double(parameters.in_flight_max)};
     }
     const std::uint64_t would_use_mib = workspace.memory_used_mib[h] + request.memory_mib;
-    const std::uint64_t may_use_mib =
-        host.memory_mib > host.memory_reserved_mib ? host.memory_mib - host.memory_reserved_mib : 0;
+    const std::uint64_t may_use_mib = memory_for_guests_mib(host);
     if (would_use_mib > may_use_mib) {
         return Rejection{request.vm, h, Constraint::destination_memory, static_cast<double>(would_use_mib),
                          static_cast<double>(may_use_mib)};

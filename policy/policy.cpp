@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "base/compose.hpp"
+#include "policy/judge.hpp"
 #include "policy/means.hpp"
 #include "policy/vds.hpp"
 
@@ -15,23 +15,28 @@ using enum DestinationRule;
 constexpr double half = 0.5;
 constexpr double two_fifths = 0.4;
 constexpr double tenth = 0.1;
-constexpr std::array<Policy, 8> known_policies{{
-    {"none", "moves nothing; shows the load", GuestRule::none, least_loaded, 0, 0, decide_nothing},
-    {"vds-1a", "the busiest guest to the least loaded host", GuestRule::busiest, least_loaded, 0, 0,
-     decide_vds},
-    {"vds-2a", "the lower half of the guests to the least loaded host", GuestRule::lower_half, least_loaded,
-     half, 0, decide_vds},
-    {"vds-2b", "the lower half of the guests, spread over the lower half of the hosts", GuestRule::lower_half,
-     spread, half, half, decide_vds},
-    {"vds-3a", "the upper 40 % of the guests without the busiest, to the least loaded host",
-     GuestRule::upper_without_first, least_loaded, two_fifths, 0, decide_vds},
-    {"vds-3b", "the upper 40 % of the guests without the busiest, spread over the lower half of the hosts",
-     GuestRule::upper_without_first, spread, two_fifths, half, decide_vds},
-    {"vds-4a", "the upper 10 % of the guests to the least loaded host", GuestRule::uppermost, least_loaded,
-     tenth, 0, decide_vds},
-    {"vds-4c", "the upper 10 % of the guests, spread over the lower 10 % of the hosts", GuestRule::uppermost,
-     spread, tenth, tenth, decide_vds},
-}};
+
+constexpr Policy vds(std::string_view name, std::string_view summary, GuestRule guests,
+                     DestinationRule destinations, double guest_rate, double host_rate) noexcept {
+    return {name, summary, Family::vds, decide_vds, guests, destinations, guest_rate, host_rate};
+}
+
+constexpr std::array known_policies{
+    Policy{"none", "moves nothing; shows the load", Family::none, decide_nothing},
+    vds("vds-1a", "the busiest guest to the least loaded host", GuestRule::busiest, least_loaded, 0, 0),
+    vds("vds-2a", "the lower half of the guests to the least loaded host", GuestRule::lower_half,
+        least_loaded, half, 0),
+    vds("vds-2b", "the lower half of the guests, spread over the lower half of the hosts",
+        GuestRule::lower_half, spread, half, half),
+    vds("vds-3a", "the upper 40 % of the guests without the busiest, to the least loaded host",
+        GuestRule::upper_without_first, least_loaded, two_fifths, 0),
+    vds("vds-3b", "the upper 40 % of the guests without the busiest, spread over the lower half of the hosts",
+        GuestRule::upper_without_first, spread, two_fifths, half),
+    vds("vds-4a", "the upper 10 % of the guests to the least loaded host", GuestRule::uppermost, least_loaded,
+        tenth, 0),
+    vds("vds-4c", "the upper 10 % of the guests, spread over the lower 10 % of the hosts",
+        GuestRule::uppermost, spread, tenth, tenth),
+};
 
 bool consistent(const Pool& pool) noexcept {
     const auto known = [&](HostIndex h) { return h == no_index || h < pool.hosts.size(); };
@@ -50,39 +55,16 @@ bool consistent(const Pool& pool) noexcept {
 
 }  // namespace
 
-std::optional<Detail> check(const Parameters& parameters) noexcept {
-    // Written so that a NaN is out of range.
-    const auto share = [](double value) { return value > 0 && value <= 1; };
-    if (!share(parameters.critical_load)) {
-        return compose("critical_load: expected a utilisation above 0 up to 1, found ",
-                       Decimals{parameters.critical_load, 3});
-    }
-    if (parameters.window < 1 || parameters.window > limits::window_samples_max) {
-        return compose("window: expected 1 to ", limits::window_samples_max, " samples, found ",
-                       parameters.window);
-    }
-    if (parameters.guest_rate != 0 && !share(parameters.guest_rate)) {
-        return compose("guest_rate: expected a share above 0 up to 1, found ",
-                       Decimals{parameters.guest_rate, 3});
-    }
-    if (parameters.host_rate != 0 && !share(parameters.host_rate)) {
-        return compose("host_rate: expected a share above 0 up to 1, found ",
-                       Decimals{parameters.host_rate, 3});
-    }
-    if (parameters.in_flight_max < 1) {
-        return compose("in_flight_max: expected 1 or more migrations, found 0");
-    }
-    return std::nullopt;
-}
-
 Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept {
     Workspace workspace;
-    workspace.vm_cpu_cores = arena.make_array<double>(vms_max);
+    workspace.vm_mean = arena.make_array<Amounts>(vms_max);
+    workspace.vm_peak = arena.make_array<Amounts>(vms_max);
     workspace.host_load = arena.make_array<HostLoad>(hosts_max);
     workspace.memory_used_mib = arena.make_array<std::uint64_t>(hosts_max);
     workspace.host_cpu_planned = arena.make_array<double>(hosts_max);
     workspace.memory_planned_mib = arena.make_array<std::uint64_t>(hosts_max);
-    workspace.host_samples = arena.make_array<std::uint32_t>(hosts_max);
+    workspace.host_samples = arena.make_array<PerResource<std::uint32_t>>(hosts_max);
+    workspace.host_planned = arena.make_array<HostLoad>(hosts_max);
     workspace.guest_order = arena.make_array<VmIndex>(vms_max);
     workspace.destination_order = arena.make_array<HostIndex>(hosts_max);
     return workspace;
@@ -105,7 +87,7 @@ Status plan(const Policy& policy, const Pool& pool, const Parameters& parameters
             Plan& out) noexcept {
     out.clear();
     if (pool.hosts.size() > workspace.host_load.size() || pool.hosts.size() > out.before.hosts.size() ||
-        pool.vms.size() > workspace.vm_cpu_cores.size()) {
+        pool.vms.size() > workspace.vm_mean.size()) {
         return Err{Fault::limit_reached};
     }
     if (check(parameters) || !consistent(pool)) {
@@ -113,12 +95,9 @@ Status plan(const Policy& policy, const Pool& pool, const Parameters& parameters
     }
     measure(pool, parameters.window, workspace);
     policy.decide(policy, pool, parameters, workspace, out);
-    summarize(pool, parameters.window, workspace, out.moves.items(), out.before, out.after);
-    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
-        if (pool.hosts[h].state == HostState::up && out.after.hosts[h].cpu >= parameters.critical_load) {
-            out.unresolved.push(h);
-        }
-    }
+    out.data = workspace.data;
+    summarize(pool, workspace, out.moves.items(), out.before, out.after);
+    judge(policy, pool, parameters, out);
     return {};
 }
 

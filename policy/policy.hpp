@@ -7,34 +7,27 @@
 
 #include "base/arena.hpp"
 #include "base/result.hpp"
+#include "policy/parameters.hpp"
 #include "policy/plan.hpp"
 #include "policy/pool_model.hpp"
 
 namespace ballast::policy {
 
-// What an operator may set. Ranges are checked by `check`.
-struct Parameters {
-    double critical_load = 0.8;  // utilisation, above 0 up to 1: at or above it a host is overloaded
-    std::uint32_t window = 7;    // samples in a mean, 1 to limits::window_samples_max
-    double guest_rate =
-        0;  // share of the guests that a rate rule selects, above 0 up to 1; 0: the policy's own
-    double host_rate = 0;  // share of the hosts that B and C keep, above 0 up to 1; 0: the policy's own
-    std::uint32_t moves_max = 0;          // 0: no bound but the plan's buffer
-    std::uint32_t cool_down_seconds = 0;  // a guest that moved less than this ago stays; 0: no cool-down
-    std::uint32_t samples_min = 0;        // a source with fewer dom0 samples than this is not judged yet
-    std::uint32_t in_flight_max = 1;      // migrations into, and out of, one host at a time
-};
-// Nothing when all are in range, else a sentence that names the parameter, its range and the value found.
-std::optional<Detail> check(const Parameters& parameters) noexcept;
-
 // Memory for intermediate results, sized for the largest pool that will be given.
 struct Workspace {
-    std::span<double> vm_cpu_cores;            // mean over the window
-    std::span<HostLoad> host_load;             // mean over the window
-    std::span<std::uint64_t> memory_used_mib;  // by host, moves in flight counted on both sides
-    std::span<double> host_cpu_planned;        // with this round's moves
+    // Filled by `measure`.
+    std::span<Amounts> vm_mean;     // over the window: cores, Mb/s, MiB, MB/s
+    std::span<Amounts> vm_peak;     // highest sample of the window
+    std::span<HostLoad> host_load;  // mean over the window
+    std::span<std::uint64_t>
+        memory_used_mib;  // guests' memory by host, moves in flight counted on both sides
+    std::span<PerResource<std::uint32_t>> host_samples;  // length of the window really used
+    DataReport data;
+
+    // The round's own: hosts with this round's moves done.
+    std::span<double> host_cpu_planned;
     std::span<std::uint64_t> memory_planned_mib;
-    std::span<std::uint32_t> host_samples;  // length of the window really used
+    std::span<HostLoad> host_planned;
     std::span<VmIndex> guest_order;
     std::span<HostIndex> destination_order;
 };
@@ -54,11 +47,15 @@ enum class DestinationRule : std::uint8_t { least_loaded = 0, spread = 1 };
 struct Policy {
     std::string_view name;     // "vds-3b"
     std::string_view summary;  // one sentence
+    Family family = Family::none;
+    // Fills `moves`, `rejected` (by Plan::reject) and `source`; `plan` does the rest. `measure` has been
+    // called.
+    void (*decide)(const Policy&, const Pool&, const Parameters&, Workspace&, Plan&) noexcept = nullptr;
+    // Of the VDS policies.
     GuestRule guests = GuestRule::none;
     DestinationRule destinations = DestinationRule::least_loaded;
     double guest_rate = 0;
     double host_rate = 0;
-    void (*decide)(const Policy&, const Pool&, const Parameters&, Workspace&, Plan&) noexcept = nullptr;
 };
 std::span<const Policy> policies() noexcept;
 // Null when no policy is called so.
@@ -67,7 +64,7 @@ const Policy* find_policy(std::string_view name) noexcept;
 // One planning round: fills `out` (cleared first). The same pool and parameters give the same plan.
 // `limit_reached` when the pool is larger than the workspace or the plan's buffers; `invalid_argument` when
 // `check` has something to say or the pool is inconsistent (a guest on a host that does not exist, an up host
-// without cores).
+// without cores). Bad measurements stop nothing: each has its rule, and they are counted in `out.data`.
 Status plan(const Policy& policy, const Pool& pool, const Parameters& parameters, Workspace& workspace,
             Plan& out) noexcept;
 

@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "base/vocabulary.hpp"
+#include "policy/resource.hpp"
+#include "policy/series.hpp"
 
 namespace ballast::policy {
 
@@ -16,10 +18,6 @@ namespace ballast::policy {
 using HostIndex = std::uint32_t;
 using VmIndex = std::uint32_t;
 inline constexpr std::uint32_t no_index = UINT32_MAX;
-
-// Samples, oldest first. Values are finite and not negative. The newest samples of all series of a pool
-// belong to the same instant; a missing series counts as zero.
-using Series = std::span<const double>;
 
 struct Host {
     std::string_view name;
@@ -56,6 +54,27 @@ struct Pool {
     std::span<const Host> hosts;
     std::span<const Vm> vms;
 };
+
+// What the host has of each resource; 0: unknown.
+constexpr Amounts capacity(const Host& host) noexcept {
+    return {{host.cpu_cores, host.net_mbps, static_cast<double>(host.memory_mib), host.disk_mbps}};
+}
+
+// The guest's series of each resource.
+constexpr Series series(const Vm& vm, Resource resource) noexcept {
+    switch (resource) {
+        case Resource::cpu: return vm.cpu_cores;
+        case Resource::net: return vm.net_mbps;
+        case Resource::memory: return vm.memory_used_mib;
+        case Resource::disk: return vm.disk_mbps;
+    }
+    return {};
+}
+
+// Memory that guests may take on the host.
+constexpr std::uint64_t memory_for_guests_mib(const Host& host) noexcept {
+    return host.memory_mib > host.memory_reserved_mib ? host.memory_mib - host.memory_reserved_mib : 0;
+}
 
 // Memory that the guest takes on the host where it is: all of it unless it is saved.
 constexpr bool holds_memory(const Vm& vm) noexcept {

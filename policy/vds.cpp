@@ -18,6 +18,7 @@ struct Round {
 
     const Host& host(HostIndex h) const noexcept { return pool.hosts[h]; }
     double cpu(HostIndex h) const noexcept { return workspace.host_load[h].cpu; }
+    double vm_cores(VmIndex v) const noexcept { return workspace.vm_mean[v][Resource::cpu]; }
 };
 
 // The up host with the highest mean CPU among those at or above the critical load, ties by name.
@@ -29,7 +30,7 @@ HostIndex find_source(const Round& round) noexcept {
         }
         const auto samples = static_cast<double>(round.host(h).dom0_cpu_cores.size());
         if (samples < round.parameters.samples_min) {
-            round.out.rejected.push(
+            round.out.reject(
                 {no_index, h, Constraint::too_few_samples, samples, double(round.parameters.samples_min)});
             continue;
         }
@@ -52,8 +53,8 @@ std::span<const VmIndex> select_guests(const Round& round, HostIndex source) noe
     }
     const std::span<VmIndex> order = round.workspace.guest_order.first(count);
     std::sort(order.begin(), order.end(), [&](VmIndex a, VmIndex b) {
-        const double cpu_a = round.workspace.vm_cpu_cores[a];
-        const double cpu_b = round.workspace.vm_cpu_cores[b];
+        const double cpu_a = round.vm_cores(a);
+        const double cpu_b = round.vm_cores(b);
         return cpu_a != cpu_b ? cpu_a > cpu_b : round.pool.vms[a].name < round.pool.vms[b].name;
     });
     const double rate =
@@ -93,15 +94,15 @@ std::span<const HostIndex> select_destinations(const Round& round, HostIndex sou
 bool held_back(const Round& round, VmIndex vm) noexcept {
     const auto& moved_ago = round.pool.vms[vm].last_moved_seconds_ago;
     if (moved_ago && *moved_ago < std::int64_t{round.parameters.cool_down_seconds}) {
-        round.out.rejected.push({vm, no_index, Constraint::cool_down, static_cast<double>(*moved_ago),
-                                 double(round.parameters.cool_down_seconds)});
+        round.out.reject({vm, no_index, Constraint::cool_down, static_cast<double>(*moved_ago),
+                          double(round.parameters.cool_down_seconds)});
         return true;
     }
     const std::size_t moves = round.out.moves.size();
     const bool asked_for = round.parameters.moves_max != 0 && moves >= round.parameters.moves_max;
     if (asked_for || round.out.moves.full()) {
         const auto limit = static_cast<double>(moves);
-        round.out.rejected.push({vm, no_index, Constraint::moves_max, limit + 1, limit});
+        round.out.reject({vm, no_index, Constraint::moves_max, limit + 1, limit});
         return true;
     }
     return false;
@@ -115,16 +116,15 @@ HostIndex find_room(const Round& round, VmIndex vm, std::span<const HostIndex> d
         const HostIndex h = destinations[(start + step) % destinations.size()];
         const Host& host = round.host(h);
         if (host.migrations_in >= round.parameters.in_flight_max) {
-            round.out.rejected.push({vm, h, Constraint::destination_in_flight, double(host.migrations_in) + 1,
-                                     double(round.parameters.in_flight_max)});
+            round.out.reject({vm, h, Constraint::destination_in_flight, double(host.migrations_in) + 1,
+                              double(round.parameters.in_flight_max)});
             continue;
         }
         const std::uint64_t would_use_mib = round.workspace.memory_planned_mib[h] + need_mib;
-        const std::uint64_t may_use_mib =
-            host.memory_mib > host.memory_reserved_mib ? host.memory_mib - host.memory_reserved_mib : 0;
+        const std::uint64_t may_use_mib = memory_for_guests_mib(host);
         if (would_use_mib > may_use_mib) {
-            round.out.rejected.push({vm, h, Constraint::destination_memory,
-                                     static_cast<double>(would_use_mib), static_cast<double>(may_use_mib)});
+            round.out.reject({vm, h, Constraint::destination_memory, static_cast<double>(would_use_mib),
+                              static_cast<double>(may_use_mib)});
             continue;
         }
         return h;
@@ -137,7 +137,7 @@ Detail explain(const Round& round, VmIndex vm, HostIndex source, HostIndex to, s
     return compose(round.host(source).name, " is at ", Decimals{round.cpu(source) * 100, 1},
                    "% CPU (critical ", Decimals{round.parameters.critical_load * 100, 1}, "%); ", guest.name,
                    " is choice ", rank + 1, " of ", round.policy.name, " with ",
-                   Decimals{round.workspace.vm_cpu_cores[vm], 2}, " cores; ", round.host(to).name, " had ",
+                   Decimals{round.vm_cores(vm), 2}, " cores; ", round.host(to).name, " had ",
                    Decimals{round.workspace.host_cpu_planned[to] * 100, 1}, "% CPU and room for ",
                    guest.memory_mib, " MiB");
 }
@@ -152,15 +152,21 @@ void try_guest(const Round& round, HostIndex source, VmIndex vm, std::span<const
     if (to == no_index) {
         return;
     }
-    const double cores = round.workspace.vm_cpu_cores[vm];
+    const double cores = round.vm_cores(vm);
     const double cpu_after = round.workspace.host_cpu_planned[to] + cores / round.host(to).cpu_cores;
     if (cpu_after > round.cpu(source)) {
-        round.out.rejected.push({vm, to, Constraint::destination_cpu, cpu_after, round.cpu(source)});
+        round.out.reject({vm, to, Constraint::destination_cpu, cpu_after, round.cpu(source)});
         return;
     }
     const std::uint64_t memory_mib = round.pool.vms[vm].memory_mib;
-    round.out.moves.push({MoveKind::migrate, vm, source, to, no_index, memory_mib, cores,
-                          explain(round, vm, source, to, rank)});
+    Move move;
+    move.vm = vm;
+    move.from = source;
+    move.to = to;
+    move.memory_mib = memory_mib;
+    move.vm_cpu_cores = cores;
+    move.why = explain(round, vm, source, to, rank);
+    round.out.moves.push(move);
     round.workspace.host_cpu_planned[to] = cpu_after;
     round.workspace.memory_planned_mib[to] += memory_mib;
 }
@@ -183,13 +189,13 @@ void decide_vds(const Policy& policy, const Pool& pool, const Parameters& parame
     }
     if (round.host(source).migrations_out >= parameters.in_flight_max) {
         // What it measures now still holds the guest that is leaving.
-        out.rejected.push({no_index, source, Constraint::source_in_flight,
-                           double(round.host(source).migrations_out) + 1, double(parameters.in_flight_max)});
+        out.reject({no_index, source, Constraint::source_in_flight,
+                    double(round.host(source).migrations_out) + 1, double(parameters.in_flight_max)});
         return;
     }
     const std::span<const HostIndex> destinations = select_destinations(round, source);
     if (destinations.empty()) {
-        out.rejected.push({no_index, source, Constraint::no_destination, 0, 1});
+        out.reject({no_index, source, Constraint::no_destination, 0, 1});
         return;
     }
     for (std::size_t h = 0; h < pool.hosts.size(); ++h) {

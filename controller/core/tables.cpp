@@ -50,7 +50,8 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
     placement_rejected = arena.make_array<policy::Rejection>(limits.hosts);
     order = arena.make_array<std::uint32_t>(limits.vms);
     workspace = policy::make_workspace(arena, limits.hosts, limits.vms);
-    plan = policy::make_plan(arena, limits.hosts, limits.moves_per_plan, limits.rejected_per_plan);
+    plan =
+        policy::make_plan(arena, limits.hosts, limits.moves_per_plan, limits.rejected_per_plan, limits.vms);
     if (!plan_moves.empty()) {
         give_lists(dry_plan, *this, limits.plans);
     }

@@ -60,7 +60,8 @@ TEST(PolicyPlan, RefusesParametersAndPoolsThatMakeNoSense) {
     }
     book.parameters = Parameters{};
     book.parameters.window = 0;
-    EXPECT_TRUE(check(book.parameters)->view().starts_with("window: expected 1 to 60"));
+    EXPECT_TRUE(
+        check(book.parameters)->view().starts_with("window: expected 1 to 60 whole samples, found 0"));
     book.parameters.window = 61;
     EXPECT_EQ(book.run("vds-3b").fault(), Fault::invalid_argument);
     book.parameters = Parameters{};

@@ -90,7 +90,7 @@ class PoolBook {
 
   public:
     Workspace workspace = make_workspace(arena_, hosts_max, vms_max);
-    Plan plan = make_plan(arena_, hosts_max, 128, 512);
+    Plan plan = make_plan(arena_, hosts_max, 128, 512, vms_max);
 };
 
 }  // namespace ballast::policy::test

@@ -1,0 +1,90 @@
+// What an operator may set of the policies, as a struct for the policies and as one table for everything that
+// reads, checks, shows or keeps parameters: the command line's --set, the controller's configuration, HTTP.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/vocabulary.hpp"
+#include "policy/resource.hpp"
+
+namespace ballast::policy {
+
+// A new parameter is a member here, a row in parameters.cpp and a row in docs/policies.md; nothing else.
+struct Parameters {
+    double critical_load = 0.8;           // utilisation at or above which a host is overloaded
+    std::uint32_t window = 7;             // samples in a mean
+    double guest_rate = 0;                // share of the guests that a rate rule selects; 0: the policy's own
+    double host_rate = 0;                 // share of the hosts that B and C keep; 0: the policy's own
+    std::uint32_t moves_max = 0;          // 0: no bound but the plan's buffer
+    std::uint32_t cool_down_seconds = 0;  // a guest that moved less than this ago stays; 0: no cool-down
+    std::uint32_t samples_min = 0;        // a source with fewer dom0 samples than this is not judged yet
+    std::uint32_t in_flight_max = 1;      // migrations into, and out of, one host at a time
+
+    // Thresholds of the policies that weigh several resources: above one a host is overloaded. 0:
+    // critical_load.
+    double cpu_threshold = 0;
+    double net_threshold = 0;
+    double memory_threshold = 0;
+    double disk_threshold = 0;
+    std::uint32_t weigh_disk = 0;  // 0: disk neither makes a host overloaded nor counts as load
+
+    // Sandpiper: overloaded when `hot_samples` of the last `hot_window` samples are above a threshold and the
+    // predicted next one is too.
+    std::uint32_t hot_samples = 3;
+    std::uint32_t hot_window = 5;
+};
+
+// Whom a parameter is for. Bits of a mask.
+enum class Family : std::uint8_t { none = 1, vds = 2, sandpiper = 4, scoa = 8, ballast = 16 };
+using Families = std::uint8_t;
+template <class... Family_>
+constexpr Families families(Family_... each) noexcept {
+    return static_cast<Families>((static_cast<unsigned>(each) | ...));
+}
+inline constexpr Families every_family =
+    families(Family::none, Family::vds, Family::sandpiper, Family::scoa, Family::ballast);
+
+struct ParameterInfo {
+    std::string_view name;
+    std::string_view unit;  // empty for words
+    double min = 0;         // for words: index of the first
+    double max = 0;
+    Families families = every_family;
+    std::string_view meaning;  // one sentence
+    // Exactly one of the two.
+    double Parameters::*number = nullptr;
+    std::uint32_t Parameters::*count = nullptr;
+    // For a count whose values have names: the word for 0, 1, …
+    std::span<const std::string_view> words{};
+};
+std::span<const ParameterInfo> parameter_table() noexcept;
+// Null when no parameter is called so.
+const ParameterInfo* find_parameter(std::string_view name) noexcept;
+constexpr bool takes(Family family, const ParameterInfo& info) noexcept {
+    return (info.families & static_cast<Families>(family)) != 0;
+}
+
+double get(const Parameters& parameters, const ParameterInfo& info) noexcept;
+double default_of(const ParameterInfo& info) noexcept;
+// The value as `set` reads it: a word, a whole number, or the shortest decimals.
+FixedString<31> text_of(const Parameters& parameters, const ParameterInfo& info) noexcept;
+
+// A sentence for the operator: what was found and what was expected; lists of names are whole.
+using ParameterError = FixedString<1023>;
+
+// Sets one parameter. Nothing when done; otherwise nothing is changed. With a family, a parameter that the
+// policies of that family do not take is an error as well. Errors name the valid parameters or the range.
+std::optional<ParameterError> set(Parameters& parameters, std::string_view name, std::string_view value,
+                                  std::optional<Family> family = std::nullopt) noexcept;
+std::optional<ParameterError> set(Parameters& parameters, const ParameterInfo& info, double value) noexcept;
+
+// Nothing when all are in range, else a sentence that names the parameter, its range and the value found.
+std::optional<Detail> check(const Parameters& parameters) noexcept;
+
+// The threshold of a resource: its own, else the critical load. Infinite for a disk that is not weighed.
+double threshold(const Parameters& parameters, Resource resource) noexcept;
+
+}  // namespace ballast::policy
