@@ -67,6 +67,10 @@ enum class JobKind : std::uint8_t {
     migrate = 8,       // as the controller and its users see it
     migrate_in = 9,    // its part on the destination host
     migrate_out = 10,  // its part on the source host
+    disk_create = 11,  // a disk in the store, out of a template
+    disk_delete = 12,  // a file of the store
+    golden_keep = 13,  // a guest's complete save file is copied into the store, for clones
+    clone = 14,        // a domain out of a golden file, under a name and uuid of its own
 };
 
 enum class JobState : std::uint8_t { queued = 0, running = 1, succeeded = 2, failed = 3, cancelled = 4 };

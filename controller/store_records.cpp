@@ -80,7 +80,7 @@ bool put(Statement& statement, const JobRecord& record) {
     return statement.bind(record.total_ms).bind(record.rounds).bind(record.compression).run();
 }
 bool get(Statement& row, JobRecord& record) {
-    row.read(record.id).read(record.kind, JobKind::migrate_out).read(record.origin, JobOrigin::drain);
+    row.read(record.id).read(record.kind, JobKind::clone).read(record.origin, JobOrigin::drain);
     row.read(record.state, job_state_last).read(record.vm_uuid).read(record.vm_name);
     get_side(row, record.source);
     get_side(row, record.destination);

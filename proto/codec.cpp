@@ -34,7 +34,9 @@ using Bodies =
                BALLAST_BODY(HandoverAnswer), BALLAST_BODY(MigrationOpen), BALLAST_BODY(MigrationAccept),
                BALLAST_BODY(MigrationEnd), BALLAST_BODY(MigrationReady), BALLAST_BODY(MigrationCommit),
                BALLAST_BODY(MigrationStarted), BALLAST_BODY(MigrationAborted), BALLAST_BODY(MigrationAsk),
-               BALLAST_BODY(MigrationVerdict), BALLAST_BODY(Ping), BALLAST_BODY(Pong)>;
+               BALLAST_BODY(MigrationVerdict), BALLAST_BODY(RelayOpen), BALLAST_BODY(RelayClose),
+               BALLAST_BODY(RelayStatus), BALLAST_BODY(GuestNote), BALLAST_BODY(GuestSignal),
+               BALLAST_BODY(StoreProbe), BALLAST_BODY(StoreAnswer), BALLAST_BODY(Ping), BALLAST_BODY(Pong)>;
 #undef BALLAST_BODY
 static_assert(std::tuple_size_v<Bodies> + 1 == std::variant_size_v<Message>, "every message has a body");
 

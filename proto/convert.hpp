@@ -24,6 +24,9 @@ bool known(Compression value) noexcept;
 bool known(InFlight value) noexcept;
 bool known(Verdict value) noexcept;
 bool known(Disk::Format value) noexcept;
+bool known(VolumeSource value) noexcept;
+bool known(RelayState value) noexcept;
+bool known(StoreStep value) noexcept;
 
 // Rates and loads: a number that is not finite or is negative would poison every sum that it enters.
 inline bool plausible(double value) noexcept {
@@ -220,6 +223,13 @@ BALLAST_CONVERSION(MigrationStarted);
 BALLAST_CONVERSION(MigrationAborted);
 BALLAST_CONVERSION(MigrationAsk);
 BALLAST_CONVERSION(MigrationVerdict);
+BALLAST_CONVERSION(RelayOpen);
+BALLAST_CONVERSION(RelayClose);
+BALLAST_CONVERSION(RelayStatus);
+BALLAST_CONVERSION(GuestNote);
+BALLAST_CONVERSION(GuestSignal);
+BALLAST_CONVERSION(StoreProbe);
+BALLAST_CONVERSION(StoreAnswer);
 BALLAST_CONVERSION(Ping);
 BALLAST_CONVERSION(Pong);
 #undef BALLAST_CONVERSION

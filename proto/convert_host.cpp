@@ -52,6 +52,9 @@ void fields(Io& io, ObjectOf<Io, schema::HostReport> object, PlainOf<Io, HostRep
     BALLAST_LIST(saved);
     BALLAST_NUMBER(net_mbps);
     BALLAST_NUMBER(degraded);
+    BALLAST_TEXT(store_path);
+    BALLAST_NUMBER(store_proven);
+    BALLAST_NUMBER(store_free_mib);
 }
 
 template <class Io>

@@ -40,6 +40,14 @@ void fields(Io& io, ObjectOf<Io, schema::GuestSpec> object, PlainOf<Io, GuestSpe
 }
 
 template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::Volume> object, PlainOf<Io, Volume> plain) {
+    BALLAST_TEXT(path);
+    BALLAST_WORD(source);
+    BALLAST_TEXT(template_path);
+    BALLAST_NUMBER(size_bytes);
+}
+
+template <class Io>
 void fields(Io& io, ObjectOf<Io, schema::JobOrder> object, PlainOf<Io, JobOrder> plain) {
     BALLAST_NUMBER(job_id);
     BALLAST_WORD(kind);
@@ -55,6 +63,7 @@ void fields(Io& io, ObjectOf<Io, schema::JobOrder> object, PlainOf<Io, JobOrder>
     BALLAST_WORD(mode);
     BALLAST_NUMBER(memory_kib);
     BALLAST_NUMBER(link_mbps);
+    BALLAST_OPTIONAL(volume);
 }
 
 template <class Io>

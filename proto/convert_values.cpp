@@ -49,7 +49,7 @@ bool known(GuestType value) noexcept {
     return up_to(value, GuestType::hvm);
 }
 bool known(JobKind value) noexcept {
-    return up_to(value, JobKind::migrate_out);
+    return up_to(value, JobKind::clone);
 }
 bool known(JobState value) noexcept {
     return up_to(value, JobState::cancelled);
@@ -68,6 +68,15 @@ bool known(Verdict value) noexcept {
 }
 bool known(Disk::Format value) noexcept {
     return up_to(value, Disk::Format::phy);
+}
+bool known(VolumeSource value) noexcept {
+    return up_to(value, VolumeSource::blank);
+}
+bool known(RelayState value) noexcept {
+    return up_to(value, RelayState::closed);
+}
+bool known(StoreStep value) noexcept {
+    return up_to(value, StoreStep::erase);
 }
 
 void assign_well_formed(std::string_view text, std::string& out) {

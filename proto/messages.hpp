@@ -10,6 +10,7 @@
 #include "base/fixed_vector.hpp"
 #include "base/uuid.hpp"
 #include "base/vocabulary.hpp"
+#include "proto/desktop_messages.hpp"
 
 namespace ballast::wire {
 
@@ -87,6 +88,9 @@ struct HostReport {
     FixedVector<SavedGuest, limits::domains_per_host_max> saved;
     std::uint32_t net_mbps = 0;
     bool degraded = false;
+    Path store_path;
+    bool store_proven = false;
+    std::uint64_t store_free_mib = 0;
     friend bool operator==(const HostReport&, const HostReport&) = default;
 };
 
@@ -169,6 +173,8 @@ struct JobOrder {
     MigrationMode mode = MigrationMode::automatic;
     std::uint64_t memory_kib = 0;
     std::uint32_t link_mbps = 0;
+    bool has_volume = false;
+    Volume volume;
     friend bool operator==(const JobOrder&, const JobOrder&) = default;
 };
 struct JobCancel {
@@ -282,6 +288,7 @@ struct Pong {
 using Message = std::variant<std::monostate, Hello, HelloReply, HostReport, SampleReport, JobOrder, JobCancel,
                              JobAck, JobUpdate, HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept,
                              MigrationEnd, MigrationReady, MigrationCommit, MigrationStarted,
-                             MigrationAborted, MigrationAsk, MigrationVerdict, Ping, Pong>;
+                             MigrationAborted, MigrationAsk, MigrationVerdict, RelayOpen, RelayClose,
+                             RelayStatus, GuestNote, GuestSignal, StoreProbe, StoreAnswer, Ping, Pong>;
 
 }  // namespace ballast::wire

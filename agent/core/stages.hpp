@@ -86,7 +86,11 @@ constexpr std::span<const Transition> transitions(JobKind kind) noexcept {
         case JobKind::migrate_in: return migrate_in_table;
         case JobKind::migrate_out: return migrate_out_table;
         case JobKind::none:
-        case JobKind::migrate: return {};
+        case JobKind::migrate:
+        case JobKind::disk_create:
+        case JobKind::disk_delete:
+        case JobKind::golden_keep:
+        case JobKind::clone: return {};
     }
     return {};
 }

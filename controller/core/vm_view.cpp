@@ -45,7 +45,8 @@ const Sighting* best_sighting(const Tables& t, const VmRow& vm) noexcept {
 
 VmState state_of_operation(JobKind kind) noexcept {
     switch (kind) {
-        case JobKind::create: return VmState::creating;
+        case JobKind::create:
+        case JobKind::clone: return VmState::creating;
         case JobKind::pause: return VmState::pausing;
         case JobKind::unpause: return VmState::unpausing;
         case JobKind::save: return VmState::saving;
@@ -55,7 +56,10 @@ VmState state_of_operation(JobKind kind) noexcept {
         case JobKind::migrate:
         case JobKind::migrate_in:
         case JobKind::migrate_out: return VmState::migrating;
-        case JobKind::none: break;
+        case JobKind::none:
+        case JobKind::disk_create:
+        case JobKind::disk_delete:
+        case JobKind::golden_keep: break;
     }
     return VmState::unknown;
 }

@@ -220,6 +220,10 @@ void World::advance(Agent& agent, AgentJob& job) {
             break;
         case JobKind::shutdown:
         case JobKind::destroy: agent.guests.erase(guest); break;
+        case JobKind::disk_create:
+        case JobKind::disk_delete:
+        case JobKind::golden_keep:
+        case JobKind::clone: ADD_FAILURE() << "not ordered here"; break;
         case JobKind::none:
         case JobKind::migrate: ADD_FAILURE() << "no agent's job"; break;
     }

@@ -36,6 +36,15 @@ class MessageGenerator {
         use(Message{MigrationAborted{uuid(), fault(), text<Detail>()}});
         use(Message{MigrationAsk{u32(), uuid(), uuid(), text<HostName>(), uuid()}});
         use(Message{MigrationVerdict{uuid(), word(Verdict::lost)}});
+        use(Message{RelayOpen{u64(), uuid(), text<VncPassword>(), text<FixedString<63>>(), u32()}});
+        use(Message{RelayClose{u64()}});
+        use(Message{RelayStatus{u64(), uuid(), word(RelayState::closed), text<FixedString<63>>(), u16(),
+                                text<FixedString<63>>(), u32(), fault(), text<Detail>(), u64(), u64()}});
+        use(Message{GuestNote{uuid(), uuid(), text<FixedString<255>>(), text<FixedString<255>>()}});
+        use(Message{
+            GuestSignal{uuid(), u32(), uuid(), text<FixedString<63>>(), flag(), fault(), text<Detail>()}});
+        use(Message{StoreProbe{u64(), word(StoreStep::erase), uuid()}});
+        use(Message{StoreAnswer{u64(), word(StoreStep::erase), fault(), text<Detail>()}});
         use(Message{Ping{u64()}});
         use(Message{Pong{u64()}});
     }
@@ -113,6 +122,9 @@ class MessageGenerator {
                           text<FixedString<15>>()};
         report.net_mbps = u32();
         report.degraded = flag();
+        report.store_path = text<Path>();
+        report.store_proven = flag();
+        report.store_free_mib = u64();
         for (std::uint64_t i = 0; i < guests; ++i) {
             report.domains.push(domain_info());
             report.saved.push({uuid(), text<Name>(), u64(), word(GuestType::hvm), u32()});
@@ -145,7 +157,7 @@ class MessageGenerator {
         return spec;
     }
     JobOrder job_order() {
-        JobOrder order{u64(), word(JobKind::migrate_out), uuid(), text<Name>()};
+        JobOrder order{u64(), word(JobKind::clone), uuid(), text<Name>()};
         for (std::uint64_t i = prng_.below(order.expected_states.capacity() + 1); i > 0; --i) {
             order.expected_states.push(word(DomainState::absent));
         }
@@ -161,17 +173,16 @@ class MessageGenerator {
         order.mode = word(MigrationMode::automatic);
         order.memory_kib = u64();
         order.link_mbps = u32();
+        order.has_volume = flag();
+        if (order.has_volume) {
+            order.volume = {text<Path>(), word(VolumeSource::blank), text<Path>(), u64()};
+        }
         return order;
     }
     JobUpdate job_update() {
-        JobUpdate update{u64(),
-                         word(JobKind::migrate_out),
-                         word(JobState::cancelled),
-                         u32(),
-                         text<FixedString<31>>(),
-                         u32(),
-                         fault(),
-                         text<Detail>()};
+        JobUpdate update{u64(),   word(JobKind::clone),    word(JobState::cancelled),
+                         u32(),   text<FixedString<31>>(), u32(),
+                         fault(), text<Detail>()};
         update.has_domain = flag();
         if (update.has_domain) {
             update.domain = domain_info();
