@@ -49,7 +49,7 @@ CXXFLAGS = -std=c++20 $(WARNINGS) $(FLAGS_$(BUILD)) -ffunction-sections -fdata-s
 LDFLAGS = -pie $(LINK_$(BUILD)) -Wl,--as-needed
 
 # Sources by role. The pure ones compile without exceptions and RTTI; `make check` looks at their symbols.
-pure_src := $(wildcard base/*.cpp policy/*.cpp agent/core/*.cpp controller/core/*.cpp)
+pure_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp agent/core/*.cpp controller/core/*.cpp)
 proto_src := $(wildcard proto/*.cpp)
 shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
@@ -58,7 +58,7 @@ agent_src := $(wildcard agent/*.cpp)
 controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 # What the command line uses of the folders below it.
-cli_lib_src := $(wildcard base/*.cpp policy/*.cpp) shell/config.cpp shell/durable_file.cpp shell/random.cpp
+cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) shell/config.cpp shell/durable_file.cpp shell/random.cpp
 test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
@@ -69,7 +69,7 @@ gen_obj := $(OUT)/obj/proto/ballast.pb.o
 
 common_obj := $(call obj,$(wildcard base/*.cpp) $(proto_src) $(shell_src)) $(gen_obj)
 agent_lib_obj := $(call obj,$(wildcard agent/core/*.cpp) $(filter-out agent/main.cpp,$(agent_src)) $(glue_src) $(xen_src))
-controller_lib_obj := $(call obj,$(wildcard policy/*.cpp controller/core/*.cpp) \
+controller_lib_obj := $(call obj,$(wildcard policy/*.cpp policy/*/*.cpp controller/core/*.cpp) \
                         $(filter-out controller/main.cpp,$(controller_src)))
 
 libs_common := -lprotobuf-lite -lev -lgnutls -lfmt

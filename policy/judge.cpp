@@ -95,7 +95,8 @@ Standing standing(Family family, const Parameters& parameters, HostIndex h, cons
     const Amounts have = utilisation(load);
     Standing worst{h, Resource::cpu, have[Resource::cpu], threshold(parameters, Resource::cpu), false};
     for (const Resource resource : all_resources) {
-        const double limit = threshold(parameters, resource);
+        const double limit = family == Family::ballast ? planner_threshold(parameters, resource)
+                                                       : threshold(parameters, resource);
         if (std::isfinite(limit) && have[resource] - limit > worst.have - worst.limit) {
             worst = {h, resource, have[resource], limit, false};
         }

@@ -11,6 +11,7 @@ namespace ballast::policy {
 namespace {
 
 constexpr std::array<std::string_view, 2> no_yes{"no", "yes"};
+constexpr std::array<std::string_view, 3> objectives{"load", "stddev", "hbal"};
 
 constexpr Families vds_only = families(Family::vds);
 constexpr Families weighing = families(Family::sandpiper, Family::scoa, Family::ballast);
@@ -22,6 +23,11 @@ constexpr double day_seconds = 86400;
 constexpr double moves_bound = 1'000'000;
 constexpr double in_flight_bound = 16;
 constexpr double load_min = 0.01;
+constexpr Families planner_only = families(Family::ballast);
+constexpr double weight_max = 1000;
+constexpr double price_max = 1000;
+constexpr double link_max_mbps = 1'000'000;
+constexpr double minute_last = 1439;
 
 using P = Parameters;
 constexpr std::array table{
@@ -56,6 +62,37 @@ constexpr std::array table{
                   "so many of the last hot_window must be above a threshold", nullptr, &P::hot_samples},
     ParameterInfo{"hot_window", "samples", 1, samples_max, families(Family::sandpiper),
                   "the samples that hot_samples are counted in", nullptr, &P::hot_window},
+    ParameterInfo{"objective", "", 0, 2, planner_only, "what is minimised", nullptr, &P::objective,
+                  objectives},
+    ParameterInfo{"smooth_samples", "samples", 1, samples_max, planner_only, "length of the planner's means",
+                  nullptr, &P::smooth_samples},
+    ParameterInfo{"balance", "", 0, 1, planner_only,
+                  "whether hosts that are not overloaded are evened out too", nullptr, &P::balance, no_yes},
+    ParameterInfo{"weight_cpu", "", 0, weight_max, planner_only, "of CPU in the cost", &P::weight_cpu},
+    ParameterInfo{"weight_net", "", 0, weight_max, planner_only, "of network in the cost", &P::weight_net},
+    ParameterInfo{"weight_memory", "", 0, weight_max, planner_only, "of memory in use in the cost",
+                  &P::weight_memory},
+    ParameterInfo{"weight_disk", "", 0, weight_max, planner_only, "of disk in the cost", &P::weight_disk},
+    ParameterInfo{"relief_margin", "utilisation", 0, 1, planner_only,
+                  "an overloaded host is relieved to its threshold less this", &P::relief_margin},
+    ParameterInfo{"price_per_move", "cost", 0, price_max, planner_only, "of a migration for itself",
+                  &P::price_per_move},
+    ParameterInfo{"price_per_gib", "cost", 0, price_max, planner_only, "of each GiB that it sends",
+                  &P::price_per_gib},
+    ParameterInfo{"price_per_second", "cost", 0, price_max, planner_only, "of each second that it takes",
+                  &P::price_per_second},
+    ParameterInfo{"link_mbps", "Mb/s", 0, link_max_mbps, planner_only,
+                  "speed of migrations; 0: the capacity of the host", nullptr, &P::link_mbps},
+    ParameterInfo{"return_seconds", "seconds", 0, day_seconds, planner_only,
+                  "a guest does not go back to the host that it came from before this", nullptr,
+                  &P::return_seconds},
+    ParameterInfo{"keep_spare_host", "", 0, 1, planner_only,
+                  "whether the largest host's guests must go on to fit on the others", nullptr,
+                  &P::keep_spare_host, no_yes},
+    ParameterInfo{"moves_from_minute", "minute of the day (UTC)", 0, minute_last, planner_only,
+                  "guests are moved from here on", nullptr, &P::moves_from_minute},
+    ParameterInfo{"moves_until_minute", "minute of the day (UTC)", 0, minute_last, planner_only,
+                  "guests are moved until here; equal: at any time", nullptr, &P::moves_until_minute},
 };
 
 bool whole(const ParameterInfo& info) noexcept {
@@ -215,6 +252,20 @@ double threshold(const Parameters& parameters, Resource resource) noexcept {
         case Resource::disk:
             return parameters.weigh_disk != 0 ? own_or_critical(parameters.disk_threshold)
                                               : std::numeric_limits<double>::infinity();
+    }
+    return std::numeric_limits<double>::infinity();
+}
+
+double planner_threshold(const Parameters& parameters, Resource resource) noexcept {
+    const auto own = [&](double weight, double limit) {
+        return weight > 0 ? (limit > 0 ? limit : parameters.critical_load)
+                          : std::numeric_limits<double>::infinity();
+    };
+    switch (resource) {
+        case Resource::cpu: return own(parameters.weight_cpu, parameters.cpu_threshold);
+        case Resource::net: return own(parameters.weight_net, parameters.net_threshold);
+        case Resource::memory: return own(parameters.weight_memory, parameters.memory_threshold);
+        case Resource::disk: return own(parameters.weight_disk, parameters.disk_threshold);
     }
     return std::numeric_limits<double>::infinity();
 }

@@ -35,6 +35,25 @@ struct Parameters {
     // predicted next one is too.
     std::uint32_t hot_samples = 3;
     std::uint32_t hot_window = 5;
+
+    // The planner (docs/planner.md).
+    std::uint32_t objective = 0;        // planner::ObjectiveKind: load, stddev, hbal
+    std::uint32_t smooth_samples = 60;  // samples in its means: a spike of a few moves nobody
+    std::uint32_t balance = 1;          // 0: only overloaded and draining hosts are relieved
+    double weight_cpu = 1;              // in the cost of a host's load
+    double weight_net = 1;
+    double weight_memory = 0.5;
+    double weight_disk = 1;
+    double relief_margin =
+        0.05;  // a host is relieved to its threshold less this, and no host is filled above
+    double price_per_move = 0.02;          // what a migration costs, in the unit of the cost: for itself,
+    double price_per_gib = 0.002;          // for each GiB that it sends,
+    double price_per_second = 0;           // and for each second that it takes
+    std::uint32_t link_mbps = 0;           // of migrations; 0: the host's capacity
+    std::uint32_t return_seconds = 7200;   // a guest does not go back to where it came from before this
+    std::uint32_t keep_spare_host = 1;     // the largest host's guests must go on to fit on the others (N+1)
+    std::uint32_t moves_from_minute = 0;   // of the day, UTC: guests are moved from here on …
+    std::uint32_t moves_until_minute = 0;  // … until here; equal: at any time
 };
 
 // Whom a parameter is for. Bits of a mask.
@@ -86,5 +105,7 @@ std::optional<Detail> check(const Parameters& parameters) noexcept;
 
 // The threshold of a resource: its own, else the critical load. Infinite for a disk that is not weighed.
 double threshold(const Parameters& parameters, Resource resource) noexcept;
+// For the planner, which weighs disk by its weight: infinite for a resource without weight.
+double planner_threshold(const Parameters& parameters, Resource resource) noexcept;
 
 }  // namespace ballast::policy

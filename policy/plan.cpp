@@ -61,6 +61,12 @@ std::string_view to_string(Constraint constraint) noexcept {
         case Constraint::not_predicted: return "not_predicted";
         case Constraint::no_swap: return "no_swap";
         case Constraint::moved_already: return "moved_already";
+        case Constraint::anti_affinity: return "anti_affinity";
+        case Constraint::ping_pong: return "ping_pong";
+        case Constraint::gain_too_small: return "gain_too_small";
+        case Constraint::spare_host: return "spare_host";
+        case Constraint::outside_window: return "outside_window";
+        case Constraint::no_way: return "no_way";
     }
     return "invalid";
 }

@@ -39,14 +39,21 @@ enum class Constraint : std::uint8_t {
     destination_disk = 16,         // likewise, of disk
     destination_busier = 17,  // have: the destination's load with the guest; limit: the source's load now
                               // (load: Sandpiper's volume, SCOA's distance from the origin)
-    no_relief = 18,      // a swap that would not lower what makes the source overloaded; have: after, limit:
-                         // before
-    not_sustained = 19,  // have: samples above the threshold among the last; limit: how many it takes
-    not_predicted = 20,  // have: predicted utilisation; limit: threshold
-    no_swap = 21,        // have: guests of the destination that were tried for a swap; limit: 0 that fit
-    moved_already = 22,  // a guest moves once in a plan; have: 2, limit: 1
+    no_relief = 18,       // a swap that would not lower what makes the source overloaded; have: after, limit:
+                          // before
+    not_sustained = 19,   // have: samples above the threshold among the last; limit: how many it takes
+    not_predicted = 20,   // have: predicted utilisation; limit: threshold
+    no_swap = 21,         // have: guests of the destination that were tried for a swap; limit: 0 that fit
+    moved_already = 22,   // a guest moves once in a plan; have: 2, limit: 1
+    anti_affinity = 23,   // have: guests of its group there with it; limit: 1
+    ping_pong = 24,       // it came from there; have: seconds since, limit: seconds that must have passed
+    gain_too_small = 25,  // have: what the best move would save; limit: what it would cost
+    spare_host = 26,      // have: guests of the largest host that would find no room if it failed; limit: 0
+    outside_window = 27,  // have: minute of the day; limit: the minute from which guests may be moved
+    no_way = 28,          // a place was found, but no order of moves in which memory suffices; have: MiB that
+                          // the guest takes, limit: most MiB free on any host
 };
-inline constexpr Constraint constraint_last = Constraint::moved_already;
+inline constexpr Constraint constraint_last = Constraint::no_way;
 inline constexpr std::size_t constraint_count = static_cast<std::size_t>(constraint_last) + 1;
 
 std::string_view to_string(MoveKind) noexcept;

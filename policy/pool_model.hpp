@@ -48,11 +48,16 @@ struct Vm {
     std::string_view anti_affinity;  // a group's name; empty: none
     HostIndex moving_to = no_index;  // its memory then counts on both hosts
     std::optional<std::int64_t> last_moved_seconds_ago;
+    HostIndex came_from = no_index;   // where its last move took it away from, if that is remembered
+    bool session_active = false;      // somebody is working on it
+    double dirty_mib_per_second = 0;  // memory that it writes; 0: unknown
 };
 
 struct Pool {
     std::span<const Host> hosts;
     std::span<const Vm> vms;
+    // UTC, 0 to 1439: for policies that move guests at certain hours only. None: unknown, any hour.
+    std::optional<std::uint32_t> minute_of_day{};
 };
 
 // What the host has of each resource; 0: unknown.
