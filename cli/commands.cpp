@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cli/about.hpp"
+#include "cli/online/get.hpp"
 
 namespace ballast::cli {
 
@@ -10,6 +11,7 @@ namespace {
 
 auto all_groups() {
     return std::array{
+        look_commands(),
         about_commands(),
     };
 }

@@ -1,0 +1,206 @@
+#include "cli/http_client.hpp"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+namespace ballast::cli {
+
+namespace {
+
+// Larger than any answer of the controller; what is above it is no controller.
+constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
+constexpr long connect_timeout_ms = 5000;
+// Waits before another try, in ms.
+constexpr std::array retry_after_ms{100, 400, 1000};
+
+std::size_t take_body(char* data, std::size_t, std::size_t count, void* target) {
+    auto& body = *static_cast<std::string*>(target);
+    if (count > answer_bytes_max - body.size()) {
+        return 0;
+    }
+    body.append(data, count);
+    return count;
+}
+
+bool same_word(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::size_t take_header(char* data, std::size_t, std::size_t count, void* target) {
+    auto& response = *static_cast<HttpResponse*>(target);
+    const std::string_view line{data, count};
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos) {
+        return count;
+    }
+    std::string_view value = line.substr(colon + 1);
+    value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
+    value = value.substr(0, value.find_last_not_of(" \t\r\n") + 1);
+    const std::string_view name = line.substr(0, colon);
+    if (same_word(name, "content-type")) {
+        response.content_type = value;
+    } else if (same_word(name, "x-next-page-token")) {
+        response.next_page_token = value;
+    } else if (same_word(name, "idempotency-replayed")) {
+        response.replayed = value == "true";
+    }
+    return count;
+}
+
+// For a shell: in single quotes.
+std::string quoted(std::string_view text) {
+    std::string out = "'";
+    for (const char c : text) {
+        if (c == '\'') {
+            out += "'\\''";
+        } else {
+            out += c;
+        }
+    }
+    return out + "'";
+}
+
+class HeaderList {
+  public:
+    ~HeaderList() { curl_slist_free_all(list_); }
+    void add(const std::string& line) { list_ = curl_slist_append(list_, line.c_str()); }
+    curl_slist* get() const { return list_; }
+
+  private:
+    curl_slist* list_ = nullptr;
+};
+
+}  // namespace
+
+struct HttpClient::Curl {
+    CURL* handle = curl_easy_init();
+    std::array<char, CURL_ERROR_SIZE> error{};
+    ~Curl() { curl_easy_cleanup(handle); }
+};
+
+HttpClient::HttpClient(Server server, const Context& context)
+    : server_{std::move(server)}, context_{context}, curl_{std::make_unique<Curl>()} {}
+
+HttpClient::~HttpClient() = default;
+
+HttpResponse HttpClient::send(const HttpRequest& request) {
+    context_.explain(curl_line(server_, request));
+    const bool repeatable = request.method == "GET" || !request.idempotency_key.empty();
+    for (std::size_t attempt = 0;; ++attempt) {
+        bool broken = false;
+        HttpResponse response = send_once(request, broken);
+        if (!broken || !repeatable || attempt == retry_after_ms.size()) {
+            return response;
+        }
+        context_.explain(response.failure + "; once more");
+        std::this_thread::sleep_for(std::chrono::milliseconds(retry_after_ms.at(attempt)));
+    }
+}
+
+HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
+    CURL* const handle = curl_->handle;
+    curl_easy_reset(handle);  // keeps the connection
+    HttpResponse response;
+    HeaderList headers;
+    headers.add("Accept: " + request.accept);
+    headers.add("User-Agent: ballast/" BALLAST_VERSION);
+    headers.add("Expect:");
+    if (!server_.token.empty()) {
+        headers.add("Authorization: Bearer " + server_.token);
+    }
+    if (!request.idempotency_key.empty()) {
+        headers.add("Idempotency-Key: " + request.idempotency_key);
+    }
+    const std::string url = server_.base + request.path;
+    curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
+        headers.add("Content-Type: application/json");
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.c_str());
+    }
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &take_body);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &response.body);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &take_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, &response);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, curl_->error.data());
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_PROXY, "");  // a controller is near
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT, request.timeout_seconds);
+    const auto set_path = [&](CURLoption option, const std::string& path) {
+        if (!path.empty()) {
+            curl_easy_setopt(handle, option, path.c_str());
+        }
+    };
+    set_path(CURLOPT_UNIX_SOCKET_PATH, server_.socket);
+    set_path(CURLOPT_CAINFO, server_.ca);
+    set_path(CURLOPT_SSLCERT, server_.certificate);
+    set_path(CURLOPT_SSLKEY, server_.key);
+    const CURLcode code = curl_easy_perform(handle);
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &response.status);
+        return response;
+    }
+    broken = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+             code == CURLE_PARTIAL_FILE;
+    response.timed_out = code == CURLE_OPERATION_TIMEDOUT;
+    const std::string where = server_.socket.empty() ? server_.base : "unix:" + server_.socket;
+    response.failure =
+        where + ": " + (curl_->error.front() != '\0' ? curl_->error.data() : curl_easy_strerror(code));
+    return response;
+}
+
+std::string curl_line(const Server& server, const HttpRequest& request) {
+    std::string line = "curl";
+    const auto add = [&](std::string_view option, const std::string& value) {
+        if (!value.empty()) {
+            line += " " + std::string{option} + " " + quoted(value);
+        }
+    };
+    line += request.method == "GET" ? "" : " -X " + request.method;
+    add("--unix-socket", server.socket);
+    add("--cacert", server.ca);
+    add("--cert", server.certificate);
+    add("--key", server.key);
+    if (!server.token_file.empty()) {
+        line += " -H \"Authorization: Bearer $(cat " + quoted(server.token_file) + ")\"";
+    }
+    if (request.accept != "application/json") {
+        add("-H", "Accept: " + request.accept);
+    }
+    if (!request.idempotency_key.empty()) {
+        add("-H", "Idempotency-Key: " + request.idempotency_key);
+    }
+    add("-d", request.body);
+    return line + " " + quoted(server.base + request.path);
+}
+
+std::string url_escape(std::string_view text) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    constexpr std::string_view plain = "-._~";
+    std::string out;
+    for (const char c : text) {
+        const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                                plain.find(c) != std::string_view::npos;
+        if (unreserved) {
+            out += c;
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            out += '%';
+            out += digits[byte >> 4];
+            out += digits[byte & 15];
+        }
+    }
+    return out;
+}
+
+}  // namespace ballast::cli

@@ -1,0 +1,65 @@
+// Requests to the controller over TCP, TLS or its unix socket.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/context.hpp"
+#include "cli/profile.hpp"
+
+namespace ballast::cli {
+
+struct HttpRequest {
+    std::string method = "GET";
+    std::string path;  // with its query: "/v1/vms?state=paused"
+    std::string body;  // JSON; empty: none
+    std::string accept = "application/json";
+    std::string idempotency_key;
+    long timeout_seconds = 75;  // above the longest ?wait=
+};
+
+struct HttpResponse {
+    long status = 0;  // 0: there was no answer, and `failure` says why
+    std::string body;
+    std::string content_type;
+    std::string next_page_token;
+    bool replayed = false;
+    bool timed_out = false;
+    std::string failure;
+
+    bool ok() const noexcept { return status >= 200 && status < 300; }
+};
+
+class HttpClient {
+  public:
+    // `context` says whether requests are shown (-v); it must outlive the client.
+    HttpClient(Server server, const Context& context);
+    ~HttpClient();
+    HttpClient(const HttpClient&) = delete;
+    HttpClient& operator=(const HttpClient&) = delete;
+
+    // One request, one answer. A connection that breaks before the answer is tried again, for requests that
+    // change something only when they carry an idempotency key, with which a second time has no second
+    // effect.
+    HttpResponse send(const HttpRequest& request);
+
+    const Server& server() const noexcept { return server_; }
+
+  private:
+    HttpResponse send_once(const HttpRequest& request, bool& broken);
+
+    struct Curl;
+    Server server_;
+    const Context& context_;
+    std::unique_ptr<Curl> curl_;
+};
+
+// The command line that does the same with curl; it names the token's file, never the token.
+std::string curl_line(const Server& server, const HttpRequest& request);
+
+// For paths and queries: everything but unreserved characters as %XX.
+std::string url_escape(std::string_view text);
+
+}  // namespace ballast::cli
