@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/adopt.hpp"
 #include "agent/agent.hpp"
+#include "agent/save_files.hpp"
 #include "agent/worker.hpp"
 #include "shell/log.hpp"
 #include "shell/notify.hpp"
@@ -18,12 +20,15 @@ namespace {
 constexpr int exit_usage = 2;
 constexpr const char* default_config = "/etc/ballast/agent.toml";
 constexpr const char* usage =
-    "usage: ballast-agent [--config FILE] [--hypervisor=xen|sim] [--check]\n"
+    "usage: ballast-agent [--config FILE] [--hypervisor=xen|sim] [--check | --adopt FILE]\n"
     "Samples this Xen host, and carries out the orders of a ballast-controller.\n"
     "\n"
     "  --config FILE         settings (default /etc/ballast/agent.toml; configs/agent.toml explains them)\n"
     "  --hypervisor=xen|sim  the real one, or a simulated host; wins over the file\n"
     "  --check               read the settings, say what is wrong with them, and end\n"
+    "  --adopt FILE          take over the guest that `xl save` wrote to FILE: check that the image is whole "
+    "and\n"
+    "                        move it to the save files, from where it can be restored; and end\n"
     "  --version             print the version and end\n"
     "  --help                print this and end\n"
     "\n"
@@ -34,20 +39,25 @@ struct Arguments {
     std::string config = default_config;
     std::string hypervisor;
     bool check = false;
+    std::string adopt;
 };
 
 // Ends the program for --help, --version and mistakes.
 Arguments parse(int argc, char** argv) {
-    const option options[] = {
-        {"config", required_argument, nullptr, 'c'}, {"hypervisor", required_argument, nullptr, 'y'},
-        {"check", no_argument, nullptr, 'k'},        {"version", no_argument, nullptr, 'v'},
-        {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
+    const option options[] = {{"config", required_argument, nullptr, 'c'},
+                              {"hypervisor", required_argument, nullptr, 'y'},
+                              {"check", no_argument, nullptr, 'k'},
+                              {"adopt", required_argument, nullptr, 'a'},
+                              {"version", no_argument, nullptr, 'v'},
+                              {"help", no_argument, nullptr, 'h'},
+                              {nullptr, 0, nullptr, 0}};
     Arguments arguments;
     for (int chosen = 0; (chosen = ::getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (chosen) {
             case 'c': arguments.config = optarg; break;
             case 'y': arguments.hypervisor = optarg; break;
             case 'k': arguments.check = true; break;
+            case 'a': arguments.adopt = optarg; break;
             case 'v': std::puts("ballast-agent " BALLAST_VERSION); std::exit(EXIT_SUCCESS);
             case 'h': std::fputs(usage, stdout); std::exit(EXIT_SUCCESS);
             default: std::fputs(usage, stderr); std::exit(exit_usage);
@@ -63,6 +73,19 @@ Arguments parse(int argc, char** argv) {
         std::exit(exit_usage);
     }
     return arguments;
+}
+
+int adopt(const ballast::agent::AgentConfig& config, const std::string& path) {
+    using namespace ballast;
+    wire::SavedGuest guest;
+    std::string why;
+    if (const Status status = agent::adopt_saved(config, path, guest, why); !status.ok()) {
+        std::fprintf(stderr, "ballast-agent: %s: %s\n", path.c_str(), why.c_str());
+        return EXIT_FAILURE;
+    }
+    std::printf("%s is %s's now\n", agent::SaveFiles{config.save_dir}.complete_path(guest.uuid).c_str(),
+                std::string{guest.name.view()}.c_str());
+    return EXIT_SUCCESS;
 }
 
 }  // namespace
@@ -85,6 +108,9 @@ int main(int argc, char** argv) {
     if (arguments.check) {
         std::printf("%s: ok\n", arguments.config.c_str());
         return EXIT_SUCCESS;
+    }
+    if (!arguments.adopt.empty()) {
+        return adopt(config, arguments.adopt);
     }
     ::signal(SIGPIPE, SIG_IGN);
     Loop loop;

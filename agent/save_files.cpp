@@ -97,7 +97,7 @@ Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) con
         if (::rename(from.c_str(), to.c_str()) != 0) {
             return failed(why, "cannot rename", from);
         }
-        return sync_directory(directory_, why);
+        return sync(why);
     };
     switch (step) {
         case FileStep::discard_partial: return remove_durable(partial_path(uuid), why);
@@ -124,6 +124,10 @@ Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_ma
         }
     }
     return {};
+}
+
+Status SaveFiles::sync(std::string& why) const {
+    return sync_directory(directory_, why);
 }
 
 std::uint64_t SaveFiles::mark() const {

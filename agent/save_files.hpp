@@ -38,6 +38,8 @@ class SaveFiles {
     // All complete ones. `limit_reached` when there are more than fit; `out` then holds those that do.
     Status list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out) const;
 
+    // Puts on disk what was renamed in the folder.
+    Status sync(std::string& why) const;
     // Changes whenever a file comes, goes or is renamed.
     std::uint64_t mark() const;
 

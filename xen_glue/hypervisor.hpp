@@ -187,6 +187,11 @@ class Hypervisor {
     virtual Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
                                  Domain& out) = 0;
 
+    // Reads a saved guest's image in a file, from its first byte to the end of its stream, and says whose it is:
+    // uuid, name, type, vCPUs and memory. `image_bytes` is where the image ends. Nothing is restored.
+    // `image_corrupt` when it is cut or none.
+    virtual Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) = 0;
+
     // The log lines of the last failed call on this object, newest last, for the operator; never parsed.
     virtual std::string_view last_error() const = 0;
 };

@@ -35,6 +35,7 @@ class SimHypervisor final : public Hypervisor {
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
     Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress, Domain& out) override;
+    Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
 
     std::string_view last_error() const override { return last_error_; }
 

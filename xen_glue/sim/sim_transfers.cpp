@@ -173,6 +173,20 @@ struct SimHypervisor::Receiving {
     std::int64_t due_ns = 0;  // when a disk would have delivered what has been read
 };
 
+namespace {
+
+bool comes_in_order(ImageOrder& order, const ImageReader::Record& record) noexcept {
+    switch (record.type) {
+        case RecordType::config: return false;
+        case RecordType::pages: return order.pages(record.pages);
+        case RecordType::suspended: return order.suspended();
+        case RecordType::end: return order.end(record.end);
+    }
+    return false;
+}
+
+}  // namespace
+
 Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
                                     Domain& out) {
     Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0};
@@ -191,6 +205,38 @@ Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, Progre
     }
     file_->release();
     return finish(Call::receive, status);
+}
+
+Status SimHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_bytes) {
+    const auto act = [&]() -> Status {
+        if (::lseek(fd, 0, SEEK_SET) != 0) {
+            return Err{Fault::invalid_argument};
+        }
+        ImageReader reader{fd};
+        ImageConfig config;
+        BALLAST_CHECK(reader.begin(config));
+        const NewGuest guest = new_guest(config.spec, config.ours, Workload{});
+        ImageOrder order{guest.memory_kib * 1024 / page_bytes};
+        ImageReader::Record record;
+        for (record.type = RecordType::config; record.type != RecordType::end;) {
+            BALLAST_CHECK(reader.next(record));
+            if (!comes_in_order(order, record)) {
+                return Err{Fault::image_corrupt};
+            }
+        }
+        out = Domain{};
+        out.uuid = guest.uuid;
+        out.name = guest.name;
+        out.type = guest.type;
+        out.memory_kib = guest.memory_kib;
+        out.vcpus = guest.vcpus;
+        image_bytes = static_cast<std::uint64_t>(::lseek(fd, 0, SEEK_CUR));
+        return {};
+    };
+    const Status status = act();
+    // A file that ends is no lost connection.
+    return finish(Call::receive,
+                  status.fault() == Fault::connection_lost ? Status{Err{Fault::image_corrupt}} : status);
 }
 
 Status SimHypervisor::receive(Receiving& receiving, std::string_view name_suffix) {
@@ -229,22 +275,14 @@ Status SimHypervisor::receive_records(Receiving& receiving) {
     for (;;) {
         ImageReader::Record record;
         BALLAST_CHECK(receiving.reader.next(record));
-        bool in_order = false;
-        switch (record.type) {
-            case RecordType::config: break;
-            case RecordType::pages:
-                in_order = order.pages(record.pages);
-                BALLAST_CHECK(account_received(receiving, record.pages.pages));
-                break;
-            case RecordType::suspended:
-                in_order = order.suspended();
-                receiving.carried = record.carried;
-                break;
-            case RecordType::end: in_order = order.end(record.end); break;
-        }
-        if (!in_order) {
+        if (!comes_in_order(order, record)) {
             complaint_ = "a record that cannot come here";
             return Err{Fault::image_corrupt};
+        }
+        if (record.type == RecordType::pages) {
+            BALLAST_CHECK(account_received(receiving, record.pages.pages));
+        } else if (record.type == RecordType::suspended) {
+            receiving.carried = record.carried;
         }
         receiving.progress.progress(order.pages_total() * page_bytes, order.round(), order.guest_suspended());
         const bool complete = record.type == RecordType::end;

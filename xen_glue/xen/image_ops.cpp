@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "xen_glue/xen/image_io.hpp"
+#include "xen_glue/xen/image_walk.hpp"
 #include "xen_glue/xen/xen_hypervisor_impl.hpp"
 
 namespace ballast::xen {
@@ -198,20 +199,52 @@ Status XenHypervisor::receive_image(int fd, std::string_view name_suffix, Progre
     return finish(receive_checked(fd, name_suffix, out));
 }
 
-Status XenHypervisor::receive_checked(int fd, std::string_view name_suffix, Domain& out) {
+Status XenHypervisor::read_image_config(int fd, libxl_domain_config& config) {
     std::string json;
     std::string why;
     if (const Status head = read_image_head(fd, json, why); !head.ok()) {
         return fail(head.fault(), why);
     }
-    DomainConfig config;
-    if (libxl_domain_config_from_json(toolstack_->ctx(), config.get(), json.c_str()) != 0) {
+    if (libxl_domain_config_from_json(toolstack_->ctx(), &config, json.c_str()) != 0) {
         return fail(Fault::image_corrupt, "the image's configuration is not libxl's JSON");
     }
-    if (const std::string_view complaint = complaint_about(*config); !complaint.empty()) {
-        return fail(Fault::image_corrupt,
-                    fmt::format("the image's configuration is not usable: {}", complaint));
-    }
+    const std::string_view complaint = complaint_about(config);
+    return complaint.empty() ? Status{}
+                             : fail(Fault::image_corrupt,
+                                    fmt::format("the image's configuration is not usable: {}", complaint));
+}
+
+Status XenHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_bytes) {
+    begin();
+    const auto act = [&]() -> Status {
+        if (::lseek(fd, 0, SEEK_SET) != 0) {
+            return fail(Fault::invalid_argument, "an image can only be checked in a file");
+        }
+        DomainConfig config;
+        BALLAST_CHECK(read_image_config(fd, *config));
+        std::string why;
+        if (const Status whole = find_image_end(fd, image_bytes, why); !whole.ok()) {
+            return fail(whole.fault(), why);
+        }
+        out = Domain{};
+        out.uuid = uuid_of(config->c_info.uuid);
+        out.name = Name{std::string_view{config->c_info.name}};
+        out.type = config->c_info.type == LIBXL_DOMAIN_TYPE_PV ? GuestType::pv
+                   : config->c_info.type == LIBXL_DOMAIN_TYPE_PVH
+                       ? GuestType::pvh
+                       : GuestType::hvm;  // complaint_about knows no other
+        out.memory_kib = config->b_info.target_memkb == LIBXL_MEMKB_DEFAULT ? config->b_info.max_memkb
+                                                                            : config->b_info.target_memkb;
+        out.vcpus = static_cast<std::uint32_t>(config->b_info.max_vcpus);
+        return {};
+    };
+    return finish(act());
+}
+
+Status XenHypervisor::receive_checked(int fd, std::string_view name_suffix, Domain& out) {
+    DomainConfig config;
+    BALLAST_CHECK(read_image_config(fd, *config));
+    std::string why;
     const std::string name = fmt::format("{}{}", config->c_info.name, name_suffix);
     if (!valid_name(name)) {
         return fail(Fault::invalid_argument,
