@@ -29,6 +29,7 @@ from truth import domains  # noqa: E402
 WITH_SHADOW = [
     scenarios.pause_and_unpause,
     scenarios.save_for_xl_and_restore,
+    scenarios.adopt_what_xl_saved,
     scenarios.shutdown_and_start_again,
     scenarios.vnc_console_answers,
     scenarios.actions_that_make_no_sense,

@@ -104,6 +104,24 @@ def save_for_xl_and_restore(site):
     site.destroy("still")
 
 
+def adopt_what_xl_saved(site):
+    """xl save; ballast-agent --adopt refuses a cut copy and takes the whole file; restore goes on where the guest was"""
+    site.create("theirs")
+    boot = site.expect_ticking("theirs")[-1].boot
+    host = site.lab["h1"]
+    folder = f"{SAVE_FOLDER}/.."
+    host.run(f"xl save theirs {folder}/whole.img && head -c 20000000 {folder}/whole.img > {folder}/cut.img", timeout=180)
+    status, said, _ = host.try_run(f"ballast-agent --adopt {folder}/cut.img 2>&1")
+    expect(status != 0 and "cut" in said, f"a cut image was not refused: {said}")
+    host.run(f"ballast-agent --adopt {folder}/whole.img && rm {folder}/cut.img")
+    site.pool.wait_for_vm("theirs", state="saved", host="h1")
+    site.api.act("theirs", "restore")
+    guests.wait_booted(host, "theirs")
+    site.expect_one("theirs", "h1")
+    expect(site.expect_ticking("theirs")[-1].boot == boot, "the guest that xl saved has booted again")
+    site.destroy("theirs")
+
+
 def shutdown_and_start_again(site):
     """shutdown ends the guest in order and frees its memory; start brings it back from its definition"""
     site.create("again")
