@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cli/about.hpp"
+#include "cli/offline/commands.hpp"
 #include "cli/online/get.hpp"
 
 namespace ballast::cli {
@@ -12,6 +13,7 @@ namespace {
 auto all_groups() {
     return std::array{
         look_commands(),
+        offline::offline_commands(),
         about_commands(),
     };
 }

@@ -17,6 +17,7 @@ HOMES = [
     (re.compile(r"^gnutls/"), ("shell", "tests")),
     (re.compile(r"^CLI/"), ("cli",)),
     (re.compile(r"^curl/"), ("cli",)),
+    (re.compile(r"^zlib\.h$"), ("cli/offline",)),
     (re.compile(r"^ev\.h$"), ("shell",)),
     (re.compile(r"^toml\+\+/|^toml\.hpp$"), ("shell",)),
     (re.compile(r"^google/protobuf/|\.pb\.h$"), ("proto", "tests/fuzz")),
