@@ -4,6 +4,7 @@
 
 #include "cli/about.hpp"
 #include "cli/offline/commands.hpp"
+#include "cli/online/act.hpp"
 #include "cli/online/get.hpp"
 
 namespace ballast::cli {
@@ -12,8 +13,12 @@ namespace {
 
 auto all_groups() {
     return std::array{
-        look_commands(),
-        offline::offline_commands(),
+        // One a line, so that additions merge.
+        look_commands(),              //
+        vm_commands(),                //
+        host_commands(),              //
+        job_commands(),               //
+        offline::offline_commands(),  //
         about_commands(),
     };
 }

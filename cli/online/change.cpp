@@ -1,0 +1,73 @@
+#include "cli/online/change.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "cli/online/follow.hpp"
+#include "cli/online/progress.hpp"
+#include "cli/table.hpp"
+
+namespace ballast::cli {
+
+namespace {
+
+// What the answer says, in one line: a dry run's decision, a job, or the object as it is now.
+std::string answer_line(const std::string& what, Json answer) {
+    if (answer.at("dry_run").flag()) {
+        const std::string detail =
+            answer.at("detail").text().empty() ? "" : ": " + answer.at("detail").plain();
+        const std::string host =
+            answer.at("host").text().empty() ? "" : " (" + answer.at("host").plain() + ")";
+        return what + ": would be " + answer.at("decision").plain() + host + detail;
+    }
+    if (answer.at("kind").is_text() && answer.at("percent").is_number()) {
+        return job_ended(answer)
+                   ? outcome_line(answer)
+                   : what + ": job " + answer.at("id").plain() + " is " + answer.at("state").plain();
+    }
+    if (answer.at("state").is_text()) {
+        return what + ": it is " + answer.at("state").plain();
+    }
+    return what + ": done";
+}
+
+bool is_open_job(Json answer) {
+    return answer.at("percent").is_number() && answer.at("kind").is_text() && !job_ended(answer);
+}
+
+}  // namespace
+
+Exit change_all(Online& online, const std::vector<Change>& changes, const ActOptions& options) {
+    Context& context = online.context();
+    if (!options.idempotency_key.empty() && changes.size() != 1) {
+        context.complain("--idempotency-key is for one object only");
+        return Exit::usage;
+    }
+    Exit worst = Exit::ok;
+    std::vector<std::uint64_t> jobs;
+    for (const Change& change : changes) {
+        const HttpResponse response = send_change(online, change.method, change.path, change.body, options);
+        if (!response.ok()) {
+            worst = std::max(worst, online.refuse(response));
+            continue;
+        }
+        const JsonText text{response.body};
+        if (options.waits(context) && !options.dry_run && is_open_job(text.root())) {
+            jobs.push_back(text.root().at("id").count());
+        } else if (context.format() == Format::table) {
+            context.print(printable(answer_line(change.what, text.root())) + "\n");
+        } else {
+            context.print(response.body);
+        }
+    }
+    return jobs.empty() ? worst : std::max(worst, follow_jobs(online, jobs, options.timeout_seconds));
+}
+
+std::optional<std::uint64_t> parse_id(const std::string& text) noexcept {
+    std::uint64_t id = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, id);
+    return error == std::errc{} && stopped == end ? std::optional{id} : std::nullopt;
+}
+
+}  // namespace ballast::cli

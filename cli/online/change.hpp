@@ -1,0 +1,28 @@
+// Requests that change something, what their answers mean, and waiting for what they start.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/online/online.hpp"
+
+namespace ballast::cli {
+
+struct Change {
+    std::string method;
+    std::string path;
+    std::string body;
+    std::string what;  // "web1: pause", for messages
+};
+
+// Sends all of them, then waits for the jobs that they started as the options say. A refused one does not
+// keep the others from being sent; the worst end is the command's. With an idempotency key of the user's,
+// there must be one change only.
+Exit change_all(Online& online, const std::vector<Change>& changes, const ActOptions& options);
+
+// The number of a job, plan or decision.
+std::optional<std::uint64_t> parse_id(const std::string& text) noexcept;
+
+}  // namespace ballast::cli
