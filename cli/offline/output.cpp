@@ -19,9 +19,13 @@ Exit put_file(Context& context, const std::string& path, const std::string& cont
 
 }  // namespace
 
-void declare_report(Options& options, ReportOptions& into, std::string_view plot) {
+void declare_table(Options& options, ReportOptions& into) {
     options.flag("--markdown", into.markdown, "print the table in Markdown");
     options.value("--csv", &into.csv, "FILE", "write the table as CSV").completes(Completes::files);
+}
+
+void declare_report(Options& options, ReportOptions& into, std::string_view plot) {
+    declare_table(options, into);
     options.value("--svg", &into.svg, "FILE", plot).completes(Completes::files);
 }
 

@@ -16,6 +16,8 @@ struct ReportOptions {
     std::string svg;  // file; empty: none
 };
 
+// --markdown and --csv alone.
+void declare_table(Options& options, ReportOptions& into);
 void declare_report(Options& options, ReportOptions& into, std::string_view plot);
 
 // Prints the table in the form asked for, and writes the CSV file if one is wanted.

@@ -61,6 +61,14 @@ std::optional<std::vector<std::uint32_t>> order_of_names(std::span<const Row> ro
     return order;
 }
 
+policy::HostIndex find_host(std::span<const policy::Host> hosts, const std::vector<std::uint32_t>& by_name,
+                            std::string_view name) {
+    const auto found =
+        std::lower_bound(by_name.begin(), by_name.end(), name,
+                         [&](std::uint32_t h, std::string_view wanted) { return hosts[h].name < wanted; });
+    return found == by_name.end() || hosts[*found].name != name ? policy::no_index : *found;
+}
+
 bool resolve_hosts(const PoolRoom& room, PoolError& error) {
     const std::span<const policy::Host> hosts = room.hosts;
     const auto order = order_of_names(hosts, "/hosts", error);
@@ -68,16 +76,14 @@ bool resolve_hosts(const PoolRoom& room, PoolError& error) {
         return false;
     }
     for (std::size_t v = 0; v < room.vms.size(); ++v) {
-        const auto found =
-            std::lower_bound(order->begin(), order->end(), room.vm_hosts[v],
-                             [&](std::uint32_t h, std::string_view name) { return hosts[h].name < name; });
-        if (found == order->end() || hosts[*found].name != room.vm_hosts[v]) {
+        room.vms[v].host = find_host(hosts, *order, room.vm_hosts[v]);
+        room.vms[v].came_from = find_host(hosts, *order, room.vm_origins[v]);  // it may have left the pool
+        if (room.vms[v].host == policy::no_index) {
             error = {
                 "/vms/" + std::to_string(v) + "/host",
                 "expected the name of a host of this file, found \"" + std::string{room.vm_hosts[v]} + '"'};
             return false;
         }
-        room.vms[v].host = *found;
     }
     for (std::size_t h = 0; h < hosts.size(); ++h) {
         if (hosts[h].state == HostState::up && !(hosts[h].cpu_cores > 0)) {
@@ -94,6 +100,7 @@ PoolRoom make_room(Arena& arena, const PoolCounts& counts) {
     room.hosts = arena.make_array<policy::Host>(counts.hosts);
     room.vms = arena.make_array<policy::Vm>(counts.vms);
     room.vm_hosts = arena.make_array<std::string_view>(counts.vms);
+    room.vm_origins = arena.make_array<std::string_view>(counts.vms);
     room.samples =
         arena.make_array<double>(counts.samples + 1);  // a series without samples is not a missing one
     return room;
@@ -132,7 +139,7 @@ std::optional<PoolFile> parse_pool(std::string_view text, PoolError& error) {
     if (!resolve_hosts(room, error)) {
         return std::nullopt;
     }
-    file.pool_ = {room.hosts, room.vms};
+    file.pool_ = {room.hosts, room.vms, keeper.minute_of_day()};
     file.sample_interval_seconds_ = keeper.sample_interval_seconds();
     return file;
 }

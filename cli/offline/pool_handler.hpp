@@ -27,7 +27,8 @@ struct PoolCounts {
 struct PoolRoom {
     std::span<policy::Host> hosts;
     std::span<policy::Vm> vms;
-    std::span<std::string_view> vm_hosts;  // each guest's host, by name
+    std::span<std::string_view> vm_hosts;    // each guest's host, by name
+    std::span<std::string_view> vm_origins;  // the host that it came from; empty: not known
     std::span<double> samples;
 };
 
@@ -53,6 +54,8 @@ class PoolHandler {
 
     const PoolCounts& counts() const { return counts_; }
     double sample_interval_seconds() const { return sample_interval_seconds_; }
+    // Of taken_at, UTC; nothing when it is not there or no time that ends in Z.
+    std::optional<std::uint32_t> minute_of_day() const { return minute_of_day_; }
     // Set by the first thing that the format does not allow.
     const std::optional<PoolError>& error() const { return error_; }
     // Where in the document the parser is.
@@ -71,6 +74,9 @@ class PoolHandler {
     void end_series();
     bool keep_number(double value);
     bool keep_text(std::string_view text);
+    bool keep_state(std::string_view text);
+    bool keep_root_text(std::string_view text);
+    void keep_name(std::string_view text);
     bool keep_flag(bool value);
     void host_number(policy::Host& host, double value) const;
     void vm_number(policy::Vm& vm, double value) const;
@@ -88,6 +94,7 @@ class PoolHandler {
     std::uint64_t record_seen_ = 0;
     std::size_t series_begins_ = 0;  // index of its first sample
     double sample_interval_seconds_ = 0;
+    std::optional<std::uint32_t> minute_of_day_;
     std::optional<PoolError> error_;
 };
 

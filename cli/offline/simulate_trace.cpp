@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "cli/offline/contenders.hpp"
 #include "cli/offline/output.hpp"
+#include "cli/offline/planning.hpp"
 #include "cli/offline/settings.hpp"
 #include "cli/offline/svg_plot.hpp"
 #include "cli/offline/trace_files.hpp"
@@ -34,14 +34,6 @@ struct TraceOptions {
     ReportOptions report;
 };
 
-// Processor time of this thread: what a decision costs, whatever else the machine does.
-std::uint64_t now_ns() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-           static_cast<std::uint64_t>(time.tv_nsec);
-}
-
 struct Outcome {
     experiments::Score score;
     std::vector<double> stddev_by_slot;
@@ -61,10 +53,10 @@ Outcome replay(const experiments::Trace& trace, const TraceOptions& options, con
     Outcome outcome;
     outcome.stddev_by_slot.resize(trace.slots);
     outcome.memory_bytes = counting.used_bytes() + seat.memory_bytes();
-    const std::uint64_t begun = now_ns();
+    const std::uint64_t begun = processor_ns();
     outcome.score =
-        run.run(trace, {hosts, options.migration, now_ns}, seat.decider(), outcome.stddev_by_slot);
-    const double seconds = static_cast<double>(now_ns() - begun) * 1e-9;
+        run.run(trace, {hosts, options.migration, processor_ns}, seat.decider(), outcome.stddev_by_slot);
+    const double seconds = static_cast<double>(processor_ns() - begun) * 1e-9;
     outcome.samples_per_second = static_cast<double>(trace.vms.size() * trace.slots) / seconds;
     return outcome;
 }
