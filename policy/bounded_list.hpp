@@ -29,6 +29,7 @@ class BoundedList {
     std::span<const T> items() const noexcept { return storage_.first(size_); }
     std::span<T> items() noexcept { return storage_.first(size_); }
     std::size_t size() const noexcept { return size_; }
+    std::size_t capacity() const noexcept { return storage_.size(); }
     bool empty() const noexcept { return size_ == 0; }
     bool full() const noexcept { return size_ == storage_.size(); }
     std::size_t left_out() const noexcept { return left_out_; }

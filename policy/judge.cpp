@@ -1,5 +1,6 @@
 #include "policy/judge.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/compose.hpp"
@@ -82,8 +83,12 @@ Detail conclude(const Pool& pool, const Plan& out) noexcept {
     if (!at.overloaded) {
         return compose("nothing to do: no host is overloaded; the nearest, ", nearest);
     }
-    return compose("no solution: ", nearest, ", and no guest can go anywhere (", out.rejected.size(),
-                   " rejections)");
+    const Verdict verdict = at.host < out.hosts.size() ? out.hosts[at.host] : Verdict{};
+    if (verdict.kind != Verdict::Kind::stays || verdict.constraint == Constraint::not_selected) {
+        return compose("no solution: ", nearest, ", and no guest of it can go anywhere");
+    }
+    return compose("no move: ", nearest, "; ", to_string(verdict.constraint), ": have ",
+                   Decimals{verdict.have, 2}, ", limit ", Decimals{verdict.limit, 2});
 }
 
 }  // namespace
@@ -117,7 +122,9 @@ void judge(const Policy& policy, const Pool& pool, const Parameters& parameters,
             (gap == best && pool.hosts[h].name < pool.hosts[out.nearest.host].name)) {
             out.nearest = before;
         }
-        if (standing(policy.family, parameters, h, out.after.hosts[h]).overloaded) {
+        const std::span<const HostIndex> known = out.unresolved.items();
+        if (standing(policy.family, parameters, h, out.after.hosts[h]).overloaded &&
+            std::find(known.begin(), known.end(), h) == known.end()) {
             out.unresolved.push(h);
         }
     }

@@ -11,6 +11,7 @@ namespace ballast::policy {
 namespace {
 
 constexpr std::array<std::string_view, 2> no_yes{"no", "yes"};
+constexpr std::array<std::string_view, 2> mean_peak{"mean", "peak"};
 constexpr std::array<std::string_view, 3> objectives{"load", "stddev", "hbal"};
 
 constexpr Families vds_only = families(Family::vds);
@@ -62,6 +63,9 @@ constexpr std::array table{
                   "so many of the last hot_window must be above a threshold", nullptr, &P::hot_samples},
     ParameterInfo{"hot_window", "samples", 1, samples_max, families(Family::sandpiper),
                   "the samples that hot_samples are counted in", nullptr, &P::hot_window},
+    ParameterInfo{"scoa_load", "", 0, 1, families(Family::scoa),
+                  "what a guest's load is: its mean, or its peak (the worst case)", nullptr, &P::scoa_load,
+                  mean_peak},
     ParameterInfo{"objective", "", 0, 2, planner_only, "what is minimised", nullptr, &P::objective,
                   objectives},
     ParameterInfo{"smooth_samples", "samples", 1, samples_max, planner_only, "length of the planner's means",

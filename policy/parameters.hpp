@@ -36,6 +36,9 @@ struct Parameters {
     std::uint32_t hot_samples = 3;
     std::uint32_t hot_window = 5;
 
+    // SCOA: what a guest's load is. 0: its mean, 1: its peak, the worst case.
+    std::uint32_t scoa_load = 0;
+
     // The planner (docs/planner.md).
     std::uint32_t objective = 0;        // planner::ObjectiveKind: load, stddev, hbal
     std::uint32_t smooth_samples = 60;  // samples in its means: a spike of a few moves nobody

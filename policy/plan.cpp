@@ -129,6 +129,12 @@ void Plan::reject(const Rejection& rejection) noexcept {
     }
 }
 
+void Plan::pass_over(VmIndex vm, Constraint constraint, double have, double limit) noexcept {
+    if (vm < vms.size()) {
+        vms[vm] = {Verdict::Kind::stays, constraint, no_index, have, limit};
+    }
+}
+
 Plan make_plan(Arena& arena, std::size_t hosts_max, std::size_t moves_max, std::size_t rejected_max,
                std::size_t vms_max) noexcept {
     Plan plan;

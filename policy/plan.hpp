@@ -32,18 +32,16 @@ enum class Constraint : std::uint8_t {
     capability = 9,        // the destination cannot run this type of guest
     too_few_samples = 10,  // have: samples of the host; limit: samples needed
     not_overloaded = 11,   // have: the host's utilisation nearest to its threshold; limit: that threshold
-    not_selected = 12,     // have: guests that come before it; limit: how many the policy takes
+    not_selected = 12,     // have: its place in the order of guests; limit: how many of them the rule takes
     not_movable = 13,      // the guest's operator, or the configuration, keeps it where it is
     destination_net = 14,  // have, limit: as destination_cpu, of the network
     destination_memory_used = 15,  // likewise, of memory in use
     destination_disk = 16,         // likewise, of disk
     destination_busier = 17,  // have: the destination's load with the guest; limit: the source's load now
-                              // (load: Sandpiper's volume, SCOA's distance from the origin)
-    no_relief = 18,       // a swap that would not lower what makes the source overloaded; have: after, limit:
-                          // before
-    not_sustained = 19,   // have: samples above the threshold among the last; limit: how many it takes
-    not_predicted = 20,   // have: predicted utilisation; limit: threshold
-    no_swap = 21,         // have: guests of the destination that were tried for a swap; limit: 0 that fit
+    no_relief = 18,           // have: the source's overloaded resource afterwards; limit: what it may be
+    not_sustained = 19,       // have: samples above the threshold among the last; limit: how many it takes
+    not_predicted = 20,       // have: predicted utilisation; limit: threshold
+    no_swap = 21,         // neither a move nor a swap; have: guests that were tried; limit: 1 that would do
     moved_already = 22,   // a guest moves once in a plan; have: 2, limit: 1
     anti_affinity = 23,   // have: guests of its group there with it; limit: 1
     ping_pong = 24,       // it came from there; have: seconds since, limit: seconds that must have passed
@@ -169,6 +167,8 @@ struct Plan {
     void clear() noexcept;
     // Lists a rejection and makes it the verdict on its guest, or on its host when it names no guest.
     void reject(const Rejection& rejection) noexcept;
+    // Only the verdict: for the many that no constraint had to stop.
+    void pass_over(VmIndex vm, Constraint constraint, double have, double limit) noexcept;
 };
 // `vms_max` 0: no verdicts are kept.
 Plan make_plan(Arena& arena, std::size_t hosts_max, std::size_t moves_max, std::size_t rejected_max,

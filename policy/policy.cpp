@@ -4,6 +4,8 @@
 
 #include "policy/judge.hpp"
 #include "policy/means.hpp"
+#include "policy/sandpiper.hpp"
+#include "policy/scoa.hpp"
 #include "policy/vds.hpp"
 
 namespace ballast::policy {
@@ -21,6 +23,11 @@ constexpr Policy vds(std::string_view name, std::string_view summary, GuestRule 
     return {name, summary, Family::vds, decide_vds, guests, destinations, guest_rate, host_rate};
 }
 
+constexpr Policy weighing(std::string_view name, std::string_view summary, Family family,
+                          decltype(Policy::decide) decide) noexcept {
+    return {name, summary, family, decide};
+}
+
 constexpr std::array known_policies{
     Policy{"none", "moves nothing; shows the load", Family::none, decide_nothing},
     vds("vds-1a", "the busiest guest to the least loaded host", GuestRule::busiest, least_loaded, 0, 0),
@@ -36,17 +43,22 @@ constexpr std::array known_policies{
         tenth, 0),
     vds("vds-4c", "the upper 10 % of the guests, spread over the lower 10 % of the hosts",
         GuestRule::uppermost, spread, tenth, tenth),
+    weighing("sandpiper", "relieves hosts that stay hot, of the guests with most load for their size",
+             Family::sandpiper, decide_sandpiper),
+    weighing("scoa", "moves and swaps between hosts that are far apart in the space of utilisations",
+             Family::scoa, decide_scoa),
 };
 
 bool consistent(const Pool& pool) noexcept {
     const auto known = [&](HostIndex h) { return h == no_index || h < pool.hosts.size(); };
     for (const Vm& vm : pool.vms) {
-        if (!known(vm.host) || !known(vm.moving_to)) {
+        if (!known(vm.host) || !known(vm.moving_to) || vm.memory_mib > memory_mib_max) {
             return false;
         }
     }
     for (const Host& host : pool.hosts) {
-        if (host.state == HostState::up && !(host.cpu_cores > 0)) {
+        const bool cores = host.cpu_cores > 0 && host.cpu_cores <= sample_max;
+        if ((host.state == HostState::up && !cores) || host.memory_mib > memory_mib_max) {
             return false;
         }
     }
@@ -64,9 +76,17 @@ Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_ma
     workspace.host_cpu_planned = arena.make_array<double>(hosts_max);
     workspace.memory_planned_mib = arena.make_array<std::uint64_t>(hosts_max);
     workspace.host_samples = arena.make_array<PerResource<std::uint32_t>>(hosts_max);
-    workspace.host_planned = arena.make_array<HostLoad>(hosts_max);
+    workspace.host_planned = arena.make_array<Amounts>(hosts_max);
     workspace.guest_order = arena.make_array<VmIndex>(vms_max);
     workspace.destination_order = arena.make_array<HostIndex>(hosts_max);
+    workspace.host_first = arena.make_array<std::uint32_t>(hosts_max + 1);
+    workspace.vm_by_host = arena.make_array<VmIndex>(vms_max);
+    workspace.vm_marks = arena.make_array<std::uint8_t>(vms_max);
+    workspace.vm_rank = arena.make_array<double>(vms_max);
+    workspace.host_rank = arena.make_array<double>(hosts_max);
+    workspace.host_marks = arena.make_array<std::uint32_t>(hosts_max);
+    workspace.host_history = arena.make_array<Amounts>(hosts_max * limits::window_samples_max);
+    workspace.host_instants = arena.make_array<std::uint32_t>(hosts_max);
     return workspace;
 }
 

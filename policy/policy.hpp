@@ -27,9 +27,18 @@ struct Workspace {
     // The round's own: hosts with this round's moves done.
     std::span<double> host_cpu_planned;
     std::span<std::uint64_t> memory_planned_mib;
-    std::span<HostLoad> host_planned;
+    std::span<Amounts> host_planned;  // utilisations
     std::span<VmIndex> guest_order;
     std::span<HostIndex> destination_order;
+    std::span<std::uint32_t> host_first;  // with vm_by_host: the guests of each host; one more than hosts
+    std::span<VmIndex> vm_by_host;
+    std::span<double> vm_rank;            // what a policy sorts guests by
+    std::span<double> host_rank;          // and hosts
+    std::span<std::uint8_t> vm_marks;     // meaning: the ledger's
+    std::span<std::uint32_t> host_marks;  // meaning: the policy's
+    // limits::window_samples_max instants a host, oldest first, utilisations
+    std::span<Amounts> host_history;
+    std::span<std::uint32_t> host_instants;  // how many of them each host has
 };
 Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept;
 
@@ -64,7 +73,8 @@ const Policy* find_policy(std::string_view name) noexcept;
 // One planning round: fills `out` (cleared first). The same pool and parameters give the same plan.
 // `limit_reached` when the pool is larger than the workspace or the plan's buffers; `invalid_argument` when
 // `check` has something to say or the pool is inconsistent (a guest on a host that does not exist, an up host
-// without cores). Bad measurements stop nothing: each has its rule, and they are counted in `out.data`.
+// without cores, memory beyond memory_mib_max). Bad measurements stop nothing: each has its rule, and they
+// are counted in `out.data`.
 Status plan(const Policy& policy, const Pool& pool, const Parameters& parameters, Workspace& workspace,
             Plan& out) noexcept;
 

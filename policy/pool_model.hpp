@@ -14,6 +14,9 @@
 
 namespace ballast::policy {
 
+// Beyond any machine: sums of a pool's memory cannot overflow below it.
+inline constexpr std::uint64_t memory_mib_max = std::uint64_t{1} << 40;
+
 // Index of a host or guest in its span.
 using HostIndex = std::uint32_t;
 using VmIndex = std::uint32_t;

@@ -42,7 +42,22 @@ HostIndex find_source(const Round& round) noexcept {
     return source;
 }
 
-// The guests that may leave, busiest first, ties by name; then the slice of them that the guest rule takes.
+// The slice of the guests, busiest first, that the guest rule takes.
+std::span<const VmIndex> apply_rule(const Round& round, std::span<const VmIndex> order) noexcept {
+    const double rate =
+        round.parameters.guest_rate > 0 ? round.parameters.guest_rate : round.policy.guest_rate;
+    const std::size_t count = share_of(order.size(), rate);
+    switch (round.policy.guests) {
+        case GuestRule::none: return {};
+        case GuestRule::busiest: return order.first(std::min<std::size_t>(order.size(), 1));
+        case GuestRule::lower_half: return order.last(count);
+        case GuestRule::upper_without_first: return order.empty() ? order : order.first(count).subspan(1);
+        case GuestRule::uppermost: return order.first(count);
+    }
+    return {};
+}
+
+// The guests that may leave, busiest first, ties by name; of them those that the guest rule takes.
 std::span<const VmIndex> select_guests(const Round& round, HostIndex source) noexcept {
     std::size_t count = 0;
     for (VmIndex v = 0; v < round.pool.vms.size(); ++v) {
@@ -57,17 +72,12 @@ std::span<const VmIndex> select_guests(const Round& round, HostIndex source) noe
         const double cpu_b = round.vm_cores(b);
         return cpu_a != cpu_b ? cpu_a > cpu_b : round.pool.vms[a].name < round.pool.vms[b].name;
     });
-    const double rate =
-        round.parameters.guest_rate > 0 ? round.parameters.guest_rate : round.policy.guest_rate;
-    switch (round.policy.guests) {
-        case GuestRule::none: return {};
-        case GuestRule::busiest: return order.first(std::min<std::size_t>(count, 1));
-        case GuestRule::lower_half: return order.last(share_of(count, rate));
-        case GuestRule::upper_without_first:
-            return count == 0 ? order : order.first(share_of(count, rate)).subspan(1);
-        case GuestRule::uppermost: return order.first(share_of(count, rate));
+    const std::span<const VmIndex> selected = apply_rule(round, order);
+    for (std::size_t place = 0; place < count; ++place) {
+        round.out.pass_over(order[place], Constraint::not_selected, static_cast<double>(place + 1),
+                            static_cast<double>(selected.size()));
     }
-    return {};
+    return selected;
 }
 
 // The up hosts beside the source, least loaded first, ties by name; of them the share that B and C keep.

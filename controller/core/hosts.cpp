@@ -1,6 +1,4 @@
 // What state a host is in, and what is counted on it.
-#include <algorithm>
-
 #include "controller/core/step.hpp"
 
 namespace ballast::controller {
@@ -110,17 +108,6 @@ std::uint32_t find_host_by_name(const Tables& t, std::string_view name) noexcept
 
 bool host_live(const Tables& t, std::uint32_t host) noexcept {
     return t.hosts[host].link != 0 && t.hosts[host].inventory_known;
-}
-
-bool pool_ready(const Tables& t, const Now& now) noexcept {
-    const Duration patience = t.settings.sample_interval * t.settings.stale_after_intervals;
-    if (now.mono - t.started >= patience) {
-        return true;
-    }
-    const auto hosts = t.hosts.rows();
-    return t.hosts.used() > 0 && std::all_of(hosts.begin(), hosts.end(), [](const HostRow& host) {
-               return !host.in_use || host.samples > 0;
-           });
 }
 
 }  // namespace ballast::controller

@@ -103,10 +103,23 @@ void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) n
     }
 }
 
-// A controller that has just started hears of a prepared destination before the source has dialled in: only
-// when the pool has had its time to do so is the source lost.
-bool source_may_come(const Step& step, const JobRow& job) noexcept {
-    return job.source_host != no_row && !pool_ready(step.t, step.now);
+// The destination is prepared: now, and not before, the source is told to begin. The order is on disk before
+// it is sent: after a restart nobody may believe that the source has never heard of it.
+void begin_transfer(Step& step, std::uint32_t row) noexcept {
+    JobRow& job = step.t.jobs[row];
+    if (job.record.cancel_asked) {
+        return;
+    }
+    if (job.source_host == no_row || step.t.hosts[job.source_host].link == 0) {
+        end_job(step, row, JobState::failed, Fault::host_unreachable,
+                compose(job.record.source.host, " was lost before anything moved"));
+        return;
+    }
+    job.record.source.state = SideState::ordered;
+    step.persist_job(row);
+    send_order(step, row, JobKind::migrate_out);
+    step.out.add(JobChanged{row});
+    recount_hosts(step.t);
 }
 
 void on_progress(Step& step, std::uint32_t row, JobSide& side, const wire::JobUpdate& update) noexcept {
@@ -131,8 +144,7 @@ void on_progress(Step& step, std::uint32_t row, JobSide& side, const wire::JobUp
     }
     if (ready && job.record.source.state == SideState::unused) {
         begin_transfer(step, row);
-    }
-    if (first || shown) {
+    } else if (first || shown) {
         step.out.add(JobChanged{row});
     }
 }
@@ -187,27 +199,6 @@ void on_unknown(Step& step, std::uint32_t host, const wire::JobUpdate& update) n
 }
 
 }  // namespace
-
-void begin_transfer(Step& step, std::uint32_t row) noexcept {
-    JobRow& job = step.t.jobs[row];
-    const bool prepared = job.record.source.state == SideState::unused &&
-                          job.record.destination.state == SideState::ready && !ended(job.record.state);
-    if (!prepared || job.record.cancel_asked) {
-        return;
-    }
-    if (job.source_host == no_row || step.t.hosts[job.source_host].link == 0) {
-        if (!source_may_come(step, job)) {
-            end_job(step, row, JobState::failed, Fault::host_unreachable,
-                    compose(job.record.source.host, " was lost before anything moved"));
-        }
-        return;
-    }
-    job.record.source.state = SideState::ordered;
-    step.persist_job(row);
-    send_order(step, row, JobKind::migrate_out);
-    step.out.add(JobChanged{row});
-    recount_hosts(step.t);
-}
 
 Status on_job_update(Step& step, std::uint32_t host, const wire::JobUpdate& update) noexcept {
     const std::uint32_t row = find_job_row(step.t, update.job_id);

@@ -254,9 +254,6 @@ void tick_jobs(Step& step) noexcept {
             ++ended_now;
             end_job(step, row, JobState::failed, Fault::host_unreachable,
                     compose(job.record.destination.host, " was lost before anything moved"));
-        } else if (ended_now < deadlines_per_tick_max) {
-            begin_transfer(step, row);  // of a migration whose source was not connected when it could begin
-            ended_now += ended(step.t.jobs[row].record.state) ? 1 : 0;
         }
     }
 }
@@ -275,9 +272,6 @@ void resend_orders(Step& step, std::uint32_t host) noexcept {
             }
             settle_job(step, row);
             continue;
-        }
-        if (job.source_host == host && job.record.kind == JobKind::migrate) {
-            begin_transfer(step, row);
         }
         if (job.source_host == host && open(job.record.source.state)) {
             send_order(step, row,

@@ -145,7 +145,14 @@ std::uint64_t Core::host_memory_reserved_mib(std::uint32_t row) const noexcept {
 }
 
 bool Core::ready(const Now& now) const noexcept {
-    return pool_ready(*tables_, now);
+    const Duration patience = tables_->settings.sample_interval * tables_->settings.stale_after_intervals;
+    if (now.mono - tables_->started >= patience) {
+        return true;
+    }
+    const auto hosts = std::as_const(tables_->hosts).rows();
+    return tables_->hosts.used() > 0 && std::all_of(hosts.begin(), hosts.end(), [](const HostRow& host) {
+               return !host.in_use || host.samples > 0;
+           });
 }
 
 }  // namespace ballast::controller

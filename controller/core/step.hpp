@@ -41,8 +41,6 @@ void tick_hosts(Step& step) noexcept;
 void recount_hosts(Tables& t) noexcept;
 std::uint32_t find_host_by_name(const Tables& t, std::string_view name) noexcept;
 bool host_live(const Tables& t, std::uint32_t host) noexcept;  // connected and its inventory known
-// All known hosts have reported since the start, or have had the time to (Core::ready).
-bool pool_ready(const Tables& t, const Now& now) noexcept;
 
 // ---- inventory.cpp: what hosts report ----
 Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept;
@@ -93,11 +91,6 @@ std::uint32_t find_job_row(const Tables& t, std::uint64_t id) noexcept;
 
 // ---- job_updates.cpp: what agents say of jobs; handover.cpp: questions between agents ----
 Status on_job_update(Step& step, std::uint32_t host, const wire::JobUpdate& update) noexcept;
-// The destination of a migration is prepared: now, and not before, the source is told to begin. The order is
-// on disk before it is sent: after a restart nobody may believe that the source has never heard of it. Does
-// nothing while the destination is not prepared or the source has its order; ends the job when the source is
-// lost.
-void begin_transfer(Step& step, std::uint32_t job) noexcept;
 Status on_handover_query(Step& step, std::uint32_t host, const wire::HandoverQuery& query) noexcept;
 Status on_handover_answer(Step& step, std::uint32_t host, const wire::HandoverAnswer& answer) noexcept;
 void tick_handovers(Step& step) noexcept;

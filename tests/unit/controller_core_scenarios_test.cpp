@@ -209,46 +209,6 @@ TEST_P(RestartInTheMiddle, GivesTheSameEndAndOrdersNothingTwice) {
 }
 INSTANTIATE_TEST_SUITE_P(EverySecond, RestartInTheMiddle, ::testing::Range(0, 8));
 
-// The destination is prepared, and the controller dies before it has ordered the source: whoever dials first.
-class RestartBeforeTheSourceIsOrdered : public ::testing::TestWithParam<std::pair<const char*, const char*>> {
-};
-
-TEST_P(RestartBeforeTheSourceIsOrdered, WaitsForTheSourceAndMovesTheGuest) {
-    const auto [first, second] = GetParam();
-    World world;
-    overload(world);
-    world.connect_all();
-    world.host("h2").idle = true;
-    const std::uint64_t id = migrate(world, "a", "h2");
-    world.restart();
-    world.host("h2").idle = false;
-    world.connect(first);
-    world.seconds(2);
-    EXPECT_FALSE(ended(world.job(id).state)) << world.job(id).detail.view();
-    world.connect(second);
-    world.connect_all();
-    world.seconds(12);
-    EXPECT_EQ(world.job(id).state, JobState::succeeded) << world.job(id).detail.view();
-    EXPECT_EQ(world.place_of("a"), "h2");
-    EXPECT_TRUE(world.host("h1").jobs.empty() && world.host("h2").jobs.empty());
-}
-INSTANTIATE_TEST_SUITE_P(InEitherOrder, RestartBeforeTheSourceIsOrdered,
-                         ::testing::Values(std::pair{"h2", "h1"}, std::pair{"h1", "h2"}));
-
-TEST(ControllerCore, ASourceThatDoesNotComeBackAfterARestartEndsTheJob) {
-    World world;
-    overload(world);
-    world.connect_all();
-    world.host("h2").idle = true;
-    const std::uint64_t id = migrate(world, "a", "h2");
-    world.restart();
-    world.host("h2").idle = false;
-    world.connect("h2");
-    world.seconds(30);
-    EXPECT_EQ(world.job(id).fault, Fault::host_unreachable);
-    EXPECT_EQ(world.place_of("a"), "h1");
-}
-
 class LinkLoss : public ::testing::TestWithParam<std::tuple<const char*, int>> {};
 
 TEST_P(LinkLoss, OfEitherSideInAnyPhaseEndsInOneRunningGuest) {
