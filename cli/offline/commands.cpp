@@ -3,7 +3,9 @@
 #include <array>
 
 #include "cli/offline/plan_commands.hpp"
+#include "cli/offline/simulate_scoa.hpp"
 #include "cli/offline/simulate_trace.hpp"
+#include "cli/offline/simulate_vds.hpp"
 
 namespace ballast::cli::offline {
 
@@ -46,6 +48,24 @@ constexpr std::array table{
         "decision; memory of policy and replay; samples of guests replayed a second.\n\n"
         "  ballast simulate trace --data traces planetlab-20110303 --policy ballast --policy vds-3b",
         input_exits, "", &declare_simulate_trace},
+    Command{"simulate scoa", "Runs the experiment of the SCOA paper and prints its figures over many seeds",
+            "Six hosts, 36 guests whose CPU, network and memory go by the paper's table of patterns, 72 "
+            "hours; every "
+            "hour a policy sees that hour's utilisation and acts at once. A line for each policy: hours in "
+            "which a host "
+            "was overloaded, migrations, swaps, overloads that remained, host-hours above the hardware "
+            "limit, and the "
+            "standard deviations over hosts.\n\n"
+            "  ballast simulate scoa --policy sandpiper --policy scoa",
+            input_exits, "", &declare_simulate_scoa},
+    Command{"simulate vds", "Runs the simulation of the VDS paper and prints its figures over many seeds",
+            "30 hosts and 400 guests that arrive, load their hosts at random and end; creations are denied "
+            "for lack of "
+            "CPU or memory. A line for each policy and critical load, each figure with its mean and standard "
+            "deviation. "
+            "Equal seeds give equal users, whatever the policy. What the paper leaves open is an option.\n\n"
+            "  ballast simulate vds --policy none --policy vds-3b --critical 0.8",
+            input_exits, "", &declare_simulate_vds},
 };
 
 }  // namespace

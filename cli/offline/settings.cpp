@@ -57,8 +57,8 @@ std::optional<std::vector<const policy::Policy*>> choose_policies(const std::vec
 
 std::optional<policy::Parameters> apply_settings(const std::vector<std::string>& settings,
                                                  const std::vector<const policy::Policy*>& policies,
-                                                 std::string& why) {
-    policy::Parameters parameters;
+                                                 std::string& why, const policy::Parameters& defaults) {
+    policy::Parameters parameters = defaults;
     for (const std::string& setting : settings) {
         const std::size_t equals = setting.find('=');
         if (equals == std::string::npos) {

@@ -14,11 +14,11 @@ namespace ballast::cli::offline {
 std::optional<std::vector<const policy::Policy*>> choose_policies(const std::vector<std::string>& names,
                                                                   std::string& why);
 
-// The parameters after all settings; nothing, with what was expected in `why`, when one is malformed,
+// `defaults` after all settings; nothing, with what was expected in `why`, when one is malformed,
 // unknown, out of range, or taken by none of the policies.
 std::optional<policy::Parameters> apply_settings(const std::vector<std::string>& settings,
                                                  const std::vector<const policy::Policy*>& policies,
-                                                 std::string& why);
+                                                 std::string& why, const policy::Parameters& defaults = {});
 
 // "a, b, c": the names of all policies.
 std::string policy_names();
