@@ -32,6 +32,7 @@ say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
 
 # ccache is used when it is there; it changes no result.
 CXX := $(if $(shell command -v ccache),ccache )g++-12
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros
 PROTOC := protoc
 PYTHON := python3
 
@@ -55,13 +56,14 @@ proto_src := $(wildcard proto/*.cpp)
 shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
 xen_src := $(wildcard xen_glue/xen/*.cpp)
-agent_src := $(wildcard agent/*.cpp)
+agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp)
 controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 # What the command line uses of the folders below it.
 experiments_src := $(wildcard sim/experiments/*.cpp)
 cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) $(experiments_src) xen_glue/sim/precopy.cpp \
                shell/config.cpp shell/durable_file.cpp shell/random.cpp
+guest_src := $(wildcard guest/*.cpp)
 test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
@@ -81,7 +83,8 @@ libs_controller := $(libs_common) -lmicrohttpd -lsqlite3
 libs_cli := -lcurl-gnutls -lfmt -lz
 
 daemons := $(OUT)/ballast-agent $(OUT)/ballast-controller
-programs := $(daemons) $(OUT)/ballast
+guest_program := $(OUT)/ballast-guest
+programs := $(daemons) $(OUT)/ballast $(guest_program)
 
 .PHONY: all
 all: deps
@@ -103,10 +106,18 @@ $(OUT)/ballast: $(call obj,$(cli_lib_src) $(cli_src))
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_cli)
 
+# One small static file that runs in any Linux guest: musl instead of glibc, and nothing of the C++ library.
+$(guest_program): $(guest_src) $(wildcard guest/*.hpp)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc-12 -x c++ -std=c++20 $(WARNINGS) -specs=/usr/lib/x86_64-linux-musl/musl-gcc.specs -static -Os -s \
+	    -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+	    -fstack-protector-strong -Wl,--gc-sections -I. -o $@ $(guest_src)
+
 # Unit tests link everything but the Xen implementation, so that they run anywhere.
 $(OUT)/unit-tests: $(common_obj) $(filter-out $(call obj,$(xen_src) agent/hypervisors.cpp),$(agent_lib_obj)) \
                    $(controller_lib_obj) $(call obj,$(filter-out cli/main.cpp,$(cli_src)) $(experiments_src)) \
-                   $(call obj,$(test_src))
+                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) $(test_src))
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lcurl-gnutls -lz -lmicrohttpd -lsqlite3 -lzstd -llz4 -lgtest -lgtest_main -lpthread
 
@@ -131,6 +142,19 @@ $(call obj,$(pure_src)): CXXFLAGS += -fno-exceptions -fno-rtti
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 $(call obj,$(rapidjson_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
 $(call obj,$(cli_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
+# Unit tests are compiled once and run once: what they test is optimized, they themselves are not, and GoogleTest, half
+# of what there is to parse, is parsed once.
+pch := $(OUT)/pch/gtest.hpp
+unit_test_obj := $(call obj,$(test_src) $(xen_test_src))
+$(unit_test_obj): CXXFLAGS := $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0 -include $(pch)
+$(unit_test_obj): | $(pch).gch
+$(pch).gch: CXXFLAGS := $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0
+$(pch).gch: Makefile
+	$(call say,PCH,gtest/gtest.h)
+	@mkdir -p $(@D)
+	@echo '#include <gtest/gtest.h>' > $(pch)
+	$(Q)g++-12 $(filter-out -MMD -MP,$(CXXFLAGS)) -x c++-header -o $@ $(pch)
+
 $(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
 
 $(OUT)/obj/%.o: %.cpp | $(gen_hdr)
@@ -221,11 +245,13 @@ bench:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/ballast $(DESTDIR)/lib/systemd/system \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/ballast
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/ballast \
+	    $(DESTDIR)$(PREFIX)/lib/ballast/guest
 	install -s -m 0755 $(daemons) $(DESTDIR)$(PREFIX)/sbin
 	install -s -m 0755 $(OUT)/ballast $(DESTDIR)$(PREFIX)/bin
 	$(OUT)/ballast man $(DESTDIR)$(PREFIX)/share/man/man1
 	$(OUT)/ballast completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ballast
+	install -m 0755 $(guest_program) packaging/guest/* $(DESTDIR)$(PREFIX)/lib/ballast/guest
 	install -m 0755 packaging/ballast-pki $(DESTDIR)$(PREFIX)/bin
 	install -m 0644 packaging/*.service $(DESTDIR)/lib/systemd/system
 	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8

@@ -9,16 +9,9 @@
 namespace ballast::agent {
 namespace {
 
-// Domain events come in bursts: a creation alone makes a dozen.
-constexpr Duration inventory_pause = milliseconds(200);
-
 std::shared_ptr<TlsCredentials> load_tls(const AgentConfig& config, std::string& why) {
     return config.plain ? nullptr
                         : TlsCredentials::load(config.tls_ca, config.tls_certificate, config.tls_key, why);
-}
-
-std::string_view description(const Hypervisor& hypervisor) {
-    return hypervisor.last_error().empty() ? "no reason given" : hypervisor.last_error();
 }
 
 }  // namespace
@@ -76,6 +69,8 @@ bool Agent::open(std::string& why) {
     if (!listener_ || !recover(why)) {
         return false;
     }
+    desktops_ = std::make_unique<DesktopService>(
+        loop_, config_, *view_, [this](const wire::Message& message) { controller_->send(message); });
     domain_events_ =
         std::make_unique<FdWatch>(loop_, hypervisor_->event_fd(), Interest::read, [this](Interest) {
             hypervisor_->drain_events();
@@ -301,131 +296,6 @@ void Agent::arm_timer() {
         wake_timer_.start_once(wait.ms > 0 ? wait : milliseconds(1));
     } else {
         wake_timer_.stop();
-    }
-}
-
-// ---- the controller ----
-
-void Agent::on_controller_ready(const wire::HelloReply& reply) {
-    send_inventory();
-    handle(LinkUpEvent{});
-    const std::int64_t interval_ms = reply.sample_interval_ms == 0 ? 5000 : reply.sample_interval_ms;
-    take_sample();
-    sample_timer_.start_every(milliseconds(interval_ms < 100 ? 100 : interval_ms));
-}
-
-void Agent::on_controller_message(const wire::Message& message) {
-    if (const auto* order = std::get_if<wire::JobOrder>(&message)) {
-        log_info("job {}: ordered {} of {}", order->job_id, order->kind, order->name);
-        handle(OrderEvent{*order});
-    } else if (const auto* cancel = std::get_if<wire::JobCancel>(&message)) {
-        handle(CancelEvent{cancel->job_id});
-    } else if (const auto* ack = std::get_if<wire::JobAck>(&message)) {
-        handle(AckEvent{ack->job_id});
-    } else if (const auto* query = std::get_if<wire::HandoverQuery>(&message)) {
-        handle(QueryEvent{*query});
-    } else if (const auto* answer = std::get_if<wire::HandoverAnswer>(&message)) {
-        handle(AnswerEvent{*answer});
-    }
-}
-
-void Agent::send_update(std::uint32_t row) {
-    const JobRecord& record = core_->record(row);
-    if (ended(record.state)) {
-        log_notice("job {}: {} of {}: {} at '{}'{}{}", record.job_id, record.kind, record.name, record.state,
-                   record.stage, record.detail.empty() ? "" : ": ", record.detail);
-        inventory_changed();
-    } else {
-        log_info("job {}: {} of {}: '{}'", record.job_id, record.kind, record.name, record.stage);
-    }
-    if (!controller_ || !controller_->ready()) {
-        return;
-    }
-    wire::JobUpdate update = core_->update(row);
-    if (ended(record.state)) {
-        view_->add_console(update.domain);
-    }
-    controller_->send(wire::Message{update});
-}
-
-void Agent::send_refusal(const Action& action) {
-    log_notice("job {}: {} refused: {}: {}", action.job_id, action.job, action.fault, action.detail);
-    if (!controller_) {
-        return;
-    }
-    wire::JobUpdate update;
-    update.job_id = action.job_id;
-    update.kind = action.job;
-    update.state = JobState::failed;
-    update.step_name = "refused";
-    update.fault = action.fault;
-    update.detail = action.detail;
-    update.uuid = action.uuid;
-    controller_->send(wire::Message{update});
-}
-
-void Agent::inventory_changed() {
-    if (!inventory_timer_.active()) {
-        inventory_timer_.start_once(inventory_pause);
-    }
-}
-
-void Agent::send_inventory() {
-    if (!controller_ || !controller_->ready()) {
-        return;
-    }
-    view_->report(*core_, outgoing_.emplace<wire::HostReport>());
-    controller_->send(outgoing_);
-}
-
-void Agent::take_sample() {
-    if (!view_->sample(outgoing_.emplace<wire::SampleReport>())) {
-        log_warning("no sample: {}", description(*hypervisor_));
-        inventory_changed();  // says that the host is degraded
-        return;
-    }
-    controller_->send(outgoing_);
-    if (view_->inventory_differs()) {
-        inventory_changed();
-    }
-}
-
-// ---- data connections ----
-
-void Agent::on_accept(int socket_fd) {
-    if (workers_->incoming() >= config_.incoming_max) {
-        log_warning("an incoming data connection was closed: {} others have not proven who they are yet",
-                    config_.incoming_max);
-        ::close(socket_fd);
-        return;
-    }
-    WorkerSetup setup = base_setup();
-    setup.op = WorkerOp::incoming;
-    setup.time_left_ms = seconds(60).ms;
-    last_incoming_ = (last_incoming_ + 1) & ~incoming_worker_bit;
-    std::string why;
-    if (!workers_->start(last_incoming_ | incoming_worker_bit, setup, socket_fd, why)) {
-        log_error("an incoming data connection was closed: {}", why);
-    }
-}
-
-void Agent::on_worker_report(WorkerId worker, const WorkerReport& report) {
-    switch (report.kind) {
-        case WorkerReport::Kind::news:
-            handle(WorkerEvent{.worker = worker,
-                               .news = report.news,
-                               .fault = report.fault,
-                               .detail = report.detail,
-                               .effect = report.effect,
-                               .journal_id = report.journal_id,
-                               .verdict = report.verdict});
-            return;
-        case WorkerReport::Kind::incoming_open:
-            handle(IncomingOpenEvent{worker, report.peer_name, report.open});
-            return;
-        case WorkerReport::Kind::incoming_ask:
-            handle(IncomingAskEvent{worker, report.peer_name, report.ask});
-            return;
     }
 }
 

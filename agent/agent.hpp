@@ -11,6 +11,7 @@
 #include "agent/config.hpp"
 #include "agent/controller_link.hpp"
 #include "agent/core/core.hpp"
+#include "agent/desktop_service.hpp"
 #include "agent/host_view.hpp"
 #include "agent/journal.hpp"
 #include "agent/worker_pool.hpp"
@@ -79,6 +80,7 @@ class Agent {
     std::unique_ptr<WorkerPool> workers_;
     std::unique_ptr<Listener> listener_;
     std::unique_ptr<ControllerLink> controller_;
+    std::unique_ptr<DesktopService> desktops_;
     std::unique_ptr<FdWatch> domain_events_;
     Timer wake_timer_;
     Timer inventory_timer_;

@@ -74,6 +74,18 @@ void read_network(Config& file, AgentConfig& out) {
     }
 }
 
+// After read_network: what is not said of relays is as for migrations.
+void read_relay(Config& file, AgentConfig& out) {
+    out.relay.listen = file.text("relay.listen", out.migration_listen);
+    out.relay.advertised = file.text("relay.advertised", out.migration_advertised, 63);
+    out.relay.port_first = static_cast<std::uint16_t>(file.integer("relay.port_first", 17100, 1, 65535));
+    out.relay.port_count = static_cast<std::uint16_t>(
+        file.integer("relay.port_count", 100, 0, limits::domains_per_host_max, "ports"));
+    if (out.relay.port_first + out.relay.port_count > 65536) {
+        file.reject("relay.port_count", "a range of ports that ends at 65535 or below");
+    }
+}
+
 std::uint32_t number(Config& file, const std::string& key, std::int64_t fallback, std::int64_t min,
                      std::int64_t max, std::string_view unit = {}) {
     return static_cast<std::uint32_t>(file.integer(key, fallback, min, max, unit));
@@ -113,6 +125,7 @@ void read_sim(Config& file, const AgentConfig& config, sim::SimOptions& out) {
     out.operation_speed = number(file, "sim.operation_speed", 1, 1, 1000);
     out.load_speed = number(file, "sim.load_speed", 1, 1, 1000);
     out.image_bytes_per_page = number(file, "sim.image_bytes_per_page", 16, 0, 4096, "bytes");
+    out.console_port = static_cast<std::uint16_t>(file.integer("sim.console_port", 0, 0, 65535));
     if (out.dom0_memory_mib > out.memory_mib / 2) {
         file.reject("sim.dom0_memory_mib", "at most half of sim.memory_mib");
     }
@@ -141,6 +154,7 @@ bool load_config(const std::string& path, const std::string& hypervisor_kind, Ag
         out.hypervisor.kind = hypervisor_kind == "sim" ? HypervisorKind::sim : HypervisorKind::xen;
     }
     read_network(*file, out);
+    read_relay(*file, out);
     read_sim(*file, out, out.hypervisor.sim);
     file->finish();
     errors = file->errors();

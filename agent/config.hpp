@@ -8,6 +8,7 @@
 
 #include "agent/compression.hpp"
 #include "agent/hypervisors.hpp"
+#include "agent/relay/relays.hpp"
 
 namespace ballast::agent {
 
@@ -33,6 +34,8 @@ struct AgentConfig {
     std::string migration_advertised;
     CompressionSetting compression = CompressionSetting::automatic;
     std::uint32_t incoming_max = 4;
+
+    RelaySettings relay;
 
     HypervisorSettings hypervisor;
 };

@@ -184,6 +184,29 @@ void HostView::add_console(wire::DomainInfo& info) {
     }
 }
 
+Fault HostView::find_console(const Uuid& guest, GuestConsole& out, Detail& why) {
+    Domain domain;
+    ConsoleEndpoint console;
+    Status status = hypervisor_.find(guest, domain);
+    if (status.ok()) {
+        status = hypervisor_.console(domain, console);
+    }
+    if (!status.ok()) {
+        why = status.fault() == Fault::not_found ? Detail{"the guest is not on this host"}
+                                                 : last_words(hypervisor_);
+        return status.fault();
+    }
+    if (console.protocol == ConsoleEndpoint::Protocol::none) {
+        why = "the guest has no VNC console";
+        return Fault::unsupported;
+    }
+    const std::string_view address = console.listen_address;
+    out.address = address.empty() || address == "0.0.0.0" ? "127.0.0.1" : address == "::" ? "::1" : address;
+    out.port = console.port;
+    out.password = console.password;
+    return Fault::none;
+}
+
 void HostView::report(const Core& core, wire::HostReport& out) {
     out = {};
     out.sequence = ++reports_;

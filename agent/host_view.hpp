@@ -7,6 +7,7 @@
 
 #include "agent/core/core.hpp"
 #include "agent/core/rates.hpp"
+#include "agent/relay/conversation.hpp"
 #include "agent/save_files.hpp"
 #include "xen_glue/hypervisor.hpp"
 
@@ -26,6 +27,10 @@ class HostView {
     Fault call(Call what, const JobRecord& record, Detail& detail);
     // The guest's console, for those who are told of the guest.
     void add_console(wire::DomainInfo& info);
+
+    // Where this host reaches the guest's VNC server right now. `not_found`, `unsupported` when the guest has
+    // none, or what the hypervisor said; with a sentence in `why`.
+    Fault find_console(const Uuid& guest, GuestConsole& out, Detail& why);
 
     // The whole inventory. Marked as degraded when the hypervisor does not answer.
     void report(const Core& core, wire::HostReport& out);

@@ -121,7 +121,8 @@ struct ConsoleEndpoint {
     enum class Protocol : std::uint8_t { none = 0, vnc = 1 };
     Protocol protocol = Protocol::none;
     FixedString<63> listen_address;
-    std::uint16_t port = 0;  // changes with every restore and migration
+    std::uint16_t port = 0;    // changes with every restore and migration
+    FixedString<15> password;  // what the server asks for; empty: nothing
 };
 
 // Where a LONG call says how far it is. Called often, on the calling thread; must be cheap.
@@ -187,8 +188,8 @@ class Hypervisor {
     virtual Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
                                  Domain& out) = 0;
 
-    // Reads a saved guest's image in a file, from its first byte to the end of its stream, and says whose it is:
-    // uuid, name, type, vCPUs and memory. `image_bytes` is where the image ends. Nothing is restored.
+    // Reads a saved guest's image in a file, from its first byte to the end of its stream, and says whose it
+    // is: uuid, name, type, vCPUs and memory. `image_bytes` is where the image ends. Nothing is restored.
     // `image_corrupt` when it is cut or none.
     virtual Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) = 0;
 

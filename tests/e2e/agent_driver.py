@@ -106,6 +106,18 @@ class Update:
         return self.state >= SUCCEEDED
 
 
+class Relay:
+    def __init__(self, data):
+        fields = decode(data)
+        self.session = first(fields, 1)
+        self.state = first(fields, 3)
+        self.address = first(fields, 4, b"").decode()
+        self.port = first(fields, 5)
+        self.idle_seconds = first(fields, 7)
+        self.fault = first(fields, 8)
+        self.detail = first(fields, 9, b"").decode()
+
+
 class Agent:
     """One agent process with its simulated host, and what it has told us."""
 
@@ -129,6 +141,7 @@ class Agent:
         self.reports = 0
         self.samples = 0
         self.updates = {}
+        self.relays = {}
 
     def start(self):
         log = open(os.path.join(self.directory, "log"), "ab")
@@ -236,6 +249,9 @@ class Controller:
                 agent.updates[update.job] = update
                 if update.ended and update.job in self.settled:
                     self.send(agent, 19, {1: update.job})  # the first acknowledgement did not arrive
+            elif number == 7:
+                relay = Relay(body)
+                agent.relays[relay.session] = relay
             elif number == 5:  # a source asks by way of us
                 destination = self.agents[first(fields, 2, b"").decode()]
                 self.send(destination, 5, {n: v[0] for n, v in fields.items()})

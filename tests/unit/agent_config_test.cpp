@@ -97,5 +97,25 @@ TEST_F(AgentConfigFile, DescribesTheGuestsOfASimulatedHost) {
     EXPECT_EQ(config_.hypervisor.sim.guests[1].type, GuestType::pvh);
 }
 
+TEST_F(AgentConfigFile, TakesAddressesOfRelaysFromMigrationsUnlessToldOtherwise) {
+    ASSERT_TRUE(load(minimal));
+    EXPECT_EQ(config_.relay.listen, "0.0.0.0");
+    EXPECT_EQ(config_.relay.advertised, "192.0.2.2");
+    EXPECT_EQ(config_.relay.port_first, 17100);
+    EXPECT_EQ(config_.relay.port_count, 100);
+    ASSERT_TRUE(load(std::string{minimal} +
+                     "[relay]\nlisten = \"192.0.2.3\"\nadvertised = \"desktops.example.org\"\n"
+                     "port_first = 65535\nport_count = 1\n"));
+    EXPECT_EQ(config_.relay.listen, "192.0.2.3");
+    EXPECT_EQ(config_.relay.advertised, "desktops.example.org");
+}
+
+TEST_F(AgentConfigFile, RefusesPortsOfRelaysThatDoNotExist) {
+    EXPECT_FALSE(load(std::string{minimal} + "[relay]\nport_first = 65535\nport_count = 2\n"));
+    EXPECT_TRUE(said("relay.port_count"));
+    EXPECT_FALSE(load(std::string{minimal} + "[relay]\nport_count = 257\n"));
+    EXPECT_TRUE(said("relay.port_count"));
+}
+
 }  // namespace
 }  // namespace ballast::agent

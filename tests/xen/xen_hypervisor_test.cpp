@@ -143,6 +143,10 @@ TEST_F(XenHypervisorTest, TheConsoleIsWhereXenstoreSaysNow) {
     xen_stub::put_node("/local/domain/1/console/vnc-listen", "127.0.0.1");
     ASSERT_TRUE(xen_->console(found(1), endpoint).ok());
     EXPECT_EQ(endpoint.protocol, ConsoleEndpoint::Protocol::vnc);
+    EXPECT_EQ(endpoint.password, "");
+    xen_stub::put_node("/local/domain/1/console/vnc-pass", "geheim42");
+    ASSERT_TRUE(xen_->console(found(1), endpoint).ok());
+    EXPECT_EQ(endpoint.password, "geheim42");
     EXPECT_EQ(endpoint.port, 5903);
     EXPECT_EQ(endpoint.listen_address, "127.0.0.1");
     for (const char* port : {"", "0", "-1", "70000", "vnc"}) {

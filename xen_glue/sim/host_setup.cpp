@@ -154,6 +154,7 @@ bool set_up_host(const SimOptions& options, StateFile::Transaction& new_host, st
     config.operation_speed = options.operation_speed;
     config.load_speed = options.load_speed;
     config.image_bytes_per_page = options.image_bytes_per_page;
+    config.console_port = options.console_port;
     start(new_host.host(), config, boottime_ns());
     for (const GuestGroup& group : options.guests) {
         for (std::uint32_t number = 1; number <= group.count; ++number) {

@@ -11,7 +11,8 @@
 namespace ballast::sim {
 namespace {
 
-// Nobody listens there; the number changes with every restore and migration, as a real one does.
+// Unless the host was given a port for all consoles, nobody listens there; the number changes with every
+// restore and migration, as a real one does.
 constexpr std::uint16_t vnc_port_first = 5900;
 
 }  // namespace
@@ -132,7 +133,9 @@ Status SimHypervisor::console(const Domain& domain, ConsoleEndpoint& out) {
         if (spec != nullptr && spec->vnc.enabled) {
             out.protocol = ConsoleEndpoint::Protocol::vnc;
             out.listen_address = spec->vnc.listen.view();
-            out.port = static_cast<std::uint16_t>(vnc_port_first + guest.domid % 1000);
+            const std::uint32_t given = t.host().config.console_port;
+            out.port = static_cast<std::uint16_t>(given != 0 ? given : vnc_port_first + guest.domid % 1000);
+            out.password = spec->vnc.password;
         }
         return {};
     });

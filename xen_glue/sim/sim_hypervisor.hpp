@@ -47,6 +47,8 @@ struct SimOptions {
     // Bytes that a memory page takes in a guest's image: 4096 would be true to Xen, few keep loopback pools
     // cheap.
     std::uint32_t image_bytes_per_page = 16;  // 0..4096
+    // Where every guest's VNC console answers: whoever listens there plays it. 0: a port where nobody does.
+    std::uint16_t console_port = 0;
     std::vector<GuestGroup> guests;
 };
 

@@ -29,6 +29,7 @@ struct HostConfig {
     std::uint32_t load_speed = 1;
     std::uint32_t load_step_ms = 1000;  // how often loads change; 1..5000
     std::uint32_t image_bytes_per_page = 16;
+    std::uint32_t console_port = 0;
 };
 
 // What runs inside a guest. Travels with it.

@@ -152,6 +152,10 @@ Status XenHypervisor::console(const Domain& domain, ConsoleEndpoint& out) {
         out.port = number;
         make_printable(address);
         out.listen_address.assign_cut(address);
+        std::string password;
+        BALLAST_CHECK(xenstore_.read(guest_path(domain.domid, "console/vnc-pass"), toolstack_value_bytes_max,
+                                     password, present));
+        out.password.assign_cut(password);
         return {};
     };
     return finish(act());

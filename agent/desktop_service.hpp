@@ -1,0 +1,30 @@
+// What the agent does for desktops beside jobs: relays to consoles. Orders come from the controller and are
+// answered by statuses; nothing here is durable.
+#pragma once
+
+#include <functional>
+
+#include "agent/config.hpp"
+#include "agent/host_view.hpp"
+#include "agent/relay/relays.hpp"
+
+namespace ballast::agent {
+
+class DesktopService {
+  public:
+    // `send` drops what it gets while there is no controller: everything is told again when there is.
+    DesktopService(Loop& loop, const AgentConfig& config, HostView& view,
+                   std::function<void(const wire::Message&)> send);
+
+    // A message of the controller; others than those for desktops are ignored.
+    void take(const wire::Message& message);
+    void on_controller_ready();
+    // Domains have come or gone.
+    void guests_changed();
+
+  private:
+    std::function<void(const wire::Message&)> send_;
+    Relays relays_;
+};
+
+}  // namespace ballast::agent
