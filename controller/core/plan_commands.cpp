@@ -4,7 +4,26 @@
 namespace ballast::controller {
 namespace {
 
+// Number of a plan that is being applied; 0 when there is none.
+std::uint64_t plan_under_way(const Tables& t) noexcept {
+    for (const PlanRow& plan : t.plans.rows()) {
+        if (plan.in_use && plan.record.state == PlanState::applying) {
+            return plan.record.id;
+        }
+    }
+    return 0;
+}
+
 void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept {
+    // Two rebalances at once (cron and an operator) would each move guests on what it knew before the other's moves:
+    // the second is told of the first.
+    const std::uint64_t under_way =
+        command.kind == CommandKind::rebalance && !command.dry_run ? plan_under_way(step.t) : 0;
+    if (under_way != 0) {
+        outcome.kind = OutcomeKind::already_so;
+        outcome.plan_id = under_way;
+        return;
+    }
     const BalanceSettings& configured = step.t.settings.balance;
     const std::string_view name = command.policy.empty() ? configured.policy.view() : command.policy.view();
     const policy::Policy* policy = policy::find_policy(name);

@@ -145,8 +145,8 @@ Answer Api::run(const Call& call, Command& command) {
 Answer Api::succeed(const Call& call, const Outcome& outcome) {
     const Request& request = call.request;
     const Duration wait = wait_asked(request);
-    const bool waits_for_plan =
-        outcome.kind == OutcomeKind::plan && call.operation.command != CommandKind::plan_create;
+    const bool about_plan = outcome.plan_id != 0;
+    const bool waits_for_plan = about_plan && call.operation.command != CommandKind::plan_create;
     if (wait.ms > 0 && (outcome.kind == OutcomeKind::accepted || waits_for_plan)) {
         const Wait pending{outcome.job_id, outcome.plan_id, mono_now() + wait, outcome.replayed};
         if (!over(pending)) {
@@ -157,11 +157,12 @@ Answer Api::succeed(const Call& call, const Outcome& outcome) {
     Reply reply;
     if (outcome.kind == OutcomeKind::accepted) {
         reply = job_reply(request, outcome.job_id, 202);
-    } else if (outcome.kind == OutcomeKind::plan) {
+    } else if (about_plan) {
         const std::uint32_t plan = core().find_plan(outcome.plan_id);
+        const unsigned status = outcome.kind == OutcomeKind::already_so ? 200 : waits_for_plan ? 202 : 201;
         reply = plan == no_row
                     ? refuse(request, {.slug = Slug::not_found, .detail = "the plan is gone again"})
-                    : plan_reply(request, core().plan(plan), waits_for_plan ? 202 : 201);
+                    : plan_reply(request, core().plan(plan), status);
         reply.headers.emplace_back("Location", "/v1/plans/" + std::to_string(outcome.plan_id));
     } else if (outcome.job_id != 0) {
         reply = job_reply(request, outcome.job_id, 200);

@@ -242,6 +242,26 @@ TEST(ControllerCommands, PlansAreMadeAppliedAndCancelled) {
     EXPECT_EQ(world.command(command).slug, Slug::state_conflict);
 }
 
+TEST(ControllerCommands, ASecondRebalanceIsToldOfTheFirst) {
+    World world;
+    two_hosts(world);
+    world.add_guest("h1", "hot", 3.0);
+    world.report("h1");
+    world.warm_up();
+    Command command;
+    command.kind = CommandKind::rebalance;
+    command.policy = "vds-1a";
+    const std::uint64_t first = world.command(command).plan_id;
+    const Outcome second = world.command(command);
+    EXPECT_EQ(second.kind, OutcomeKind::already_so);
+    EXPECT_EQ(second.plan_id, first);
+    command.dry_run = true;
+    EXPECT_EQ(world.command(command).kind, OutcomeKind::plan) << "what would be done can always be asked";
+    command.dry_run = false;
+    world.seconds(8);
+    EXPECT_NE(world.command(command).plan_id, first) << "the first is over";
+}
+
 TEST(ControllerCommands, AMoveThatBecameImpossibleIsSkippedWithItsReason) {
     World world;
     two_hosts(world);
