@@ -6,6 +6,7 @@
 #include "cli/offline/commands.hpp"
 #include "cli/online/act.hpp"
 #include "cli/online/get.hpp"
+#include "cli/online/plans.hpp"
 
 namespace ballast::cli {
 
@@ -18,6 +19,7 @@ auto all_groups() {
         vm_commands(),                //
         host_commands(),              //
         job_commands(),               //
+        plan_commands(),              //
         offline::offline_commands(),  //
         about_commands(),
     };

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/online/kinds.hpp"
+#include "cli/online/plans.hpp"
+
+namespace ballast::cli {
+
+namespace {
+
+constexpr std::size_t rejected_shown_max = 20;
+
+std::string percent(Json share) {
+    return cell_of(Show::percent, share, 0).text;
+}
+
+std::string moves_table(Json plan, const TableStyle& style) {
+    Table table{{{"VM"}, {"FROM"}, {"TO"}, {"STATE"}, {"MEM_MIB", true}, {"CPU_CORES", true}, {"WHY"}}};
+    plan.at("moves").each_item([&](Json move) {
+        const Json outcome = move.at("outcome");
+        table.row({{move.at("vm").plain()},
+                   {move.at("from").plain()},
+                   {move.at("to").plain()},
+                   cell_of(Show::state, move.at("state"), 0),
+                   {move.at("memory_mib").plain()},
+                   cell_of(Show::two_decimals, move.at("cpu_cores"), 0),
+                   {outcome.text().empty() ? move.at("why").plain() : outcome.plain()}});
+    });
+    return table.rows() == 0 ? "" : "\n" + table.text(style);
+}
+
+std::string rejected_table(Json plan, const TableStyle& style) {
+    Table table{{{"REJECTED"}, {"TO"}, {"CONSTRAINT"}, {"HAVE", true}, {"LIMIT", true}}};
+    std::size_t count = 0;
+    plan.at("rejected").each_item([&](Json rejection) {
+        if (++count <= rejected_shown_max) {
+            table.row({{rejection.at("vm").plain()},
+                       {rejection.at("to").plain()},
+                       {rejection.at("constraint").plain()},
+                       {rejection.at("have").plain()},
+                       {rejection.at("limit").plain()}});
+        }
+    });
+    if (count == 0) {
+        return {};
+    }
+    const std::size_t left_out = count - table.rows() + plan.at("rejected_left_out").count();
+    return "\n" + table.text(style) + (left_out == 0 ? "" : "and " + std::to_string(left_out) + " more\n");
+}
+
+// The hosts that the plan changes.
+std::string hosts_table(Json plan, const TableStyle& style) {
+    Table table{{{"HOST"}, {"CPU%", true}, {"AFTER", true}, {"MEM%", true}, {"AFTER", true}}};
+    plan.at("before.hosts").each_item([&](Json before) {
+        plan.at("after.hosts").each_item([&](Json after) {
+            const bool same_host = after.at("name").text() == before.at("name").text();
+            const bool changed = after.at("cpu").number() != before.at("cpu").number() ||
+                                 after.at("memory").number() != before.at("memory").number();
+            if (same_host && changed) {
+                table.row({{before.at("name").plain()},
+                           cell_of(Show::load, before.at("cpu"), 0),
+                           cell_of(Show::load, after.at("cpu"), 0),
+                           {percent(before.at("memory"))},
+                           {percent(after.at("memory"))}});
+            }
+        });
+    });
+    return table.rows() == 0 ? "" : "\n" + table.text(style);
+}
+
+}  // namespace
+
+std::string plan_line(Json plan) {
+    std::size_t succeeded = 0;
+    std::size_t failed = 0;
+    std::string moves;
+    plan.at("moves").each_item([&](Json move) {
+        const std::string_view state = move.at("state").text();
+        succeeded += state == "succeeded" ? 1 : 0;
+        failed += state == "failed" || state == "cancelled" ? 1 : 0;
+        moves += (moves.empty() ? ": " : ", ") + move.at("vm").plain() + " " + move.at("from").plain() +
+                 " -> " + move.at("to").plain();
+    });
+    const std::size_t all = plan.at("moves").size();
+    std::string line = plan.at("id").is_null() ? "plan" : "plan " + plan.at("id").plain();
+    line += " (" + plan.at("policy").plain() + "): " + std::to_string(all) + (all == 1 ? " move" : " moves");
+    line += succeeded > 0 ? ", " + std::to_string(succeeded) + " succeeded" : "";
+    line += failed > 0 ? ", " + std::to_string(failed) + " failed" : "";
+    return printable(line + moves);
+}
+
+std::string plan_text(Json plan, const TableStyle& style) {
+    std::string out = (plan.at("id").is_null() ? "plan" : "plan " + plan.at("id").plain()) + ", " +
+                      plan.at("policy").plain() + ", " + plan.at("state").plain() + "; CPU spread " +
+                      cell_of(Show::three_decimals, plan.at("before.cpu_stddev"), 0).text + " -> " +
+                      cell_of(Show::three_decimals, plan.at("after.cpu_stddev"), 0).text;
+    if (plan.at("moves").size() == 0) {
+        out += "; nothing to move";
+    }
+    if (plan.at("unresolved").size() > 0) {
+        out += "; still overloaded: " + plan.at("unresolved").plain();
+    }
+    return printable(out) + "\n" + moves_table(plan, style) + hosts_table(plan, style) +
+           rejected_table(plan, style);
+}
+
+}  // namespace ballast::cli

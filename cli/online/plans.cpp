@@ -1,0 +1,221 @@
+#include "cli/online/plans.hpp"
+
+#include <array>
+#include <charconv>
+#include <memory>
+
+#include "cli/online/change.hpp"
+#include "cli/online/follow.hpp"
+#include "cli/online/online.hpp"
+#include "cli/times.hpp"
+
+namespace ballast::cli {
+
+namespace {
+
+struct PlanOptions {
+    std::string policy;
+    std::vector<std::string> settings;
+    std::int64_t max_moves = 0;
+    std::string id;
+    bool quiet = false;
+    ActOptions act;
+};
+
+void declare_policy(Options& options, PlanOptions& in) {
+    options.value("--policy", &in.policy, "NAME", "policy; by default the controller's");
+    options.value("--set", &in.settings, "KEY=VALUE",
+                  "a parameter of the policy, critical_load=0.7; what is left out is as configured");
+    options.value("--max-moves", &in.max_moves, "COUNT", "at most so many moves").between(1, 256);
+}
+
+// {"policy", "parameters", "max_moves"} of what was given. False: `why`.
+bool plan_body(const PlanOptions& in, std::string& body, std::string& why) {
+    JsonWriter json;
+    json.object();
+    if (!in.policy.empty()) {
+        json.key("policy").text(in.policy);
+    }
+    if (!in.settings.empty()) {
+        json.key("parameters").object();
+        for (const std::string& setting : in.settings) {
+            const std::size_t equals = setting.find('=');
+            double value = 0;
+            const char* const end = setting.data() + setting.size();
+            const char* const begin = equals == std::string::npos ? end : setting.data() + equals + 1;
+            const auto [stopped, error] = std::from_chars(begin, end, value);
+            if (equals == 0 || begin == end || error != std::errc{} || stopped != end) {
+                why = "--set " + setting + ": expected KEY=NUMBER";
+                return false;
+            }
+            json.key(setting.substr(0, equals)).number(value);
+        }
+        json.end_object();
+    }
+    if (in.max_moves > 0) {
+        json.key("max_moves").integer(in.max_moves);
+    }
+    body = json.end_object().str();
+    return true;
+}
+
+void print_plan(Context& context, const std::string& text) {
+    if (context.format() != Format::table) {
+        context.print(text);
+        return;
+    }
+    const JsonText plan{text};
+    context.print(plan_text(plan.root(), {context.colour(), !context.output.no_headers,
+                                          context.terminal() ? terminal_columns() : 0}));
+}
+
+Exit send_plan(Online& online, const std::string& path, const PlanOptions& in, HttpResponse& response) {
+    std::string body;
+    std::string why;
+    if (!plan_body(in, body, why)) {
+        online.context().complain(why);
+        return Exit::usage;
+    }
+    response = send_change(online, "POST", path, body, in.act);
+    return response.ok() ? Exit::ok : online.refuse(response);
+}
+
+// For cron: a line when guests were moved, or when somebody else is moving them; nothing otherwise.
+Exit report_quietly(Context& context, const std::string& text, bool of_another, Exit exit) {
+    const JsonText plan{text};
+    if (of_another) {
+        context.print("a rebalance is under way already: " + plan_line(plan.root()) + "\n");
+    } else if (exit != Exit::ok) {
+        context.complain(plan_line(plan.root()));
+    } else if (plan.root().at("moves").size() > 0) {
+        context.print(plan_line(plan.root()) + "\n");
+    }
+    return exit;
+}
+
+Exit rebalance(Online& online, const PlanOptions& in) {
+    Context& context = online.context();
+    HttpResponse response;
+    if (const Exit exit = send_plan(online, "/v1/rebalance", in, response); exit != Exit::ok) {
+        return exit;
+    }
+    if (in.act.dry_run) {
+        print_plan(context, response.body);
+        return Exit::ok;
+    }
+    // The endpoint answers 202 when this request started the plan, 200 when the plan was there.
+    const bool of_another = response.status == 200 && !response.replayed;
+    std::string text = response.body;
+    Exit exit = Exit::ok;
+    if (in.quiet || in.act.waits(context)) {
+        const JsonText plan{text};
+        exit = follow_plan(online, plan.root().at("id").count(), in.act.timeout_seconds, text);
+    }
+    if (in.quiet && context.format() == Format::table) {
+        return report_quietly(context, text, of_another, exit);
+    }
+    if (of_another) {
+        context.complain("a rebalance is under way already; this is its plan");
+    }
+    print_plan(context, text);
+    return exit;
+}
+
+Action declare_rebalance(Options& options) {
+    const auto in = std::make_shared<PlanOptions>();
+    declare_policy(options, *in);
+    options.flag(
+        "-q,--quiet", in->quiet,
+        "for cron: stay until it is done, then one line if guests were moved, and nothing otherwise");
+    declare_act(options, in->act);
+    return online([in](Online& connection) { return rebalance(connection, *in); });
+}
+
+Action declare_new(Options& options) {
+    const auto in = std::make_shared<PlanOptions>();
+    declare_policy(options, *in);
+    declare_act(options, in->act, false);
+    return online([in](Online& connection) {
+        HttpResponse response;
+        const Exit exit = send_plan(connection, "/v1/plans", *in, response);
+        if (exit == Exit::ok) {
+            print_plan(connection.context(), response.body);
+        }
+        return exit;
+    });
+}
+
+void declare_id(Options& options, PlanOptions& in) {
+    options.argument("ID", &in.id, "number of the plan").required().completes(Completes::plans);
+}
+
+Action declare_show(Options& options) {
+    const auto in = std::make_shared<PlanOptions>();
+    declare_id(options, *in);
+    return online([in](Online& connection) {
+        const HttpResponse response = connection.get("/v1/plans/" + url_escape(in->id));
+        if (!response.ok()) {
+            return connection.refuse(response);
+        }
+        print_plan(connection.context(), response.body);
+        return Exit::ok;
+    });
+}
+
+Exit act_on_plan(Online& online, std::string_view action, const PlanOptions& in) {
+    const HttpResponse response = send_change(
+        online, "POST", "/v1/plans/" + url_escape(in.id) + ":" + std::string{action}, "{}", in.act);
+    if (!response.ok()) {
+        return online.refuse(response);
+    }
+    std::string text = response.body;
+    Exit exit = Exit::ok;
+    if (action == "apply" && !in.act.dry_run && in.act.waits(online.context())) {
+        const JsonText plan{text};
+        exit = follow_plan(online, plan.root().at("id").count(), in.act.timeout_seconds, text);
+    }
+    print_plan(online.context(), text);
+    return exit;
+}
+
+Action declare_apply(Options& options) {
+    const auto in = std::make_shared<PlanOptions>();
+    declare_id(options, *in);
+    declare_act(options, in->act);
+    return online([in](Online& connection) { return act_on_plan(connection, "apply", *in); });
+}
+
+Action declare_cancel(Options& options) {
+    const auto in = std::make_shared<PlanOptions>();
+    declare_id(options, *in);
+    declare_act(options, in->act, false);
+    return online([in](Online& connection) { return act_on_plan(connection, "cancel", *in); });
+}
+
+constexpr std::array table{
+    Command{"rebalance", "Plans moves that even the load out, and carries them out",
+            "The controller decides by its policy; --dry-run shows the plan and moves nothing. Only one runs "
+            "at a "
+            "time: a second one is told of the first, follows it and moves nothing of its own.\n\n"
+            "  ballast rebalance --dry-run\n"
+            "  ballast rebalance --policy vds-3b --set critical_load=0.7 --max-moves 5\n"
+            "  17 3 * * *  root  ballast rebalance --quiet     (cron)",
+            "0 done, also when there was nothing to move\n1 a move failed", "rebalance getPlan getJob",
+            &declare_rebalance},
+    Command{"plan new", "Asks the controller for a plan, and moves nothing",
+            "The plan is kept: ballast plan show, plan apply and plan cancel take its number.", "",
+            "createPlan", &declare_new},
+    Command{"plan show", "Shows a plan with its reasons", "", "", "getPlan", &declare_show},
+    Command{"plan apply", "Carries a plan out, as far as it is still possible", "", "1 a move failed",
+            "applyPlan getPlan getJob", &declare_apply},
+    Command{"plan cancel", "Drops a plan; of one being applied, the moves that have not begun", "", "",
+            "cancelPlan", &declare_cancel},
+};
+
+}  // namespace
+
+std::span<const Command> plan_commands() {
+    return table;
+}
+
+}  // namespace ballast::cli
