@@ -5,8 +5,10 @@
 #include "cli/about.hpp"
 #include "cli/offline/commands.hpp"
 #include "cli/online/act.hpp"
+#include "cli/online/bundle.hpp"
 #include "cli/online/get.hpp"
 #include "cli/online/plans.hpp"
+#include "cli/online/top.hpp"
 
 namespace ballast::cli {
 
@@ -20,6 +22,8 @@ auto all_groups() {
         host_commands(),              //
         job_commands(),               //
         plan_commands(),              //
+        top_commands(),               //
+        bundle_commands(),            //
         offline::offline_commands(),  //
         about_commands(),
     };

@@ -89,6 +89,18 @@ std::string plan_line(Json plan) {
     return printable(line + moves);
 }
 
+std::string failed_moves(Json plan) {
+    std::string lines;
+    plan.at("moves").each_item([&](Json move) {
+        const std::string_view state = move.at("state").text();
+        if (state == "failed" || state == "cancelled") {
+            lines += "\n  " + printable(move.at("vm").plain() + " " + move.at("from").plain() + " -> " +
+                                        move.at("to").plain() + ": " + move.at("outcome").plain());
+        }
+    });
+    return lines;
+}
+
 std::string plan_text(Json plan, const TableStyle& style) {
     std::string out = (plan.at("id").is_null() ? "plan" : "plan " + plan.at("id").plain()) + ", " +
                       plan.at("policy").plain() + ", " + plan.at("state").plain() + "; CPU spread " +

@@ -86,7 +86,7 @@ Exit report_quietly(Context& context, const std::string& text, bool of_another, 
     if (of_another) {
         context.print("a rebalance is under way already: " + plan_line(plan.root()) + "\n");
     } else if (exit != Exit::ok) {
-        context.complain(plan_line(plan.root()));
+        context.complain(plan_line(plan.root()) + failed_moves(plan.root()));
     } else if (plan.root().at("moves").size() > 0) {
         context.print(plan_line(plan.root()) + "\n");
     }

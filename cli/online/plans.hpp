@@ -18,4 +18,7 @@ std::string plan_text(Json plan, const TableStyle& style);
 // "plan 7 (vds-3b): 3 moves, 2 succeeded, 1 failed: vm1 h1 -> h4, …", on one line.
 std::string plan_line(Json plan);
 
+// The moves that failed, with their reasons: a line feed and a line for each.
+std::string failed_moves(Json plan);
+
 }  // namespace ballast::cli

@@ -15,8 +15,8 @@ std::uint64_t plan_under_way(const Tables& t) noexcept {
 }
 
 void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept {
-    // Two rebalances at once (cron and an operator) would each move guests on what it knew before the other's moves:
-    // the second is told of the first.
+    // Two rebalances at once (cron and an operator) would each move guests on what it knew before the other's
+    // moves: the second is told of the first.
     const std::uint64_t under_way =
         command.kind == CommandKind::rebalance && !command.dry_run ? plan_under_way(step.t) : 0;
     if (under_way != 0) {
