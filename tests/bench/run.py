@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|agent|migration]...
+  run.py PROGRAMS [--only sizes|agent|migration|hbal|replay]...
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
 """
@@ -18,9 +18,12 @@ LAB = HERE.parent / "lab"
 sys.path[:0] = [str(LAB), str(LAB / "accept")]
 
 import agent_cost  # noqa: E402
+import hbal  # noqa: E402
 import migration_speed  # noqa: E402
+import replay  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
+ALL = ("sizes", "hbal", "replay", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -59,15 +62,46 @@ def migration(site):
                max(r["gap"] for r in figures["xl"]), "s", 1.0)
 
 
+def beside_hbal(programs):
+    rows = hbal.measure(programs / "ballast")
+    if not rows:
+        print("hbal: its clusters are not here (BALLAST_DATA names the folder that they lie in)")
+    for row in rows:
+        name = row["name"]
+        score, moves = hbal.RECORDED[name]
+        report(f"hbal {name}: score after the plan, beside hbal's", row["score"], score, bound=1)
+        report(f"hbal {name}: moves", row["moves"], moves, bound=0.7)
+        report(f"hbal {name}: processor time of the decision", row["seconds"], row.get("hbal_seconds"), "s",
+               None if "hbal_seconds" in row else hbal.SECONDS_MAX[name])
+        report(f"hbal {name}: hosts above 75 % after the plan", row["hot"], bound=0)
+        if "above" in row:
+            report(f"hbal {name}: score above hbal's at the same number of moves, at most", row["above"], bound=1e-9)
+
+
+def replayed(programs):
+    rows = replay.measure(programs / "ballast")
+    if not rows:
+        print("replay: no traces are here (BALLAST_DATA names the folder that they lie in)")
+    for row in rows:
+        report(f"replay of {row['trace']}: million samples of guests a second, below 1", 1 / row["Msamples/s"],
+               unit="s", bound=1)
+        report(f"replay of {row['trace']}: J of ballast beside the best other", row["J"], row["best_other"] or None,
+               bound=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--only", action="append", choices=("sizes", "agent", "migration"))
+    parser.add_argument("--only", action="append", choices=ALL)
     arguments = parser.parse_args()
-    wanted = arguments.only or ["sizes", "agent", "migration"]
+    wanted = arguments.only or ALL
     print(f"{'':<58} {'ours':>10} {'peer':>10} {'ratio':>8}")
     if "sizes" in wanted:
         sizes(arguments.programs)
+    if "hbal" in wanted:
+        beside_hbal(arguments.programs)
+    if "replay" in wanted:
+        replayed(arguments.programs)
     if "agent" in wanted or "migration" in wanted:
         with tempfile.TemporaryDirectory(prefix="ballast-bench-") as folder, \
                 site_on("shadow", arguments.programs, pathlib.Path(folder)) as site:
