@@ -80,6 +80,28 @@ void read_limits(Config& file, Limits& out) {
     }
 }
 
+// The policies' parameters are the keys of [balance] that the policies' table names. Automatic rounds judge a
+// host by a whole window, and leave a guest that moved alone for a while.
+void read_parameters(Config& file, policy::Parameters& out) {
+    constexpr std::uint32_t cool_down_seconds = 300;
+    out.cool_down_seconds = cool_down_seconds;
+    for (const policy::ParameterInfo& info : policy::parameter_table()) {
+        const std::string key = "balance." + std::string{info.name};
+        if (info.count == &policy::Parameters::samples_min) {
+            out.samples_min = out.window;  // as set, for the table has the window before it
+        }
+        if (!info.words.empty()) {
+            const std::vector<std::string_view> words{info.words.begin(), info.words.end()};
+            out.*info.count = static_cast<std::uint32_t>(file.choice(key, words, out.*info.count));
+        } else if (info.count != nullptr) {
+            out.*info.count = count(file, key, out.*info.count, static_cast<std::int64_t>(info.min),
+                                    static_cast<std::int64_t>(info.max), info.unit);
+        } else {
+            out.*info.number = file.number(key, out.*info.number, info.min, info.max, info.unit);
+        }
+    }
+}
+
 void read_balance(Config& file, Settings& core) {
     BalanceSettings& out = core.balance;
     out.enabled = file.flag("balance.enabled", false);
@@ -95,17 +117,12 @@ void read_balance(Config& file, Settings& core) {
         out.policy = std::string_view{policy};
     }
     policy::Parameters& parameters = out.parameters;
-    parameters.critical_load = file.number("balance.critical_load", 0.8, 0.01, 1);
-    parameters.window = count(file, "balance.window", 7, 1, limits::window_samples_max, "samples");
-    parameters.samples_min =
-        count(file, "balance.samples_min", parameters.window, 0, limits::window_samples_max, "samples");
-    parameters.cool_down_seconds = count(file, "balance.cool_down_seconds", 300, 0, 86400, "seconds");
-    parameters.moves_max = count(file, "balance.moves_max", 0, 0, 256);
-    parameters.guest_rate = file.number("balance.guest_rate", 0, 0, 1);
-    parameters.host_rate = file.number("balance.host_rate", 0, 0, 1);
+    read_parameters(file, parameters);
     out.plain_guests = file.flag("balance.plain_guests", true);
+    const policy::Policy* chosen = policy::find_policy(out.policy);
     core.limits.window_samples =
-        count(file, "limits.window_samples", parameters.window, 1, limits::window_samples_max, "samples");
+        count(file, "limits.window_samples", policy::samples_wanted(parameters, chosen->family), 1,
+              limits::window_samples_max, "samples");
     if (core.limits.window_samples < parameters.window) {
         file.reject("limits.window_samples", "at least balance.window");
     }

@@ -27,6 +27,39 @@ void get_load(Statement& row, policy::HostLoad& load) {
     row.read(load.cpu).read(load.memory).read(load.net);
 }
 
+// The columns that came later.
+void put_more(Statement& statement, const policy::HostLoad& load) {
+    statement.bind(load.disk).bind(load.memory_used);
+}
+void get_more(Statement& row, policy::HostLoad& load) {
+    row.read(load.disk).read(load.memory_used);
+}
+
+// Beside the columns of their own, for the parameters that have none.
+using ParameterText = FixedString<2047>;
+ParameterText text_of(const policy::Parameters& parameters) noexcept {
+    ParameterText text;
+    for (const policy::ParameterInfo& info : policy::parameter_table()) {
+        if (policy::get(parameters, info) != policy::default_of(info)) {
+            text.append_cut(text.empty() ? "" : " ");
+            text.append_cut(info.name);
+            text.append_cut("=");
+            text.append_cut(policy::text_of(parameters, info));
+        }
+    }
+    return text;
+}
+// A name that is not known any more is left out: the parameters of a plan are shown, never acted on.
+void read_text(std::string_view text, policy::Parameters& parameters) noexcept {
+    while (!text.empty()) {
+        const std::string_view item = text.substr(0, text.find(' '));
+        text.remove_prefix(std::min(text.size(), item.size() + 1));
+        if (const std::size_t equals = item.find('='); equals != std::string_view::npos) {
+            (void)policy::set(parameters, item.substr(0, equals), item.substr(equals + 1));
+        }
+    }
+}
+
 void put_spread(Statement& statement, const PoolSpread& spread) {
     statement.bind(spread.cpu_stddev).bind(spread.memory_stddev).bind(spread.net_stddev);
 }
@@ -107,7 +140,11 @@ bool put(Statement& statement, const PlanRecord& record) {
     statement.bind(record.created).bind(record.ended).bind(record.rejected_left_out);
     put_spread(statement, record.before);
     put_spread(statement, record.after);
-    return statement.run();
+    const ParameterText text = text_of(parameters);
+    statement.bind(text.view());
+    statement.bind(record.before.disk_stddev).bind(record.before.memory_used_stddev);
+    statement.bind(record.after.disk_stddev).bind(record.after.memory_used_stddev);
+    return statement.bind(record.conclusion).run();
 }
 bool get(Statement& row, PlanRecord& record) {
     policy::Parameters& parameters = record.parameters;
@@ -121,6 +158,10 @@ bool get(Statement& row, PlanRecord& record) {
     row.read(record.created).read(record.ended).read(record.rejected_left_out);
     get_spread(row, record.before);
     get_spread(row, record.after);
+    ParameterText text;
+    row.read(text).read(record.before.disk_stddev).read(record.before.memory_used_stddev);
+    row.read(record.after.disk_stddev).read(record.after.memory_used_stddev).read(record.conclusion);
+    read_text(text, parameters);
     return !row.corrupt();
 }
 
@@ -153,13 +194,18 @@ bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, co
     statement.start().bind(plan_id).bind(position).bind(load.host);
     put_load(statement, load.before);
     put_load(statement, load.after);
-    return statement.bind(load.unresolved).run();
+    statement.bind(load.unresolved);
+    put_more(statement, load.before);
+    put_more(statement, load.after);
+    return statement.run();
 }
 bool get(Statement& row, PlanHostLoad& load) {
     row.read(load.host);
     get_load(row, load.before);
     get_load(row, load.after);
     row.read(load.unresolved);
+    get_more(row, load.before);
+    get_more(row, load.after);
     return !row.corrupt();
 }
 

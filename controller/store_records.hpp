@@ -17,7 +17,8 @@ inline constexpr std::string_view put_job =
 inline constexpr std::string_view get_jobs = "SELECT * FROM jobs ORDER BY id";
 // An upsert: REPLACE would delete the plan's lists with it.
 inline constexpr std::string_view put_plan =
-    "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET "
+    "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO "
+    "UPDATE SET "
     "state=excluded.state, ended=excluded.ended";
 inline constexpr std::string_view get_plans = "SELECT * FROM plans ORDER BY id";
 inline constexpr std::string_view put_move = "REPLACE INTO plan_moves VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
@@ -29,10 +30,11 @@ inline constexpr std::string_view get_moves =
 inline constexpr std::string_view put_rejection = "REPLACE INTO plan_rejections VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_rejections =
     "SELECT vm,to_host,what,have,bound FROM plan_rejections WHERE plan_id=? ORDER BY position";
-inline constexpr std::string_view put_plan_host = "REPLACE INTO plan_hosts VALUES(?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_plan_host =
+    "REPLACE INTO plan_hosts VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_plan_hosts =
-    "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved FROM "
-    "plan_hosts "
+    "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved,"
+    "before_disk,before_memory_used,after_disk,after_memory_used FROM plan_hosts "
     "WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_keys = "SELECT * FROM idempotency ORDER BY key_high, key_low";

@@ -64,6 +64,19 @@ CREATE TABLE idempotency(
   key_high INTEGER NOT NULL, key_low INTEGER NOT NULL, body_high INTEGER NOT NULL, body_low INTEGER NOT NULL,
   expires INTEGER NOT NULL, effect INTEGER NOT NULL, job_id INTEGER NOT NULL, plan_id INTEGER NOT NULL,
   PRIMARY KEY(key_high, key_low)) STRICT, WITHOUT ROWID;
+)sql",
+    // Policies that weigh several resources. `parameters`: "name=value" of those that are not as by default.
+    R"sql(
+ALTER TABLE plans ADD COLUMN parameters TEXT NOT NULL DEFAULT '';
+ALTER TABLE plans ADD COLUMN before_disk REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN before_memory_used REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN after_disk REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN after_memory_used REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN conclusion TEXT NOT NULL DEFAULT '';
+ALTER TABLE plan_hosts ADD COLUMN before_disk REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN before_memory_used REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN after_disk REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN after_memory_used REAL NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -1,5 +1,6 @@
 #include "policy/parameters.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -245,6 +246,17 @@ std::optional<Detail> check(const Parameters& parameters) noexcept {
                        parameters.hot_samples);
     }
     return std::nullopt;
+}
+
+std::uint32_t samples_wanted(const Parameters& parameters, Family family) noexcept {
+    switch (family) {
+        case Family::none:
+        case Family::vds:
+        case Family::scoa: break;
+        case Family::sandpiper: return std::max(parameters.window, parameters.hot_window);
+        case Family::ballast: return std::max(parameters.window, parameters.smooth_samples);
+    }
+    return parameters.window;
 }
 
 double threshold(const Parameters& parameters, Resource resource) noexcept {

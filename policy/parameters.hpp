@@ -106,6 +106,9 @@ std::optional<ParameterError> set(Parameters& parameters, const ParameterInfo& i
 // Nothing when all are in range, else a sentence that names the parameter, its range and the value found.
 std::optional<Detail> check(const Parameters& parameters) noexcept;
 
+// How many samples of each series the policies of the family look at.
+std::uint32_t samples_wanted(const Parameters& parameters, Family family) noexcept;
+
 // The threshold of a resource: its own, else the critical load. Infinite for a disk that is not weighed.
 double threshold(const Parameters& parameters, Resource resource) noexcept;
 // For the planner, which weighs disk by its weight: infinite for a resource without weight.

@@ -10,13 +10,9 @@ std::uint32_t plan_under_way(const Tables& t) noexcept {
 
 void decide_nothing(Step& step, DecisionRow& decision) noexcept {
     const policy::Plan& plan = step.t.plan;
-    if (plan.source == policy::no_index && plan.rejected.empty()) {
-        decision.kind = DecisionKind::no_overload;
-        decision.why = "no host that is up is at or above the critical load";
-    } else {
-        decision.kind = DecisionKind::no_move;
-        decision.why = "a host is at or above the critical load, and no guest of it can go anywhere";
-    }
+    const bool quiet = plan.source == policy::no_index && plan.rejected.empty();
+    decision.kind = quiet ? DecisionKind::no_overload : DecisionKind::no_move;
+    decision.why = plan.conclusion;
     decide(step, decision);
 }
 
@@ -58,8 +54,7 @@ void tick_balancing(Step& step) noexcept {
     BALLAST_ASSERT(row != no_row);  // no plan is being carried out, so one could make room
     decision.kind = DecisionKind::planned;
     decision.plan_id = step.t.plans[row].record.id;
-    decision.why = compose(decision.source, " is at ", Decimals{decision.source_cpu * 100, 1},
-                           "% CPU: ", step.t.plans[row].record.moves, " moves");
+    decision.why = plan.conclusion;
     decide(step, decision);
     start_plan(step, row);
 }

@@ -69,7 +69,7 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     decision.critical_load = parameters.critical_load;
     decision.plan_id = outcome.plan_id;
     decision.source = step.t.plans[row].record.source;
-    decision.why = compose(step.t.plan.moves.size(), " moves");
+    decision.why = step.t.plan.conclusion;
     add_rejections(step.t, step.t.plan.rejected.items(), decision);
     decide(step, decision);
     if (command.kind == CommandKind::rebalance) {

@@ -12,21 +12,41 @@ Name vm_name(const Tables& t, std::uint32_t vm) noexcept {
     return vm == policy::no_index ? Name{} : t.vms[vm].record.name;
 }
 
-PlanMove keep_move(const Tables& t, const policy::Move& move) noexcept {
+// One guest's part of a move. In a swap its counterpart is the guest that the swap is for; that one's is the
+// first of those that come back.
+PlanMove keep_leg(const Tables& t, const policy::Move& move, const policy::Leg& leg) noexcept {
     PlanMove kept;
     kept.kind = move.kind;
-    kept.vm_uuid = t.vms[move.vm].record.uuid;
-    kept.vm_name = vm_name(t, move.vm);
-    kept.from = host_name(t, move.from);
-    kept.to = host_name(t, move.to);
+    kept.vm_uuid = t.vms[leg.vm].record.uuid;
+    kept.vm_name = vm_name(t, leg.vm);
+    kept.from = host_name(t, leg.from);
+    kept.to = host_name(t, leg.to);
     if (move.with != policy::no_index) {
-        kept.with_uuid = t.vms[move.with].record.uuid;
-        kept.with_name = vm_name(t, move.with);
+        const policy::VmIndex other = leg.vm == move.vm ? move.with : move.vm;
+        kept.with_uuid = t.vms[other].record.uuid;
+        kept.with_name = vm_name(t, other);
     }
-    kept.memory_mib = move.memory_mib;
-    kept.vm_cpu_cores = move.vm_cpu_cores;
+    kept.memory_mib = t.vms[leg.vm].memory_mib;
+    kept.vm_cpu_cores = t.workspace.vm_mean[leg.vm][policy::Resource::cpu];
     kept.why = move.why;
     return kept;
+}
+
+// In the order in which memory allows it. A swap that does not fit the row whole is left out whole.
+void keep_moves(const Tables& t, std::span<const policy::Move> moves, PlanRow& row) noexcept {
+    for (const policy::Move& move : moves) {
+        const policy::Legs legs = policy::legs(move);
+        if (row.record.moves + legs.size() > row.moves.size()) {
+            return;
+        }
+        for (const policy::Leg& leg : legs) {
+            row.moves[row.record.moves++] = keep_leg(t, move, leg);
+        }
+    }
+}
+
+PoolSpread keep_spread(const policy::PoolLoad& load) noexcept {
+    return {load.cpu_stddev, load.memory_stddev, load.net_stddev, load.disk_stddev, load.memory_used_stddev};
 }
 
 // The oldest plan that is not being carried out makes room.
@@ -66,9 +86,8 @@ void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::
     record.parameters = parameters;
     record.source = host_name(t, plan.source);
     record.created = now.wall;
-    for (const policy::Move& move : plan.moves.items()) {
-        row.moves[record.moves++] = keep_move(t, move);
-    }
+    record.conclusion = plan.conclusion;
+    keep_moves(t, plan.moves.items(), row);
     for (const policy::Rejection& rejection : plan.rejected.items()) {
         row.rejected[record.rejected++] = {vm_name(t, rejection.vm), host_name(t, rejection.to),
                                            rejection.constraint, rejection.have, rejection.limit};
@@ -84,8 +103,8 @@ void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::
                                          unresolved};
         }
     }
-    record.before = {plan.before.cpu_stddev, plan.before.memory_stddev, plan.before.net_stddev};
-    record.after = {plan.after.cpu_stddev, plan.after.memory_stddev, plan.after.net_stddev};
+    record.before = keep_spread(plan.before);
+    record.after = keep_spread(plan.after);
 }
 
 std::uint32_t keep_plan(Step& step, JobOrigin origin, const policy::Policy& policy,

@@ -119,7 +119,8 @@ struct PlanMove {
     Name vm_name;
     HostName from;
     HostName to;
-    Uuid with_uuid;  // swap
+    // Swap: the guest that goes the other way. Every guest of a swap is a move of its own.
+    Uuid with_uuid;
     Name with_name;
     std::uint64_t memory_mib = 0;
     double vm_cpu_cores = 0;
@@ -144,6 +145,8 @@ struct PoolSpread {
     double cpu_stddev = 0;
     double memory_stddev = 0;
     double net_stddev = 0;
+    double disk_stddev = 0;
+    double memory_used_stddev = 0;
 };
 struct PlanRecord {
     std::uint64_t id = 0;
@@ -160,6 +163,7 @@ struct PlanRecord {
     std::uint32_t hosts = 0;
     PoolSpread before;
     PoolSpread after;
+    Detail conclusion;  // one sentence
 };
 // A plan with its lists, as the core keeps it and as the store writes and reads it.
 struct PlanView {

@@ -7,18 +7,25 @@ namespace ballast::controller::http {
 
 namespace {
 
+// Every parameter of the policies' table: words as text, counts as integers.
 void read_parameters(JsonFields& fields, policy::Parameters& out) {
-    const auto count = [&](std::string_view name, std::uint32_t& value, std::int64_t min, std::int64_t max) {
-        value = static_cast<std::uint32_t>(fields.integer(name, false, min, max).value_or(value));
-    };
-    out.critical_load = fields.number("critical_load", false, 0.01, 1).value_or(out.critical_load);
-    out.guest_rate = fields.number("guest_rate", false, 0, 1).value_or(out.guest_rate);
-    out.host_rate = fields.number("host_rate", false, 0, 1).value_or(out.host_rate);
-    count("window", out.window, 1, limits::window_samples_max);
-    count("moves_max", out.moves_max, 0, 256);
-    count("cool_down_seconds", out.cool_down_seconds, 0, 86400);
-    count("samples_min", out.samples_min, 0, limits::window_samples_max);
-    count("in_flight_max", out.in_flight_max, 1, 16);
+    for (const policy::ParameterInfo& info : policy::parameter_table()) {
+        std::optional<policy::ParameterError> wrong;
+        if (!info.words.empty()) {
+            if (const auto word = fields.text(info.name, false, limits::name_bytes_max)) {
+                wrong = policy::set(out, info.name, *word);
+            }
+        } else if (info.count != nullptr) {
+            const auto count = fields.integer(info.name, false, static_cast<std::int64_t>(info.min),
+                                              static_cast<std::int64_t>(info.max));
+            wrong = count ? policy::set(out, info, static_cast<double>(*count)) : std::nullopt;
+        } else if (const auto number = fields.number(info.name, false, info.min, info.max)) {
+            wrong = policy::set(out, info, *number);
+        }
+        if (wrong) {
+            fields.reject(info.name, std::string{wrong->view()});
+        }
+    }
 }
 
 }  // namespace

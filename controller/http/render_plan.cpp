@@ -4,17 +4,23 @@ namespace ballast::controller::http {
 
 namespace {
 
-void render_parameters(JsonOut& json, const policy::Parameters& parameters) {
+// Those that the plan's policy takes.
+void render_parameters(JsonOut& json, std::string_view policy_name, const policy::Parameters& parameters) {
+    const policy::Policy* policy = policy::find_policy(policy_name);
     json.key("parameters");
     json.object();
-    json.member("critical_load", parameters.critical_load);
-    json.member("window", parameters.window);
-    json.member("guest_rate", parameters.guest_rate);
-    json.member("host_rate", parameters.host_rate);
-    json.member("moves_max", parameters.moves_max);
-    json.member("cool_down_seconds", parameters.cool_down_seconds);
-    json.member("samples_min", parameters.samples_min);
-    json.member("in_flight_max", parameters.in_flight_max);
+    for (const policy::ParameterInfo& info : policy::parameter_table()) {
+        if (policy != nullptr && !policy::takes(policy->family, info)) {
+            continue;
+        }
+        if (!info.words.empty()) {
+            json.member(info.name, policy::text_of(parameters, info).view());
+        } else if (info.count != nullptr) {
+            json.member(info.name, parameters.*info.count);
+        } else {
+            json.member(info.name, parameters.*info.number);
+        }
+    }
     json.end_object();
 }
 
@@ -77,12 +83,16 @@ void render_loads(JsonOut& json, const PlanView& plan, bool after) {
         json.member("cpu", load.cpu);
         json.member("memory", load.memory);
         json.member("net", load.net);
+        json.member("disk", load.disk);
+        json.member("memory_used", load.memory_used);
         json.end_object();
     }
     json.end_array();
     json.member("cpu_stddev", spread.cpu_stddev);
     json.member("memory_stddev", spread.memory_stddev);
     json.member("net_stddev", spread.net_stddev);
+    json.member("disk_stddev", spread.disk_stddev);
+    json.member("memory_used_stddev", spread.memory_used_stddev);
     json.end_object();
 }
 
@@ -98,7 +108,8 @@ void render_plan(JsonOut& json, const PlanView& plan) {
     json.member("state", to_string(record.state));
     json.member("origin", to_string(record.origin));
     json.member("policy", record.policy.view());
-    render_parameters(json, record.parameters);
+    json.member("conclusion", record.conclusion.view());
+    render_parameters(json, record.policy, record.parameters);
     json.member("source", record.source.view());
     render_moves(json, plan);
     render_rejections(json, plan.rejected, record.rejected_left_out);

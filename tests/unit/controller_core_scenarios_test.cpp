@@ -46,6 +46,37 @@ TEST(ControllerCore, RelievesAnOverloadedHostByItself) {
     EXPECT_EQ(world.store.plans.begin()->second.moves.at(0).state, MoveState::succeeded);
 }
 
+// h1 at 88 %, h2 at 58 %: neither policy can move anything, both can swap.
+TEST(ControllerCore, CarriesOutASwapAsOneMoveForEachGuest) {
+    for (const char* policy : {"sandpiper", "scoa"}) {
+        Settings settings = balancing();
+        settings.balance.policy = policy;
+        World world{settings};
+        world.add_host("h1");
+        world.add_host("h2");
+        world.add_guest("h1", "big", 1.3, 1024);
+        world.add_guest("h1", "rest1", 1.1, 2048);
+        world.add_guest("h1", "rest2", 1.1, 2048);
+        world.add_guest("h2", "small", 0.7, 512);
+        world.add_guest("h2", "other", 0.8, 2048);
+        world.add_guest("h2", "more", 0.8, 2048);
+        world.connect_all();
+        world.seconds(120);
+        ASSERT_FALSE(world.store.plans.empty()) << policy;
+        const Store::StoredPlan& plan = world.store.plans.begin()->second;
+        ASSERT_EQ(plan.moves.size(), 2U) << policy;
+        EXPECT_EQ(plan.moves[0].kind, policy::MoveKind::swap);
+        EXPECT_EQ(plan.moves[0].with_name, plan.moves[1].vm_name);
+        EXPECT_EQ(plan.moves[1].with_name, plan.moves[0].vm_name);
+        EXPECT_EQ(plan.moves[1].from, "h2");
+        EXPECT_EQ(plan.moves[0].state, MoveState::succeeded);
+        EXPECT_EQ(plan.moves[1].state, MoveState::succeeded);
+        EXPECT_EQ(world.place_of("big"), "h2") << policy;
+        EXPECT_EQ(world.place_of(std::string{plan.moves[1].vm_name.view()}), "h1") << policy;
+        EXPECT_LE(world.core->host_load(world.core->find_host("h1")).cpu, 0.8) << policy;
+    }
+}
+
 TEST(ControllerCore, DecidesNothingBeforeTheWindowIsFull) {
     World world{balancing()};
     overload(world);

@@ -175,5 +175,52 @@ TEST_F(StoreTest, TakesAKeyWithAllItsBits) {
     sqlite3_close(connection);
 }
 
+// A plan of a policy with parameters and resources that the first schema had no columns for.
+TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
+    sqlite3* connection = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &connection), SQLITE_OK);
+    ASSERT_TRUE(bring_up_to_date(connection, why_)) << why_;
+    PlanRecord plan;
+    plan.id = 7;
+    plan.policy = "sandpiper";
+    plan.parameters.critical_load = 0.79;
+    plan.parameters.cpu_threshold = 0.123456789012345;
+    plan.parameters.weigh_disk = 1;
+    plan.parameters.hot_samples = 2;
+    plan.before = {1, 2, 3, 4, 5};
+    plan.after = {6, 7, 8, 9, 10};
+    plan.conclusion = "1 move";
+    const PlanHostLoad load{"h1", {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}, true};
+    {
+        Statement put;
+        Statement put_host;
+        Statement rows;
+        Statement host_rows;
+        ASSERT_TRUE(put.prepare(connection, records::put_plan));
+        ASSERT_TRUE(records::put(put, plan));
+        ASSERT_TRUE(put_host.prepare(connection, records::put_plan_host));
+        ASSERT_TRUE(records::put(put_host, plan.id, 0, load));
+        ASSERT_TRUE(rows.prepare(connection, records::get_plans));
+        ASSERT_TRUE(host_rows.prepare(connection, records::get_plan_hosts));
+        PlanRecord back;
+        ASSERT_TRUE(rows.start().next());
+        ASSERT_TRUE(records::get(rows, back));
+        for (const policy::ParameterInfo& info : policy::parameter_table()) {
+            EXPECT_EQ(policy::get(back.parameters, info), policy::get(plan.parameters, info)) << info.name;
+        }
+        EXPECT_EQ(back.before.disk_stddev, 4);
+        EXPECT_EQ(back.after.memory_used_stddev, 10);
+        EXPECT_EQ(back.conclusion, "1 move");
+        PlanHostLoad load_back;
+        ASSERT_TRUE(host_rows.start().bind(plan.id).next());
+        ASSERT_TRUE(records::get(host_rows, load_back));
+        EXPECT_EQ(load_back.before.disk, 4);
+        EXPECT_EQ(load_back.after.disk, 9);
+        EXPECT_EQ(load_back.after.memory_used, 10);
+        EXPECT_TRUE(load_back.unresolved);
+    }
+    sqlite3_close(connection);
+}
+
 }  // namespace
 }  // namespace ballast::controller
