@@ -22,6 +22,7 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
       files_{config.save_dir},
       wake_timer_{loop, [this] { handle(TickEvent{}); }},
       inventory_timer_{loop, [this] { send_inventory(); }},
+      event_timer_{loop, [this] { domain_events_->set(Interest::read); }},
       sample_timer_{loop,
                     [this] {
                         // While an old sample still waits, a new one would only grow old behind it.
@@ -70,12 +71,11 @@ bool Agent::open(std::string& why) {
         return false;
     }
     desktops_ = std::make_unique<DesktopService>(
-        loop_, config_, *view_, [this](const wire::Message& message) { controller_->send(message); });
+        loop_, config_, *hypervisor_, *view_,
+        [this](const wire::Message& message) { controller_->send(message); });
     domain_events_ =
-        std::make_unique<FdWatch>(loop_, hypervisor_->event_fd(), Interest::read, [this](Interest) {
-            hypervisor_->drain_events();
-            inventory_changed();
-        });
+        std::make_unique<FdWatch>(loop_, hypervisor_->event_fd(), Interest::read,
+                                  [this](Interest) { on_host_events(hypervisor_->drain_events()); });
     controller_ = std::make_unique<ControllerLink>(
         loop_, config_, tls_,
         ControllerLink::Events{

@@ -61,6 +61,7 @@ class Agent {
     void send_refusal(const Action& action);
     void send_inventory();
     void inventory_changed();
+    void on_host_events(const HostEvents& events);
     void take_sample();
 
     // data connections and workers
@@ -84,6 +85,7 @@ class Agent {
     std::unique_ptr<FdWatch> domain_events_;
     Timer wake_timer_;
     Timer inventory_timer_;
+    Timer event_timer_;  // while it runs, events of the host wait: a guest may cause any number of them
     Timer sample_timer_;
     Timer watchdog_timer_;
     Actions actions_;

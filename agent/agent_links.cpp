@@ -10,6 +10,8 @@ namespace {
 
 // Domain events come in bursts: a creation alone makes a dozen.
 constexpr Duration inventory_pause = milliseconds(200);
+// Guests can make events as fast as xenstored takes their writes.
+constexpr Duration event_pause = milliseconds(20);
 
 std::string_view description(const Hypervisor& hypervisor) {
     return hypervisor.last_error().empty() ? "no reason given" : hypervisor.last_error();
@@ -78,6 +80,17 @@ void Agent::send_refusal(const Action& action) {
     update.detail = action.detail;
     update.uuid = action.uuid;
     controller_->send(wire::Message{update});
+}
+
+void Agent::on_host_events(const HostEvents& events) {
+    if (events.domains) {
+        inventory_changed();
+    }
+    if (events.all_guests || !events.guests.empty()) {
+        desktops_->areas_changed(events);
+    }
+    domain_events_->set(Interest::none);
+    event_timer_.start_once(event_pause);
 }
 
 void Agent::inventory_changed() {

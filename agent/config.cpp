@@ -107,6 +107,8 @@ void read_sim_group(Config& file, const std::string& section, sim::SimOptions& o
     group.net_mbps = number(file, section + ".net_mbps", 20, 0, 10000, "megabit per second");
     group.disk_mbps = number(file, section + ".disk_mbps", 40, 0, 10000, "megabit per second");
     group.dirty_mib_per_s = number(file, section + ".dirty_mib_per_s", 8, 0, 10000, "MiB per second");
+    group.signals = static_cast<sim::Signals>(
+        file.choice(section + ".signals", {"normal", "never", "garbage", "huge"}, 0));
     if (group.count > 0) {
         out.guests.push_back(group);
     }

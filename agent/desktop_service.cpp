@@ -2,29 +2,34 @@
 
 namespace ballast::agent {
 
-DesktopService::DesktopService(Loop& loop, const AgentConfig& config, HostView& view,
+DesktopService::DesktopService(Loop& loop, const AgentConfig& config, Hypervisor& hypervisor, HostView& view,
                                std::function<void(const wire::Message&)> send)
     : send_{std::move(send)},
       relays_{loop, config.relay,
               Relays::Events{
                   .find_console = [&view](const Uuid& guest, GuestConsole& out,
                                           Detail& why) { return view.find_console(guest, out, why); },
-                  .on_status = [this](const wire::RelayStatus& status) { send_(wire::Message{status}); }}} {}
+                  .on_status = [this](const wire::RelayStatus& status) { send_(wire::Message{status}); }}},
+      signals_{loop, hypervisor, [this](const wire::GuestSignal& signal) { send_(wire::Message{signal}); }} {}
 
 void DesktopService::take(const wire::Message& message) {
     if (const auto* open = std::get_if<wire::RelayOpen>(&message)) {
         relays_.open(*open);
     } else if (const auto* close = std::get_if<wire::RelayClose>(&message)) {
         relays_.close(*close);
+    } else if (const auto* note = std::get_if<wire::GuestNote>(&message)) {
+        signals_.note(*note);
     }
 }
 
 void DesktopService::on_controller_ready() {
     relays_.report_all();
+    signals_.report_all();
 }
 
 void DesktopService::guests_changed() {
     relays_.guests_changed();
+    signals_.guests_changed();
 }
 
 }  // namespace ballast::agent

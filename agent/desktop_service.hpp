@@ -1,10 +1,11 @@
-// What the agent does for desktops beside jobs: relays to consoles. Orders come from the controller and are
-// answered by statuses; nothing here is durable.
+// What the agent does for desktops beside jobs: relays to consoles, and what guests and agent tell each
+// other. Orders come from the controller and are answered by statuses; nothing here is durable.
 #pragma once
 
 #include <functional>
 
 #include "agent/config.hpp"
+#include "agent/guest_signals.hpp"
 #include "agent/host_view.hpp"
 #include "agent/relay/relays.hpp"
 
@@ -13,7 +14,7 @@ namespace ballast::agent {
 class DesktopService {
   public:
     // `send` drops what it gets while there is no controller: everything is told again when there is.
-    DesktopService(Loop& loop, const AgentConfig& config, HostView& view,
+    DesktopService(Loop& loop, const AgentConfig& config, Hypervisor& hypervisor, HostView& view,
                    std::function<void(const wire::Message&)> send);
 
     // A message of the controller; others than those for desktops are ignored.
@@ -21,10 +22,12 @@ class DesktopService {
     void on_controller_ready();
     // Domains have come or gone.
     void guests_changed();
+    void areas_changed(const HostEvents& events) { signals_.areas_changed(events); }
 
   private:
     std::function<void(const wire::Message&)> send_;
     Relays relays_;
+    GuestSignals signals_;
 };
 
 }  // namespace ballast::agent

@@ -125,6 +125,13 @@ struct ConsoleEndpoint {
     FixedString<15> password;  // what the server asks for; empty: nothing
 };
 
+// What woke whoever waits for `event_fd`.
+struct HostEvents {
+    bool domains = false;                   // some may have appeared, died or shut down
+    bool all_guests = false;                // of any watched guest the area may have changed
+    FixedVector<std::uint32_t, 32> guests;  // or of these (domid)
+};
+
 // Where a LONG call says how far it is. Called often, on the calling thread; must be cheap.
 class ProgressSink {
   public:
@@ -166,11 +173,14 @@ class Hypervisor {
     virtual Status guest_write(const Domain& domain, std::string_view relative_path,
                                std::string_view value) = 0;
 
-    // A descriptor that becomes readable when domains may have appeared, died or shut down: call
-    // `drain_events`, then `list` and compare. Spurious wake-ups are allowed, missed ones are not. Owned by
-    // the object.
+    // A descriptor that becomes readable when domains may have appeared, died or shut down, or a watched
+    // guest's area may have changed: call `drain_events`, then look and compare. Spurious wake-ups are
+    // allowed, missed ones are not. Owned by the object.
     virtual int event_fd() = 0;
-    virtual void drain_events() = 0;
+    virtual HostEvents drain_events() = 0;
+    // From now on events also tell of changes below "data/ballast" of these guests (dom0 is skipped), and of
+    // no others; of those that are new at once.
+    virtual Status watch_guests(const DomainList& guests) = 0;
 
     // ---- LONG calls: worker processes only ----
     // The new domain is left paused.

@@ -118,6 +118,16 @@ class Relay:
         self.detail = first(fields, 9, b"").decode()
 
 
+class Signal:
+    def __init__(self, data):
+        fields = decode(data)
+        self.nonce = first(fields, 3, b"")
+        self.address = first(fields, 4, b"").decode()
+        self.ready = bool(first(fields, 5))
+        self.fault = first(fields, 6)
+        self.detail = first(fields, 7, b"").decode()
+
+
 class Agent:
     """One agent process with its simulated host, and what it has told us."""
 
@@ -142,6 +152,7 @@ class Agent:
         self.samples = 0
         self.updates = {}
         self.relays = {}
+        self.signals = {}
 
     def start(self):
         log = open(os.path.join(self.directory, "log"), "ab")
@@ -252,6 +263,8 @@ class Controller:
             elif number == 7:
                 relay = Relay(body)
                 agent.relays[relay.session] = relay
+            elif number == 8:
+                agent.signals[first(fields, 1, b"")] = Signal(body)
             elif number == 5:  # a source asks by way of us
                 destination = self.agents[first(fields, 2, b"").decode()]
                 self.send(destination, 5, {n: v[0] for n, v in fields.items()})

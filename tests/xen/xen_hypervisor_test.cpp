@@ -186,6 +186,39 @@ TEST_F(XenHypervisorTest, GuestPathsCannotLeaveTheGuestsArea) {
     EXPECT_EQ(xen_stub::node("/local/domain/1/data/nonce"), "42");
 }
 
+TEST_F(XenHypervisorTest, AWatcherIsWokenWhenAWatchedGuestWrites) {
+    put_guest(1, "desk");
+    put_guest(2, "other");
+    pollfd descriptor{.fd = xen_->event_fd(), .events = POLLIN, .revents = 0};
+    DomainList guests;
+    ASSERT_TRUE(xen_->list(guests).ok());
+    ASSERT_TRUE(xen_->watch_guests(guests).ok());
+    HostEvents events = xen_->drain_events();
+    EXPECT_EQ(events.guests.size(), 2U) << "each tells at once what is there";
+    xen_stub::fire_watch("/local/domain/1/data/ballast/ready");
+    xen_stub::fire_watch("/local/domain/1/data/ballast/nonce");
+    EXPECT_EQ(poll(&descriptor, 1, 1000), 1);
+    events = xen_->drain_events();
+    EXPECT_FALSE(events.domains);
+    EXPECT_FALSE(events.all_guests);
+    ASSERT_EQ(events.guests.size(), 1U);
+    EXPECT_EQ(events.guests[0], 1U);
+    // A guest that floods costs one entry; more guests than fit become "all".
+    for (std::uint32_t domid = 3; domid <= 40; ++domid) {
+        put_guest(domid, ("guest" + std::to_string(domid)).c_str());
+    }
+    guests.clear();
+    ASSERT_TRUE(xen_->list(guests).ok());
+    ASSERT_TRUE(xen_->watch_guests(guests).ok());
+    events = xen_->drain_events();
+    EXPECT_TRUE(events.all_guests);
+    xen_stub::fire_watch("@releaseDomain");
+    EXPECT_TRUE(xen_->drain_events().domains);
+    guests.clear();
+    ASSERT_TRUE(xen_->watch_guests(guests).ok());
+    EXPECT_TRUE(xen_->drain_events().guests.empty());
+}
+
 TEST_F(XenHypervisorTest, AWatcherIsWokenWhenADomainComesOrGoes) {
     pollfd descriptor{.fd = xen_->event_fd(), .events = POLLIN, .revents = 0};
     ASSERT_GE(descriptor.fd, 0);

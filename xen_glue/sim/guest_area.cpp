@@ -1,6 +1,9 @@
 #include "xen_glue/sim/guest_area.hpp"
 
 #include <algorithm>
+#include <optional>
+
+#include "base/compose.hpp"
 
 #include "xen_glue/sim/sim_host.hpp"
 
@@ -9,6 +12,10 @@ namespace {
 
 constexpr std::string_view boot_path = "data/boot-complete";
 constexpr std::string_view load_path = "data/load";
+constexpr std::string_view nonce_path = "vm-data/ballast/nonce";
+constexpr std::string_view told_nonce_path = "data/ballast/nonce";
+constexpr std::string_view told_address_path = "data/ballast/ip";
+constexpr std::string_view told_ready_path = "data/ballast/ready";
 
 bool path_letter(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -21,6 +28,32 @@ AreaEntry* find_entry(Snapshot& snapshot, std::uint32_t domid, std::string_view 
         return entry.domid == domid && entry.path == path;
     });
     return found == end ? nullptr : found;
+}
+
+AreaValue text_of(const Uuid& uuid) noexcept {
+    return uuid.nil() ? AreaValue{} : AreaValue{to_text(uuid).view()};
+}
+
+// What the guest's program writes. Its address is made of its uuid: the same wherever it runs.
+AreaValue told(const Guest& guest, std::string_view path) noexcept {
+    AreaValue value;
+    switch (guest.workload.signals) {
+        case Signals::never: break;
+        case Signals::normal:
+            value = path == told_nonce_path   ? text_of(guest.nonce)
+                    : path == told_ready_path ? AreaValue{"1"}
+                                              : AreaValue{compose("10.77.", unsigned{guest.uuid.bytes[14]},
+                                                                  ".", unsigned{guest.uuid.bytes[15]})
+                                                              .view()};
+            break;
+        case Signals::garbage: value = "\x1b[31m\xff; rm -rf /"; break;
+        case Signals::huge:
+            while (value.size() < AreaValue::capacity()) {
+                value.append_cut("megabytes of ");
+            }
+            break;
+    }
+    return value;
 }
 
 // An area goes with its domain.
@@ -47,18 +80,35 @@ bool valid_area_path(std::string_view path) noexcept {
     return true;
 }
 
-std::string_view read_area(const Snapshot& snapshot, const Guest& guest, std::string_view path) noexcept {
+AreaValue read_area(const Snapshot& snapshot, const Guest& guest, std::string_view path) noexcept {
     for (const AreaEntry& entry : snapshot.area) {
         if (entry.domid == guest.domid && entry.path == path) {
-            return entry.value;
+            return entry.value.view();
         }
     }
-    return path == boot_path && signals_up(guest) ? "1" : "";
+    if (path == nonce_path) {
+        return text_of(guest.nonce);
+    }
+    if (!signals_up(guest) || guest.workload.signals == Signals::never) {
+        return {};
+    }
+    if (path == told_nonce_path || path == told_address_path || path == told_ready_path) {
+        return told(guest, path);
+    }
+    return path == boot_path ? "1" : "";
 }
 
 Status write_area(Snapshot& snapshot, Guest& guest, std::string_view path, std::string_view value) noexcept {
     if (!valid_area_path(path) || !(path.starts_with("data/") || path.starts_with("vm-data/"))) {
         return Err{Fault::invalid_argument};
+    }
+    if (path == nonce_path) {
+        const std::optional<Uuid> nonce = parse_uuid(value);
+        if (!nonce && !value.empty()) {
+            return Err{Fault::invalid_argument};
+        }
+        guest.nonce = nonce.value_or(Uuid{});
+        return {};
     }
     AreaEntry entry;
     entry.domid = guest.domid;
@@ -67,7 +117,7 @@ Status write_area(Snapshot& snapshot, Guest& guest, std::string_view path, std::
     }
     if (AreaEntry* known = find_entry(snapshot, guest.domid, path)) {
         *known = entry;
-    } else {
+    } else if (!value.empty()) {
         if (snapshot.area.full()) {
             forget_dead(snapshot);
         }

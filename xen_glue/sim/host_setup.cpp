@@ -92,6 +92,7 @@ Workload workload_of(const GuestGroup& group, std::uint64_t seed, const Uuid& uu
     workload.net_mbps = group.net_mbps;
     workload.disk_mbps = group.disk_mbps;
     workload.dirty_mib_per_s = group.dirty_mib_per_s;
+    workload.signals = group.signals;
     return workload;
 }
 

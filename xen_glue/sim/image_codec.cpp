@@ -238,6 +238,7 @@ void append_carried(std::string& out, const CarriedState& state) {
     put(out, work.disk_mbps);
     put(out, work.dirty_mib_per_s);
     put(out, work.unresponsive);
+    put(out, static_cast<std::uint32_t>(work.signals));
     put(out, static_cast<std::uint64_t>(state.executed_ns));
 }
 
@@ -246,15 +247,18 @@ std::optional<CarriedState> decode_carried(std::string_view bytes) {
     CarriedState state;
     Workload& work = state.workload;
     std::uint64_t executed_ns = 0;
+    std::uint32_t signals = 0;
     get_load(in, work.load);
     in.get(work.net_mbps);
     in.get(work.disk_mbps);
     in.get(work.dirty_mib_per_s);
     in.get(work.unresponsive);
+    in.get(signals);
     in.get(executed_ns);
     // Half of the range leaves the clock room to go on.
     in.require(work.net_mbps <= rate_max && work.disk_mbps <= rate_max && work.dirty_mib_per_s <= rate_max &&
-               executed_ns <= INT64_MAX / 2);
+               signals <= static_cast<std::uint32_t>(Signals::huge) && executed_ns <= INT64_MAX / 2);
+    work.signals = static_cast<Signals>(signals);
     state.executed_ns = static_cast<std::int64_t>(executed_ns);
     return in.complete() ? std::optional{state} : std::nullopt;
 }

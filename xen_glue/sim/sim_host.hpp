@@ -40,6 +40,9 @@ void advance(SimHost& state, std::int64_t now_ns) noexcept;
 // When the list of domains will change by itself next (a guest powers off), or `never_ns`.
 std::int64_t next_change_ns(const SimHost& state) noexcept;
 
+// When a guest will tell next that it is up (signals_up), or `never_ns`.
+std::int64_t next_signal_ns(const SimHost& state) noexcept;
+
 // ---- looking ----
 DomainState state_of(const Guest& guest) noexcept;
 bool executing(const Guest& guest) noexcept;

@@ -147,7 +147,7 @@ Status SimHypervisor::guest_read(const Domain& domain, std::string_view relative
         if (!valid_area_path(relative_path)) {
             return Err{Fault::invalid_argument};
         }
-        out = read_area(t.snapshot(), guest, relative_path);
+        out = std::string_view{read_area(t.snapshot(), guest, relative_path)};
         std::replace_if(
             out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
         return {};
@@ -164,19 +164,25 @@ Status SimHypervisor::guest_write(const Domain& domain, std::string_view relativ
 int SimHypervisor::event_fd() {
     if (events_ == nullptr) {
         events_ = std::make_unique<EventSource>(file_->path());
-        drain_events();
+        (void)drain_events();
     }
     return events_->fd();
 }
 
-void SimHypervisor::drain_events() {
-    if (events_ == nullptr) {
-        return;
+HostEvents SimHypervisor::drain_events() {
+    if (events_ != nullptr) {
+        events_->drain();
+        Transaction transaction{*file_};
+        const SimHost& host = transaction.host();
+        events_->set_timer(std::min(next_change_ns(host), next_signal_ns(host)));
+        transaction.commit();
     }
-    events_->drain();
-    Transaction transaction{*file_};
-    events_->set_timer(next_change_ns(transaction.host()));
-    transaction.commit();
+    return {.domains = true, .all_guests = true};
+}
+
+// All of them are watched all the time.
+Status SimHypervisor::watch_guests(const DomainList&) {
+    return {};
 }
 
 }  // namespace ballast::sim

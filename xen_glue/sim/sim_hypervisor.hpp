@@ -10,6 +10,7 @@
 
 #include "xen_glue/hypervisor.hpp"
 #include "xen_glue/sim/load.hpp"
+#include "xen_glue/sim/sim_state.hpp"
 
 namespace ballast::sim {
 
@@ -21,8 +22,9 @@ struct GuestGroup {
     std::uint32_t memory_mib = 512;  // 32..1048576
     std::uint32_t vcpus = 1;         // 1..128
     LoadProfile load;
-    std::uint32_t net_mbps = 20;        // at full load, each way; 0..10000
-    std::uint32_t disk_mbps = 40;       // at full load, each way; 0..10000
+    std::uint32_t net_mbps = 20;   // at full load, each way; 0..10000
+    std::uint32_t disk_mbps = 40;  // at full load, each way; 0..10000
+    Signals signals = Signals::normal;
     bool ours = true;                   // as if Ballast had created them (Domain::ours)
     std::uint32_t dirty_mib_per_s = 8;  // memory written at full load; 0..10000
 };

@@ -32,13 +32,22 @@ struct HostConfig {
     std::uint32_t console_port = 0;
 };
 
+// How a guest tells of itself in its area.
+enum class Signals : std::uint8_t {
+    normal = 0,
+    never = 1,    // as without the guest's program, or hung while booting
+    garbage = 2,  // what is not an address, not a nonce, not a word that anybody agreed upon
+    huge = 3,     // as much as xenstore takes
+};
+
 // What runs inside a guest. Travels with it.
 struct Workload {
     LoadGenerator load;
     std::uint32_t net_mbps = 0;         // each way at full load
     std::uint32_t disk_mbps = 0;        // each way at full load
     std::uint32_t dirty_mib_per_s = 0;  // memory written at full load
-    bool unresponsive = false;          // acknowledges neither shutdown nor suspend requests
+    Signals signals = Signals::normal;
+    bool unresponsive = false;  // acknowledges neither shutdown nor suspend requests
 };
 
 // An amount that grows at a rate. Integer arithmetic with the remainder kept: however an interval is split,
@@ -94,6 +103,7 @@ struct Guest {
     Workload workload;
     std::int64_t executed_ns = 0;
     std::int64_t signals_at_executed_ns = 0;   // when the guest tells that it is up
+    Uuid nonce;                                // what it was asked to repeat
     std::int64_t poweroff_at_executed_ns = 0;  // 0: no request pending
     std::uint64_t granted_ucores = 0;
 

@@ -135,6 +135,16 @@ std::int64_t next_change_ns(const SimHost& state) noexcept {
     return next_ns;
 }
 
+std::int64_t next_signal_ns(const SimHost& state) noexcept {
+    std::int64_t next_ns = never_ns;
+    for (const Guest& guest : state.guests) {
+        if (executing(guest) && !signals_up(guest)) {
+            next_ns = std::min(next_ns, state.now_ns + guest.signals_at_executed_ns - guest.executed_ns);
+        }
+    }
+    return next_ns;
+}
+
 void advance(SimHost& state, std::int64_t now_ns) noexcept {
     while (state.now_ns < now_ns) {
         run_until(state, std::min({now_ns, next_change_ns(state), state.load_step_at_ns}));

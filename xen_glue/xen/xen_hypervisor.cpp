@@ -198,8 +198,19 @@ int XenHypervisor::event_fd() {
     return xenstore_.watch_domains();
 }
 
-void XenHypervisor::drain_events() {
-    xenstore_.drain_watches();
+HostEvents XenHypervisor::drain_events() {
+    return xenstore_.drain_watches();
+}
+
+Status XenHypervisor::watch_guests(const DomainList& guests) {
+    begin();
+    FixedVector<std::uint32_t, limits::domains_per_host_max> domids;
+    for (const Domain& guest : guests) {
+        if (guest.domid != dom0) {
+            domids.push(guest.domid);
+        }
+    }
+    return finish(xenstore_.watch_guests(domids.span()));
 }
 
 }  // namespace ballast::xen

@@ -29,7 +29,8 @@ class XenHypervisor final : public Hypervisor {
     Status guest_read(const Domain& domain, std::string_view relative_path, std::string& out) override;
     Status guest_write(const Domain& domain, std::string_view relative_path, std::string_view value) override;
     int event_fd() override;
-    void drain_events() override;
+    HostEvents drain_events() override;
+    Status watch_guests(const DomainList& guests) override;
 
     Status create(const DomainSpec& spec, ProgressSink& progress, Domain& out) override;
     Status shutdown(const Domain& domain, std::int64_t timeout_ms, ProgressSink& progress) override;

@@ -12,6 +12,7 @@ extern "C" {
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -25,6 +26,23 @@ constexpr std::size_t relative_path_bytes_max = 255;
 // Xenstored fires the second for every shutdown as well as for every death.
 constexpr const char* introduce_watch = "@introduceDomain";
 constexpr const char* release_watch = "@releaseDomain";
+
+// What a guest tells Ballast lies there; one watch also covers all that is below.
+constexpr std::string_view guest_watch = "data/ballast";
+constexpr const char* guest_token = "guest";
+
+// Whose area a watch's path lies in; nothing for the watches of domains.
+std::optional<std::uint32_t> guest_of(std::string_view path) noexcept {
+    constexpr std::string_view start = "/local/domain/";
+    if (!path.starts_with(start)) {
+        return std::nullopt;
+    }
+    path.remove_prefix(start.size());
+    std::uint32_t domid = 0;
+    return std::from_chars(path.data(), path.data() + path.size(), domid).ec == std::errc{}
+               ? std::optional{domid}
+               : std::nullopt;
+}
 
 bool path_letter(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -111,13 +129,43 @@ int Xenstore::watch_domains() {
     return xs_fileno(handle_);
 }
 
-void Xenstore::drain_watches() {
+Status Xenstore::watch_guests(std::span<const std::uint32_t> domids) {
+    for (std::size_t i = watched_guests_.size(); i-- > 0;) {
+        const std::uint32_t domid = watched_guests_[i];
+        if (std::ranges::find(domids, domid) == domids.end()) {
+            // Of a domain that is gone as well: the watch is on the path.
+            (void)xs_unwatch(handle_, guest_path(domid, guest_watch).c_str(), guest_token);
+            watched_guests_.remove_unordered(i);
+        }
+    }
+    for (const std::uint32_t domid : domids) {
+        if (std::find(watched_guests_.begin(), watched_guests_.end(), domid) != watched_guests_.end()) {
+            continue;
+        }
+        if (watched_guests_.full() ||
+            !xs_watch(handle_, guest_path(domid, guest_watch).c_str(), guest_token)) {
+            return Err{Fault::hypervisor_unavailable};
+        }
+        watched_guests_.push(domid);
+    }
+    return {};
+}
+
+HostEvents Xenstore::drain_watches() {
+    HostEvents events;
     while (watching_) {
         const std::unique_ptr<char*, decltype(&std::free)> event{xs_check_watch(handle_), &std::free};
         if (event == nullptr) {
-            return;
+            break;
+        }
+        const std::optional<std::uint32_t> domid = guest_of(event.get()[XS_WATCH_PATH]);
+        if (!domid) {
+            events.domains = true;
+        } else if (std::find(events.guests.begin(), events.guests.end(), *domid) == events.guests.end()) {
+            events.all_guests = !events.guests.try_push(*domid) || events.all_guests;
         }
     }
+    return events;
 }
 
 std::string guest_path(std::uint32_t domid, std::string_view relative) {

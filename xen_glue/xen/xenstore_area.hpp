@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "xen_glue/hypervisor.hpp"
 
 struct xs_handle;
 
@@ -33,11 +35,14 @@ class Xenstore {
     // xenstored does not answer. The first call sets the watches, for which libxenstore starts a small reader
     // thread with all signals blocked.
     int watch_domains();
-    void drain_watches();
+    // The watches of guests' areas that are set are brought to these (domids, without 0).
+    Status watch_guests(std::span<const std::uint32_t> domids);
+    HostEvents drain_watches();
 
   private:
     xs_handle* handle_ = nullptr;
     bool watching_ = false;
+    FixedVector<std::uint32_t, limits::domains_per_host_max> watched_guests_;
 };
 
 // "/local/domain/7/data/x". REQUIRES: valid_guest_path(relative).

@@ -149,7 +149,11 @@ void kill_xenstored() {
 }
 
 void fire_watch(const std::string& path) {
-    if (state().watches.contains(path)) {
+    // A watch also fires for what lies below its path.
+    const bool watched =
+        std::any_of(state().watches.begin(), state().watches.end(),
+                    [&path](const std::string& at) { return path == at || path.starts_with(at + "/"); });
+    if (watched) {
         state().fired.push_back(path);
         const std::uint64_t one = 1;
         [[maybe_unused]] const ssize_t put = ::write(watch_descriptor(), &one, sizeof one);

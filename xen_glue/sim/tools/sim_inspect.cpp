@@ -22,6 +22,7 @@ constexpr const char* usage_text =
     "       sim-inspect FILE overlap OTHER...     whether a guest executed on two of these hosts at once\n"
     "       sim-inspect FILE load NAME WORD       burn | idle | auto | percent\n"
     "       sim-inspect FILE crash|reboot|poweroff|pause|deafen NAME\n"
+    "       sim-inspect FILE signals NAME WORD    normal | never | garbage | huge: what it tells of itself\n"
     "       sim-inspect FILE link MBPS            the speed of its link from now on\n"
     "       sim-inspect FILE unavailable MS       the hypervisor does not answer for so long\n"
     "       sim-inspect FILE fault CALL fail|die|stall [fault=NAME] [skip=N] [times=N] [at=PERMILLE]\n";
@@ -58,6 +59,17 @@ bool parse_action(std::string_view text, FaultAction& out) {
     for (std::uint8_t i = 0; i < 3; ++i) {
         if (words[i] == text) {
             out = static_cast<FaultAction>(i);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool parse_signals(std::string_view text, Signals& out) {
+    constexpr std::string_view words[] = {"normal", "never", "garbage", "huge"};
+    for (std::uint8_t i = 0; i < 4; ++i) {
+        if (words[i] == text) {
+            out = static_cast<Signals>(i);
             return true;
         }
     }
@@ -126,6 +138,10 @@ bool meddle_with_guest(SimHost& host, Guest& guest, const Words& words) {
     if (what == "load") {
         host.grants_stale = true;
         return words.size() == 3 && override_load(guest.workload.load, words[2]);
+    }
+    if (what == "signals") {
+        ++host.change_count;
+        return words.size() == 3 && parse_signals(words[2], guest.workload.signals);
     }
     if (what == "crash") {
         crash(host, guest);
