@@ -206,6 +206,10 @@ $(OUT)/fuzz/ballast.pb.o: $(gen_hdr)
 # What a target needs beside base and proto.
 $(call fuzz_obj,$(rapidjson_src)): FUZZ_FLAGS += -fno-sanitize=pointer-overflow
 $(OUT)/fuzz/json_body_fuzz: $(call fuzz_obj,controller/http/json_body.cpp controller/http/guest_spec.cpp shell/random.cpp)
+pool_file_src := $(addprefix cli/offline/,pool_file.cpp pool_handler.cpp planning.cpp plan_json.cpp) cli/files.cpp \
+                 $(wildcard policy/*.cpp policy/*/*.cpp)
+$(call fuzz_obj,$(filter cli/%,$(pool_file_src))): FUZZ_FLAGS += -fno-sanitize=pointer-overflow
+$(OUT)/fuzz/pool_file_fuzz: $(call fuzz_obj,$(pool_file_src))
 $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_src)) $(OUT)/fuzz/ballast.pb.o
 	$(call say,LINK,$@)
 	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-lite -lfmt
