@@ -33,7 +33,6 @@ policy::Parameters hourly(double threshold) {
     parameters.window = 1;
     parameters.hot_samples = 1;
     parameters.hot_window = 1;
-    parameters.smooth_samples = 1;
     return parameters;
 }
 

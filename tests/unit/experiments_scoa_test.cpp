@@ -12,7 +12,7 @@ policy::Parameters hourly() {
     policy::Parameters parameters;
     parameters.critical_load = 0.79;
     parameters.window = 1;
-    parameters.hot_samples = parameters.hot_window = parameters.smooth_samples = 1;
+    parameters.hot_samples = parameters.hot_window = 1;
     return parameters;
 }
 
