@@ -70,7 +70,7 @@ void judge_hosts(const Policy& policy, const Pool& pool, const Parameters& param
     }
 }
 
-Detail conclude(const Pool& pool, const Plan& out) noexcept {
+Detail conclude(const Policy& policy, const Pool& pool, const Plan& out) noexcept {
     if (out.nearest.host == no_index) {
         return "nothing to do: no host is up";
     }
@@ -82,6 +82,9 @@ Detail conclude(const Pool& pool, const Plan& out) noexcept {
     }
     if (!at.overloaded) {
         return compose("nothing to do: no host is overloaded; the nearest, ", nearest);
+    }
+    if (policy.family == Family::none) {
+        return compose("moves nothing; ", nearest);
     }
     const Verdict verdict = at.host < out.hosts.size() ? out.hosts[at.host] : Verdict{};
     if (verdict.kind != Verdict::Kind::stays || verdict.constraint == Constraint::not_selected) {
@@ -140,7 +143,7 @@ void judge(const Policy& policy, const Pool& pool, const Parameters& parameters,
     }
     judge_vms(policy, pool, parameters, out);
     judge_hosts(policy, pool, parameters, out);
-    out.conclusion = conclude(pool, out);
+    out.conclusion = conclude(policy, pool, out);
 }
 
 }  // namespace ballast::policy

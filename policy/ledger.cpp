@@ -122,6 +122,17 @@ std::optional<Excess> Ledger::excess(const Amounts& load) const noexcept {
     return worst;
 }
 
+Amounts Ledger::room(HostIndex h) const noexcept {
+    const Amounts all = capacity(host(h));
+    Amounts out;
+    for (const Resource resource : all_resources) {
+        out[resource] = weighed(resource) && all[resource] > 0
+                            ? (limits_[resource] - load(h)[resource]) * all[resource]
+                            : no_ceiling;
+    }
+    return out;
+}
+
 bool Ledger::may_move(VmIndex v, bool wanted) noexcept {
     const Vm& guest = vm(v);
     std::uint8_t& marks = workspace_.vm_marks[v];

@@ -43,6 +43,10 @@ class Ledger {
     std::optional<Excess> excess(const Amounts& load) const noexcept;
     bool overloaded(HostIndex h) const noexcept { return excess(load(h)).has_value(); }
     double limit(Resource resource) const noexcept { return limits_[resource]; }
+    // What the host could take before a threshold is passed, in cores, Mb/s, MiB, MB/s (below 0: what it must
+    // lose); infinite where the resource is not weighed there.
+    Amounts room(HostIndex h) const noexcept;
+    const Amounts& peak(VmIndex v) const noexcept { return workspace_.vm_peak[v]; }
     bool weighed(Resource resource) const noexcept;
 
     // The guests that were on the host when the round began.

@@ -85,6 +85,7 @@ Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_ma
     workspace.vm_rank = arena.make_array<double>(vms_max);
     workspace.host_rank = arena.make_array<double>(hosts_max);
     workspace.host_marks = arena.make_array<std::uint32_t>(hosts_max);
+    workspace.host_picks = arena.make_array<PerResource<std::array<VmIndex, 2>>>(hosts_max);
     workspace.host_history = arena.make_array<Amounts>(hosts_max * limits::window_samples_max);
     workspace.host_instants = arena.make_array<std::uint32_t>(hosts_max);
     return workspace;

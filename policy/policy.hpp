@@ -32,10 +32,11 @@ struct Workspace {
     std::span<HostIndex> destination_order;
     std::span<std::uint32_t> host_first;  // with vm_by_host: the guests of each host; one more than hosts
     std::span<VmIndex> vm_by_host;
-    std::span<double> vm_rank;            // what a policy sorts guests by
-    std::span<double> host_rank;          // and hosts
-    std::span<std::uint8_t> vm_marks;     // meaning: the ledger's
-    std::span<std::uint32_t> host_marks;  // meaning: the policy's
+    std::span<double> vm_rank;                                  // what a policy sorts guests by
+    std::span<double> host_rank;                                // and hosts
+    std::span<std::uint8_t> vm_marks;                           // meaning: the ledger's
+    std::span<std::uint32_t> host_marks;                        // meaning: the policy's
+    std::span<PerResource<std::array<VmIndex, 2>>> host_picks;  // likewise
     // limits::window_samples_max instants a host, oldest first, utilisations
     std::span<Amounts> host_history;
     std::span<std::uint32_t> host_instants;  // how many of them each host has

@@ -4,6 +4,7 @@
 
 #include "base/compose.hpp"
 #include "policy/history.hpp"
+#include "policy/hotspot.hpp"
 #include "policy/judge.hpp"
 #include "policy/ledger.hpp"
 
@@ -14,22 +15,12 @@ namespace {
 constexpr std::uint32_t hot = 1;     // a hotspot that waits for relief
 constexpr std::uint32_t sorted = 2;  // its guests are in order
 
-// What makes a host a hotspot, or kept it from being one.
-struct Signal {
-    Resource resource = Resource::cpu;
-    std::uint32_t above = 0;  // samples above the threshold, of the last `of`
-    std::uint32_t of = 0;
-    std::uint32_t needed = 0;
-    double predicted = 0;
-    bool sustained() const noexcept { return needed > 0 && above >= needed; }
-};
-
 class Round {
   public:
     Round(const Pool& pool, const Parameters& parameters, Workspace& workspace, Plan& out) noexcept
         : workspace_{workspace},
           ledger_{pool, parameters, workspace, out, Ledger::Load::mean},
-          history_{pool, std::max(parameters.window, parameters.hot_window), workspace} {
+          history_{pool, hotspot_instants(parameters), workspace} {
         for (const Resource resource : all_resources) {
             weighed_[resource] = ledger_.weighed(resource);
         }
@@ -37,69 +28,56 @@ class Round {
     void run() noexcept;
 
   private:
-    Signal signal(HostIndex h, Resource resource) const noexcept;
+    HotspotSignal signal(HostIndex h, Resource resource) const noexcept {
+        return hotspot_signal(history_, h, resource, ledger_.parameters());
+    }
     bool detect(HostIndex h) noexcept;
     void rank_guests() noexcept;
     void rank_host(HostIndex h) noexcept { workspace_.host_rank[h] = volume(ledger_.load(h), weighed_); }
     HostIndex hottest() const noexcept;
     std::span<const VmIndex> ordered_guests(HostIndex h) noexcept;
-    void order_destinations(HostIndex source) noexcept;
+    bool before(HostIndex a, HostIndex b) const noexcept;
+    void order_hosts() noexcept;
+    void rank_again(HostIndex h) noexcept;
+    const Amounts& most_room(HostIndex source) noexcept;
 
     void relieve(HostIndex source) noexcept;
+    void try_all_moves(HostIndex source) noexcept;
+    void try_all_swaps(HostIndex source) noexcept;
     bool helps(VmIndex v, HostIndex source) noexcept;
     bool try_moves(VmIndex v, HostIndex source) noexcept;
     bool try_swaps(VmIndex v, HostIndex source) noexcept;
     bool try_swap(VmIndex v, HostIndex source, HostIndex to) noexcept;
     bool fits(VmIndex v, HostIndex to, const Amounts& load) noexcept;
     bool groups_allow(VmIndex v, HostIndex source, HostIndex to, std::span<const VmIndex> others) noexcept;
-    void commit(Move move, const Signal& why) noexcept;
-    Detail explain(const Move& move, const Signal& why) const noexcept;
+    void commit(Move move, const HotspotSignal& why) noexcept;
+    Detail explain(const Move& move, const HotspotSignal& why) const noexcept;
 
     Workspace& workspace_;
     Ledger ledger_;
     HostHistory history_;
     PerResource<bool> weighed_;
-    Signal why_;  // the source's
-    std::span<const HostIndex> destinations_;
+    HotspotSignal why_;           // the source's
+    std::uint32_t tried_ = 0;     // its guests
+    std::span<HostIndex> order_;  // up hosts, lowest volume first
+    Amounts most_room_;           // that any other host than `most_room_for_` has, in each resource
+    HostIndex most_room_for_ = no_index;
 };
-
-Signal Round::signal(HostIndex h, Resource resource) const noexcept {
-    const std::span<const Amounts> instants = history_.of(h);
-    const Parameters& parameters = ledger_.parameters();
-    Signal out;
-    out.resource = resource;
-    out.of = static_cast<std::uint32_t>(std::min<std::size_t>(instants.size(), parameters.hot_window));
-    out.needed = std::min(parameters.hot_samples, out.of);
-    for (const Amounts& instant : instants.last(out.of)) {
-        out.above += instant[resource] > ledger_.limit(resource) + load_tolerance ? 1 : 0;
-    }
-    if (out.above > 0) {
-        std::array<double, limits::window_samples_max> values{};
-        std::transform(instants.begin(), instants.end(), values.begin(),
-                       [resource](const Amounts& instant) { return instant[resource]; });
-        out.predicted = predict_next(std::span<const double>{values}.first(instants.size()));
-    }
-    return out;
-}
 
 // Whether the host is a hotspot; then its load counts as predicted, where that is more.
 bool Round::detect(HostIndex h) noexcept {
     bool found = false;
     std::optional<Rejection> why_not;
     for (const Resource resource : all_resources) {
-        const double limit = ledger_.limit(resource);
-        const Signal seen = weighed_[resource] ? signal(h, resource) : Signal{};
-        if (seen.above == 0) {
-            continue;
-        }
-        if (!seen.sustained()) {
-            why_not =
-                Rejection{no_index, h, Constraint::not_sustained, double(seen.above), double(seen.needed)};
-        } else if (seen.predicted <= limit + load_tolerance) {
-            why_not = Rejection{no_index, h, Constraint::not_predicted, seen.predicted, limit};
-        } else {
+        const HotspotSignal seen = weighed_[resource] ? signal(h, resource) : HotspotSignal{};
+        if (seen.hot()) {
             ledger_.raise(h, resource, seen.predicted);
             found = true;
+        } else if (seen.sustained()) {
+            why_not = Rejection{no_index, h, Constraint::not_predicted, seen.predicted, seen.limit};
+        } else if (seen.above > 0) {
+            why_not =
+                Rejection{no_index, h, Constraint::not_sustained, double(seen.above), double(seen.needed)};
         }
     }
     if (!found && why_not) {
@@ -150,21 +128,58 @@ std::span<const VmIndex> Round::ordered_guests(HostIndex h) noexcept {
     return guests;
 }
 
-// The other up hosts, lowest volume first, ties by name.
-void Round::order_destinations(HostIndex source) noexcept {
+// Lowest volume first, ties by name.
+bool Round::before(HostIndex a, HostIndex b) const noexcept {
+    const double rank_a = workspace_.host_rank[a];
+    const double rank_b = workspace_.host_rank[b];
+    return rank_a != rank_b ? rank_a < rank_b : ledger_.host(a).name < ledger_.host(b).name;
+}
+
+void Round::order_hosts() noexcept {
     std::size_t count = 0;
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
-        if (h != source && ledger_.host(h).state == HostState::up) {
+        if (ledger_.host(h).state == HostState::up) {
             workspace_.destination_order[count++] = h;
         }
     }
-    const std::span<HostIndex> order = workspace_.destination_order.first(count);
-    std::sort(order.begin(), order.end(), [&](HostIndex a, HostIndex b) {
-        const double rank_a = workspace_.host_rank[a];
-        const double rank_b = workspace_.host_rank[b];
-        return rank_a != rank_b ? rank_a < rank_b : ledger_.host(a).name < ledger_.host(b).name;
-    });
-    destinations_ = order;
+    order_ = workspace_.destination_order.first(count);
+    std::sort(order_.begin(), order_.end(), [this](HostIndex a, HostIndex b) { return before(a, b); });
+}
+
+// One host's volume has changed: only it changes its place.
+void Round::rank_again(HostIndex h) noexcept {
+    rank_host(h);
+    auto at = std::find(order_.begin(), order_.end(), h);
+    for (; at != order_.begin() && before(h, at[-1]); --at) {
+        std::swap(at[0], at[-1]);
+    }
+    for (; at + 1 != order_.end() && before(at[1], h); ++at) {
+        std::swap(at[0], at[1]);
+    }
+    most_room_for_ = no_index;
+}
+
+// What is more than this fits on no single other host: most guests of a full pool are answered by it at once.
+const Amounts& Round::most_room(HostIndex source) noexcept {
+    if (most_room_for_ != source) {
+        most_room_for_ = source;
+        most_room_ = {};
+        for (const HostIndex h : order_) {
+            const Amounts room = h == source ? Amounts{} : ledger_.room(h);
+            for (const Resource resource : all_resources) {
+                most_room_[resource] = std::max(most_room_[resource], room[resource]);
+            }
+        }
+    }
+    return most_room_;
+}
+
+bool exceeds(const Amounts& amount, const Amounts& room) noexcept {
+    bool exceeds = false;
+    for (const Resource resource : all_resources) {
+        exceeds = exceeds || amount[resource] > room[resource] * (1 + load_tolerance) + load_tolerance;
+    }
+    return exceeds;
 }
 
 // False, and a rejection, when a threshold would be passed on `to`.
@@ -199,9 +214,17 @@ bool Round::helps(VmIndex v, HostIndex source) noexcept {
 }
 
 bool Round::try_moves(VmIndex v, HostIndex source) noexcept {
-    for (const HostIndex to : destinations_) {
-        if (ledger_.may_take(to, v) && ledger_.group_allows(v, to) && ledger_.memory_fits(v, to) &&
-            fits(v, to, plus(ledger_.load(to), ledger_.peak_part(v, to)))) {
+    const bool nowhere = exceeds(ledger_.peak(v), most_room(source));
+    for (const HostIndex to : order_) {
+        if (to == source) {
+            continue;
+        }
+        if (nowhere) {  // the first one's refusal stands for all
+            (void)fits(v, to, plus(ledger_.load(to), ledger_.peak_part(v, to)));
+            return false;
+        }
+        if (ledger_.may_take(to, v) && ledger_.memory_fits(v, to) &&
+            fits(v, to, plus(ledger_.load(to), ledger_.peak_part(v, to))) && ledger_.group_allows(v, to)) {
             commit(ledger_.make_move(v, source, to), why_);
             return true;
         }
@@ -242,15 +265,56 @@ bool Round::try_swap(VmIndex v, HostIndex source, HostIndex to) noexcept {
     return false;
 }
 
+// A swap gives the source less relief than a move of `v` would, and the destination must bear all that the
+// source has to lose: where that is out of reach, no guests of the destination need be looked at.
 bool Round::try_swaps(VmIndex v, HostIndex source) noexcept {
-    for (const HostIndex to : destinations_) {
-        const bool free =
-            ledger_.may_take(to, v) && ledger_.host(to).migrations_out < ledger_.parameters().in_flight_max;
-        if (free && try_swap(v, source, to)) {
+    const Amounts without = minus(ledger_.load(source), ledger_.part(v, source));
+    if (const auto excess = ledger_.excess(without)) {
+        ledger_.out().reject({v, no_index, Constraint::no_relief, excess->have, excess->limit});
+        return false;
+    }
+    Amounts to_lose = minus({}, ledger_.room(source));
+    for (double& each : to_lose.values) {
+        each = std::max(each, 0.0);
+    }
+    if (exceeds(to_lose, most_room(source))) {
+        return false;
+    }
+    for (const HostIndex to : order_) {
+        const bool candidate = to != source && !exceeds(to_lose, ledger_.room(to)) &&
+                               ledger_.may_take(to, v) &&
+                               ledger_.host(to).migrations_out < ledger_.parameters().in_flight_max;
+        if (candidate && try_swap(v, source, to)) {
             return true;
         }
     }
     return false;
+}
+
+void Round::try_all_moves(HostIndex source) noexcept {
+    for (const VmIndex v : ordered_guests(source)) {
+        if (!ledger_.overloaded(source) || !ledger_.has_room(1, v)) {
+            break;
+        }
+        if (ledger_.may_move(v, true) && helps(v, source)) {
+            ++tried_;
+            (void)try_moves(v, source);
+        }
+    }
+}
+
+void Round::try_all_swaps(HostIndex source) noexcept {
+    if (ledger_.host(source).migrations_in >= ledger_.parameters().in_flight_max) {
+        return;
+    }
+    for (const VmIndex v : ordered_guests(source)) {
+        if (!ledger_.overloaded(source) || !ledger_.has_room(2, v)) {
+            break;
+        }
+        if (ledger_.may_move(v, false) && helps(v, source) && try_swaps(v, source)) {
+            break;
+        }
+    }
 }
 
 void Round::relieve(HostIndex source) noexcept {
@@ -258,34 +322,16 @@ void Round::relieve(HostIndex source) noexcept {
     if (!worst) {
         return;  // a swap for another host's sake has relieved it
     }
-    why_ = signal(source, worst->resource);
-    order_destinations(source);
-    if (destinations_.empty()) {
+    if (order_.size() < 2) {
         ledger_.out().reject({no_index, source, Constraint::no_destination, 0, 1});
         return;
     }
-    std::uint32_t tried = 0;
-    for (const VmIndex v : ordered_guests(source)) {
-        if (!ledger_.overloaded(source) || !ledger_.has_room(1, v)) {
-            break;
-        }
-        if (ledger_.may_move(v, true) && helps(v, source)) {
-            ++tried;
-            (void)try_moves(v, source);
-        }
-    }
-    if (ledger_.host(source).migrations_in < ledger_.parameters().in_flight_max) {
-        for (const VmIndex v : ordered_guests(source)) {
-            if (!ledger_.overloaded(source) || !ledger_.has_room(2, v)) {
-                break;
-            }
-            if (ledger_.may_move(v, false) && helps(v, source) && try_swaps(v, source)) {
-                break;
-            }
-        }
-    }
+    why_ = signal(source, worst->resource);
+    tried_ = 0;
+    try_all_moves(source);
+    try_all_swaps(source);
     if (ledger_.overloaded(source)) {
-        ledger_.out().reject({no_index, source, Constraint::no_swap, double(tried), 1});
+        ledger_.out().reject({no_index, source, Constraint::no_swap, double(tried_), 1});
         ledger_.out().unresolved.push(source);
     }
 }
@@ -296,6 +342,7 @@ void Round::run() noexcept {
         workspace_.host_marks[h] = ledger_.host(h).state == HostState::up && detect(h) ? hot : 0;
         rank_host(h);
     }
+    order_hosts();
     for (HostIndex h = hottest(); h != no_index; h = hottest()) {
         if (ledger_.out().source == no_index) {
             ledger_.out().source = h;
@@ -305,7 +352,7 @@ void Round::run() noexcept {
     }
 }
 
-Detail Round::explain(const Move& move, const Signal& why) const noexcept {
+Detail Round::explain(const Move& move, const HotspotSignal& why) const noexcept {
     const Resource r = why.resource;
     const auto percent = [](double value) { return Decimals{value * 100, 1}; };
     const auto from = ledger_.load(move.from)[r];
@@ -320,12 +367,11 @@ Detail Round::explain(const Move& move, const Signal& why) const noexcept {
                    Decimals{workspace_.host_rank[move.to], 2}, "; ", move.memory_mib, " MiB to copy");
 }
 
-void Round::commit(Move move, const Signal& why) noexcept {
+void Round::commit(Move move, const HotspotSignal& why) noexcept {
     move.why = explain(move, why);
     ledger_.commit(move);
-    rank_host(move.from);
-    rank_host(move.to);
-    order_destinations(move.from);
+    rank_again(move.from);
+    rank_again(move.to);
 }
 
 }  // namespace

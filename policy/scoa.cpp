@@ -15,6 +15,9 @@ constexpr std::uint32_t untried = 0;
 constexpr std::uint32_t excluded = UINT32_MAX;
 // Any other: how many actions there had been, and one, when no solution was found for it.
 
+// A pick that has not been looked up, which is not the same as none.
+constexpr VmIndex unknown_pick = no_index - 1;
+
 class Round {
   public:
     Round(const Pool& pool, const Parameters& parameters, Workspace& workspace, Plan& out) noexcept
@@ -28,10 +31,13 @@ class Round {
     double from_origin(const Amounts& load) const noexcept { return distance(load, Amounts{}); }
     Resource heaviest(const Amounts& load) const noexcept;
     HostIndex find_source() const noexcept;
-    std::span<const HostIndex> order_targets(HostIndex source) noexcept;
+    std::span<HostIndex> gather_targets(HostIndex source) noexcept;
+    bool nearer(HostIndex a, HostIndex b) const noexcept;
     // The guest that may move and uses most (or least) of the resource, ties by name.
     enum class Pick : std::uint8_t { most = 0, least = 1 };
     VmIndex pick(HostIndex h, Resource resource, Pick pick, bool wanted) noexcept;
+    void forget_picks(HostIndex h) noexcept;
+    void commit(Move move) noexcept;
 
     bool relieve_once(HostIndex source) noexcept;
     bool try_move(VmIndex v, HostIndex source, HostIndex target) noexcept;
@@ -68,29 +74,34 @@ Resource Round::heaviest(const Amounts& load) const noexcept {
     return heaviest;
 }
 
-// The overloaded host farthest from the origin, ties by name.
+// The overloaded host farthest from the origin, ties by name. One that had no solution comes after all that
+// have not been tried.
 HostIndex Round::find_source() const noexcept {
     HostIndex source = no_index;
     double farthest = 0;
+    bool tried = false;
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
-        const bool candidate = ledger_.host(h).state == HostState::up &&
-                               workspace_.host_marks[h] != excluded &&
-                               workspace_.host_marks[h] != ledger_.commits() + 1 && ledger_.overloaded(h);
-        if (!candidate) {
+        const std::uint32_t mark = workspace_.host_marks[h];
+        const bool candidate = ledger_.host(h).state == HostState::up && mark != excluded &&
+                               mark != ledger_.commits() + 1 && ledger_.overloaded(h);
+        if (!candidate || (source != no_index && mark != untried && !tried)) {
             continue;
         }
         const double far = from_origin(ledger_.load(h));
-        if (source == no_index || far > farthest ||
+        const bool earlier = tried && mark == untried;
+        if (source == no_index || earlier || far > farthest ||
             (far == farthest && ledger_.host(h).name < ledger_.host(source).name)) {
             source = h;
             farthest = far;
+            tried = mark != untried;
         }
     }
     return source;
 }
 
-// The other up hosts, farthest from the source first, ties by name.
-std::span<const HostIndex> Round::order_targets(HostIndex source) noexcept {
+// The other up hosts as a heap: farthest from the source first, ties by name. Mostly the first will do, so
+// they are not sorted.
+std::span<HostIndex> Round::gather_targets(HostIndex source) noexcept {
     std::size_t count = 0;
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
         if (h != source && ledger_.host(h).state == HostState::up) {
@@ -98,16 +109,22 @@ std::span<const HostIndex> Round::order_targets(HostIndex source) noexcept {
             workspace_.destination_order[count++] = h;
         }
     }
-    const std::span<HostIndex> order = workspace_.destination_order.first(count);
-    std::sort(order.begin(), order.end(), [&](HostIndex a, HostIndex b) {
-        const double far_a = workspace_.host_rank[a];
-        const double far_b = workspace_.host_rank[b];
-        return far_a != far_b ? far_a > far_b : ledger_.host(a).name < ledger_.host(b).name;
-    });
-    return order;
+    const std::span<HostIndex> heap = workspace_.destination_order.first(count);
+    std::make_heap(heap.begin(), heap.end(), [this](HostIndex a, HostIndex b) { return nearer(a, b); });
+    return heap;
+}
+
+bool Round::nearer(HostIndex a, HostIndex b) const noexcept {
+    const double far_a = workspace_.host_rank[a];
+    const double far_b = workspace_.host_rank[b];
+    return far_a != far_b ? far_a < far_b : ledger_.host(a).name > ledger_.host(b).name;
 }
 
 VmIndex Round::pick(HostIndex h, Resource resource, Pick pick, bool wanted) noexcept {
+    VmIndex& known = workspace_.host_picks[h][resource][static_cast<std::size_t>(pick)];
+    if (known != unknown_pick) {
+        return known;
+    }
     VmIndex best = no_index;
     double best_use = 0;
     for (const VmIndex v : ledger_.guests(h)) {
@@ -121,7 +138,22 @@ VmIndex Round::pick(HostIndex h, Resource resource, Pick pick, bool wanted) noex
             best_use = use;
         }
     }
+    known = best;
     return best;
+}
+
+void Round::forget_picks(HostIndex h) noexcept {
+    for (auto& by_pick : workspace_.host_picks[h].values) {
+        by_pick.fill(unknown_pick);
+    }
+}
+
+// The guests of both hosts that may still move are others now.
+void Round::commit(Move move) noexcept {
+    move.why = explain(move);
+    ledger_.commit(move);
+    forget_picks(move.from);
+    forget_picks(move.to);
 }
 
 // "Afterwards the target's load would exceed the source's, or a threshold would be passed": the source is
@@ -157,9 +189,7 @@ bool Round::try_move(VmIndex v, HostIndex source, HostIndex target) noexcept {
         !target_allows(v, target, plus(ledger_.load(target), ledger_.part(v, target)))) {
         return false;
     }
-    Move move = ledger_.make_move(v, source, target);
-    move.why = explain(move);
-    ledger_.commit(move);
+    commit(ledger_.make_move(v, source, target));
     return true;
 }
 
@@ -190,9 +220,7 @@ bool Round::try_swap(VmIndex v, HostIndex source, HostIndex target) noexcept {
         (void)ledger_.memory_fits(v, target);
         return false;
     }
-    Move move = ledger_.make_move(v, source, target, others, *order);
-    move.why = explain(move);
-    ledger_.commit(move);
+    commit(ledger_.make_move(v, source, target, others, *order));
     return true;
 }
 
@@ -202,7 +230,11 @@ bool Round::relieve_once(HostIndex source) noexcept {
     if (v == no_index || !ledger_.has_room(1, v)) {
         return false;
     }
-    for (const HostIndex target : order_targets(source)) {
+    const std::span<HostIndex> heap = gather_targets(source);
+    for (std::size_t left = heap.size(); left > 0; --left) {
+        const auto end = heap.begin() + static_cast<std::ptrdiff_t>(left);
+        std::pop_heap(heap.begin(), end, [this](HostIndex a, HostIndex b) { return nearer(a, b); });
+        const HostIndex target = end[-1];
         if (!ledger_.may_take(target, v)) {
             continue;
         }
@@ -218,6 +250,7 @@ void Round::run() noexcept {
     for (HostIndex h = 0; h < hosts; ++h) {
         const bool candidate = ledger_.host(h).state == HostState::up && ledger_.overloaded(h);
         workspace_.host_marks[h] = candidate && !ledger_.may_give(h) ? excluded : untried;
+        forget_picks(h);
     }
     // What had no solution is tried again once other hosts' actions have changed the pool. Every action takes
     // a guest that has not moved yet, so that ends.
