@@ -162,6 +162,14 @@ $(OUT)/obj/%.o: %.cpp | $(gen_hdr)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
 
+# The contract of the endpoint, for the controller to serve.
+openapi_hdr := $(OUT)/gen/controller/http/openapi_json.hpp
+$(OUT)/obj/controller/http/handlers_openapi.o: $(openapi_hdr)
+$(openapi_hdr): docs/openapi.yaml controller/http/embed_openapi.py
+	$(call say,EMBED,$<)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) controller/http/embed_openapi.py $< $@
+
 $(gen_obj): $(gen_hdr)
 	$(call say,CXX,proto/ballast.pb.cc)
 	@mkdir -p $(@D)

@@ -1,5 +1,6 @@
 #include "cli/about.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -8,17 +9,42 @@
 #include "cli/completion.hpp"
 #include "cli/files.hpp"
 #include "cli/help.hpp"
+#include "cli/json.hpp"
 #include "cli/man.hpp"
+#include "cli/online/kinds.hpp"
+#include "cli/online/online.hpp"
+#include "cli/profile.hpp"
 #include "shell/durable_file.hpp"
 
 namespace ballast::cli {
 
 namespace {
 
+// The table for programs: which command uses which operations of the endpoint.
+std::string commands_as_json() {
+    JsonWriter json;
+    json.object().key("commands").array();
+    for (const Command* command : all_commands()) {
+        json.object().key("path").text(command->path).key("summary").text(command->summary);
+        json.key("operations").array();
+        for (std::string_view rest = command->operations; !rest.empty();) {
+            const std::size_t end = std::min(rest.find(' '), rest.size());
+            json.text(rest.substr(0, end));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+        json.end_array().end_object();
+    }
+    return json.end_array().end_object().str() + "\n";
+}
+
 Action declare_help(Options& options) {
     const auto words = std::make_shared<std::vector<std::string>>();
     options.argument("COMMAND", words.get(), "words of the command, or the first of them");
     return [words](Context& context) {
+        if (context.format() == Format::json) {
+            context.print(commands_as_json());
+            return Exit::ok;
+        }
         std::string path;
         for (const std::string& word : *words) {
             path += (path.empty() ? "" : " ") + word;
@@ -65,11 +91,39 @@ std::string_view word_for(Completes kind) {
     return "words";
 }
 
+// Names of objects, as the controller has them. Completion never complains: without an answer there are no
+// names.
+void add_names(Context& context, Completion& completion, std::string_view typed) {
+    for (const Kind& kind : kinds()) {
+        if (kind.completes != completion.objects || kind.completes == Completes::nothing) {
+            continue;
+        }
+        Server server;
+        std::string why;
+        std::vector<std::string> lines;
+        if (!resolve_server(context.connection, server, why)) {
+            return;
+        }
+        Online connection{context, std::move(server)};
+        connection.client().limit_seconds(1);  // somebody has pressed a key and waits
+        if (!connection.list(std::string{kind.path}, lines).ok()) {
+            return;
+        }
+        for (const std::string& line : lines) {
+            const JsonText object{line};
+            if (std::string name = name_of(kind, object.root()); name.starts_with(typed)) {
+                completion.words.push_back(printable(name));
+            }
+        }
+    }
+}
+
 Action declare_complete(Options& options) {
     const auto typed = std::make_shared<std::vector<std::string>>();
     options.argument("WORD", typed.get(), "the words of the line after \"ballast\"; the last is being typed");
     return [typed](Context& context) {
-        const Completion completion = complete(*typed);
+        Completion completion = complete(*typed);
+        add_names(context, completion, typed->empty() ? "" : typed->back());
         std::string answer{word_for(completion.objects)};
         for (const std::string& word : completion.words) {
             answer += "\n" + word;
@@ -101,7 +155,10 @@ Action declare_man(Options& options) {
 }
 
 constexpr std::array table{
-    Command{"help", "Explains a command, or lists the commands", "", "", "", &declare_help},
+    Command{"help", "Explains a command, or lists the commands",
+            "With -o json the table of commands for programs, with the operations of the endpoint that each "
+            "uses.",
+            "", "", &declare_help},
     Command{"version", "Says which version this is", "", "", "", &declare_version},
     Command{"completion", "Writes the completion script of a shell",
             "For bash, once:\n\n  ballast completion bash > /etc/bash_completion.d/ballast\n\n"

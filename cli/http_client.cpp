@@ -135,7 +135,9 @@ HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
     curl_easy_setopt(handle, CURLOPT_PROXY, "");  // a controller is near
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT, request.timeout_seconds);
+    const long seconds =
+        limit_seconds_ > 0 ? std::min(limit_seconds_, request.timeout_seconds) : request.timeout_seconds;
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT, seconds);
     const auto set_path = [&](CURLoption option, const std::string& path) {
         if (!path.empty()) {
             curl_easy_setopt(handle, option, path.c_str());

@@ -45,6 +45,9 @@ class HttpClient {
     // effect.
     HttpResponse send(const HttpRequest& request);
 
+    // No request takes longer than this, whatever it says itself.
+    void limit_seconds(long seconds) noexcept { limit_seconds_ = seconds; }
+
     const Server& server() const noexcept { return server_; }
 
   private:
@@ -53,6 +56,7 @@ class HttpClient {
     struct Curl;
     Server server_;
     const Context& context_;
+    long limit_seconds_ = 0;  // 0: none
     std::unique_ptr<Curl> curl_;
 };
 

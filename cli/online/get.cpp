@@ -218,9 +218,11 @@ Action declare_get(Options& options) {
     return online([in](Online& connection) { return get(connection, *in); });
 }
 
-Action declare_metrics(Options&) {
+// What the controller says at one path, as it says it.
+template <const char* path>
+Action declare_verbatim(Options&) {
     return online([](Online& connection) {
-        const HttpResponse response = connection.get("/metrics", "text/plain");
+        const HttpResponse response = connection.get(path, "*/*");
         if (!response.ok()) {
             return connection.refuse(response);
         }
@@ -228,15 +230,26 @@ Action declare_metrics(Options&) {
         return Exit::ok;
     });
 }
+constexpr char metrics_path[] = "/metrics";
+constexpr char snapshot_path[] = "/v1/snapshot";
+constexpr char openapi_path[] = "/openapi.json";
 
-Action declare_snapshot(Options&) {
+Action declare_ready(Options&) {
     return online([](Online& connection) {
-        const HttpResponse response = connection.get("/v1/snapshot");
-        if (!response.ok()) {
+        const HttpResponse health = connection.get("/healthz");
+        if (!health.ok()) {
+            return connection.refuse(health);
+        }
+        const HttpResponse response = connection.get("/readyz");
+        const JsonText text{response.body};
+        const Json ready = text.root().at("ready");
+        if (ready.is_null()) {
             return connection.refuse(response);
         }
-        connection.context().print(response.body);
-        return Exit::ok;
+        connection.context().print(connection.context().format() != Format::table ? response.body
+                                   : ready.flag()                                 ? "ready\n"
+                                                  : "not ready: not all known hosts have reported\n");
+        return ready.flag() ? Exit::ok : Exit::failed;
     });
 }
 
@@ -245,7 +258,7 @@ constexpr std::array table{
             "Hosts and guests by state, open jobs, what balancing last decided and why. A pool that is not "
             "well (a "
             "host is not up, or overloaded) is still a successful answer; scripts look at -o json.",
-            "", "getStatus getHealth getReadiness listHosts listJobs", &declare_status},
+            "", "getStatus listHosts", &declare_status},
     Command{"get", "Lists objects, or shows some of them",
             "With -w on a terminal the table is painted again in place; elsewhere, each object that has "
             "changed is "
@@ -263,9 +276,14 @@ constexpr std::array table{
     Command{"snapshot", "Writes the pool as a ballast-pool/1 file",
             "The offline commands read it: ballast plan, compare and simulate.\n\n"
             "  ballast snapshot > pool.json\n  ballast plan --pool pool.json --policy vds-3b",
-            "", "getSnapshot", &declare_snapshot},
+            "", "getSnapshot", &declare_verbatim<snapshot_path>},
     Command{"metrics", "Writes the metrics in Prometheus' text format", "", "", "getMetrics",
-            &declare_metrics},
+            &declare_verbatim<metrics_path>},
+    Command{"ready", "Says whether the controller serves and all known hosts have reported",
+            "For scripts that start a pool.\n\n  until ballast ready; do sleep 1; done",
+            "1 it serves, but it is not ready", "getHealth getReadiness", &declare_ready},
+    Command{"openapi", "Writes the contract of the HTTP endpoint (OpenAPI 3.1, as JSON)", "", "",
+            "getOpenapi", &declare_verbatim<openapi_path>},
 };
 
 }  // namespace

@@ -34,7 +34,8 @@ constexpr std::array sort_words{std::pair{std::string_view{"cpu"}, TopSort::cpu}
 // Asks the controller for what is on the screen. What could not be had stays as it was, with the reason.
 class Fetch {
   public:
-    explicit Fetch(Online& online) : online_{online} {}
+    // Keys and signals wait while a request does.
+    explicit Fetch(Online& online) : online_{online} { online.client().limit_seconds(3); }
 
     // The last answer that was none of the kind that was hoped for.
     const HttpResponse& refusal() const noexcept { return refusal_; }

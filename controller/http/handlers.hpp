@@ -12,6 +12,8 @@ Answer get_metrics(Api& api, const Call& call);
 Answer get_status(Api& api, const Call& call);
 Answer get_limits(Api& api, const Call& call);
 Answer get_snapshot(Api& api, const Call& call);
+// handlers_openapi.cpp
+Answer get_openapi(Api& api, const Call& call);
 // handlers_hosts.cpp
 Answer list_hosts(Api& api, const Call& call);
 Answer get_host(Api& api, const Call& call);

@@ -17,6 +17,7 @@ constexpr std::array table{
     Operation{Method::get, "/healthz", &healthz, Role::none, false, ""},
     Operation{Method::get, "/readyz", &readyz, Role::none, false, ""},
     Operation{Method::get, "/metrics", &get_metrics, Role::viewer, false, ""},
+    Operation{Method::get, "/openapi.json", &get_openapi, Role::none, false, ""},
     Operation{Method::get, "/v1/status", &get_status, Role::viewer, false, ""},
     Operation{Method::get, "/v1/limits", &get_limits, Role::viewer, false, ""},
     Operation{Method::get, "/v1/snapshot", &get_snapshot, Role::viewer, false, ""},
