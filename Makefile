@@ -56,7 +56,7 @@ proto_src := $(wildcard proto/*.cpp)
 shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
 xen_src := $(wildcard xen_glue/xen/*.cpp)
-agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp)
+agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp agent/disks/*.cpp)
 controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 # What the command line uses of the folders below it.

@@ -20,6 +20,7 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
     : loop_{loop},
       config_{config},
       files_{config.save_dir},
+      store_{.directory = std::string_view{config.store_directory}},
       wake_timer_{loop, [this] { handle(TickEvent{}); }},
       inventory_timer_{loop, [this] { send_inventory(); }},
       event_timer_{loop, [this] { domain_events_->set(Interest::read); }},
@@ -56,14 +57,16 @@ bool Agent::open(std::string& why) {
     if (!hypervisor_) {
         return false;
     }
-    view_ = std::make_unique<HostView>(*hypervisor_, files_, config_.net_mbps);
+    view_ = std::make_unique<HostView>(*hypervisor_, files_, store_, config_.net_mbps);
     workers_ = std::make_unique<WorkerPool>(
         loop_,
         WorkerPool::Events{
             .on_report = [this](WorkerId id, const WorkerReport& report) { on_worker_report(id, report); },
             .on_gone =
                 [this](WorkerId id, const Detail& how) {
-                    handle(WorkerGoneEvent{id, how});
+                    if (desktops_ == nullptr || !desktops_->store().on_gone(id)) {
+                        handle(WorkerGoneEvent{id, how});
+                    }
                 }});
     listener_ = Listener::open(
         loop_, config_.migration_listen, config_.migration_port, [this](int fd) { on_accept(fd); }, why);
@@ -71,7 +74,7 @@ bool Agent::open(std::string& why) {
         return false;
     }
     desktops_ = std::make_unique<DesktopService>(
-        loop_, config_, *hypervisor_, *view_,
+        loop_, config_, *hypervisor_, *view_, store_, store_events(),
         [this](const wire::Message& message) { controller_->send(message); });
     domain_events_ =
         std::make_unique<FdWatch>(loop_, hypervisor_->event_fd(), Interest::read,
@@ -112,7 +115,8 @@ bool Agent::recover(std::string& why) {
     }
     const CoreSettings settings{.host_name = std::string_view{config_.host_name},
                                 .journal_id = journal_.id(),
-                                .memory_reserved_kib = std::uint64_t{config_.memory_reserved_mib} * 1024};
+                                .memory_reserved_kib = std::uint64_t{config_.memory_reserved_mib} * 1024,
+                                .store_directory = store_.directory};
     Arena counting;
     (void)Core{counting, settings};
     core_memory_ = std::make_unique<std::byte[]>(counting.used_bytes());
@@ -249,6 +253,8 @@ WorkerSetup Agent::base_setup() const {
     setup.tls_key.assign_cut(config_.tls_key);
     setup.run_dir.assign_cut(config_.run_dir);
     setup.save_dir.assign_cut(config_.save_dir);
+    setup.store_directory = store_.directory;
+    setup.store = store_.identity;
     setup.compression = config_.compression;
     setup.hypervisor = config_.hypervisor.kind;
     setup.sim_state_file.assign_cut(config_.hypervisor.sim.state_file);
@@ -261,7 +267,8 @@ void Agent::perform_worker(const Action& action) {
     setup.op = action.op;
     setup.record = core_->record(action.row);
     setup.time_left_ms = setup.record.deadline.unix_ms - wall_now().unix_ms;
-    if (action.op == WorkerOp::create) {
+    setup.again = action.again;
+    if (action.op == WorkerOp::create || action.op == WorkerOp::clone) {
         setup.spec = core_->order(action.row).spec;
     }
     std::string why;

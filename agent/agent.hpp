@@ -68,12 +68,15 @@ class Agent {
     void on_accept(int socket_fd);
     void on_worker_report(WorkerId worker, const WorkerReport& report);
     WorkerSetup base_setup() const;
+    WorkerId start_probe(const wire::StoreProbe& probe, std::string& why);
+    StoreKeeper::Events store_events();
 
     Loop& loop_;
     AgentConfig config_;
     std::shared_ptr<TlsCredentials> tls_;
     Journal journal_;
     SaveFiles files_;
+    StoreState store_;
     std::unique_ptr<Hypervisor> hypervisor_;
     std::unique_ptr<HostView> view_;
     std::unique_ptr<std::byte[]> core_memory_;

@@ -139,7 +139,27 @@ void Agent::on_accept(int socket_fd) {
     }
 }
 
+// Its id is one of the shell's own, as those of incoming connections are: the core knows nothing of it.
+WorkerId Agent::start_probe(const wire::StoreProbe& probe, std::string& why) {
+    WorkerSetup setup = base_setup();
+    setup.op = WorkerOp::store_probe;
+    setup.probe = probe;
+    last_incoming_ = (last_incoming_ + 1) & ~incoming_worker_bit;
+    const WorkerId worker = last_incoming_ | incoming_worker_bit;
+    return workers_->start(worker, setup, -1, why) ? worker : no_worker;
+}
+
+StoreKeeper::Events Agent::store_events() {
+    return {
+        .start = [this](const wire::StoreProbe& probe, std::string& why) { return start_probe(probe, why); },
+        .on_answer = [this](const wire::StoreAnswer& answer) { controller_->send(wire::Message{answer}); },
+        .on_change = [this] { inventory_changed(); }};
+}
+
 void Agent::on_worker_report(WorkerId worker, const WorkerReport& report) {
+    if (desktops_ != nullptr && desktops_->store().on_report(worker, report)) {
+        return;
+    }
     switch (report.kind) {
         case WorkerReport::Kind::news:
             handle(WorkerEvent{.worker = worker,

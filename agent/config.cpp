@@ -157,6 +157,7 @@ bool load_config(const std::string& path, const std::string& hypervisor_kind, Ag
     }
     read_network(*file, out);
     read_relay(*file, out);
+    out.store_directory = file->has("store.directory") ? directory(*file, "store.directory", "") : "";
     read_sim(*file, out, out.hypervisor.sim);
     file->finish();
     errors = file->errors();

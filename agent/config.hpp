@@ -36,6 +36,7 @@ struct AgentConfig {
     std::uint32_t incoming_max = 4;
 
     RelaySettings relay;
+    std::string store_directory;  // empty: none
 
     HypervisorSettings hypervisor;
 };

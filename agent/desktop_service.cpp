@@ -3,6 +3,7 @@
 namespace ballast::agent {
 
 DesktopService::DesktopService(Loop& loop, const AgentConfig& config, Hypervisor& hypervisor, HostView& view,
+                               StoreState& store, StoreKeeper::Events store_events,
                                std::function<void(const wire::Message&)> send)
     : send_{std::move(send)},
       relays_{loop, config.relay,
@@ -10,7 +11,8 @@ DesktopService::DesktopService(Loop& loop, const AgentConfig& config, Hypervisor
                   .find_console = [&view](const Uuid& guest, GuestConsole& out,
                                           Detail& why) { return view.find_console(guest, out, why); },
                   .on_status = [this](const wire::RelayStatus& status) { send_(wire::Message{status}); }}},
-      signals_{loop, hypervisor, [this](const wire::GuestSignal& signal) { send_(wire::Message{signal}); }} {}
+      signals_{loop, hypervisor, [this](const wire::GuestSignal& signal) { send_(wire::Message{signal}); }},
+      store_{store, std::move(store_events)} {}
 
 void DesktopService::take(const wire::Message& message) {
     if (const auto* open = std::get_if<wire::RelayOpen>(&message)) {
@@ -19,6 +21,8 @@ void DesktopService::take(const wire::Message& message) {
         relays_.close(*close);
     } else if (const auto* note = std::get_if<wire::GuestNote>(&message)) {
         signals_.note(*note);
+    } else if (const auto* probe = std::get_if<wire::StoreProbe>(&message)) {
+        store_.probe(*probe);
     }
 }
 

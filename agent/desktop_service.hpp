@@ -1,5 +1,6 @@
-// What the agent does for desktops beside jobs: relays to consoles, and what guests and agent tell each
-// other. Orders come from the controller and are answered by statuses; nothing here is durable.
+// What the agent does for desktops beside jobs: relays to consoles, what guests and agent tell each other,
+// and the proof of the shared store. Orders come from the controller and are answered by statuses; nothing
+// here is durable.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 #include "agent/guest_signals.hpp"
 #include "agent/host_view.hpp"
 #include "agent/relay/relays.hpp"
+#include "agent/store_keeper.hpp"
 
 namespace ballast::agent {
 
@@ -15,6 +17,7 @@ class DesktopService {
   public:
     // `send` drops what it gets while there is no controller: everything is told again when there is.
     DesktopService(Loop& loop, const AgentConfig& config, Hypervisor& hypervisor, HostView& view,
+                   StoreState& store, StoreKeeper::Events store_events,
                    std::function<void(const wire::Message&)> send);
 
     // A message of the controller; others than those for desktops are ignored.
@@ -22,12 +25,14 @@ class DesktopService {
     void on_controller_ready();
     // Domains have come or gone.
     void guests_changed();
+    StoreKeeper& store() noexcept { return store_; }
     void areas_changed(const HostEvents& events) { signals_.areas_changed(events); }
 
   private:
     std::function<void(const wire::Message&)> send_;
     Relays relays_;
     GuestSignals signals_;
+    StoreKeeper store_;
 };
 
 }  // namespace ballast::agent

@@ -78,8 +78,13 @@ struct HostView::Scratch {
     Rates rates;
 };
 
-HostView::HostView(Hypervisor& hypervisor, const SaveFiles& files, std::uint32_t net_mbps)
-    : hypervisor_{hypervisor}, files_{files}, net_mbps_{net_mbps}, scratch_{std::make_unique<Scratch>()} {}
+HostView::HostView(Hypervisor& hypervisor, const SaveFiles& files, const StoreState& store,
+                   std::uint32_t net_mbps)
+    : hypervisor_{hypervisor},
+      files_{files},
+      store_{store},
+      net_mbps_{net_mbps},
+      scratch_{std::make_unique<Scratch>()} {}
 HostView::~HostView() = default;
 
 wire::DomainInfo HostView::describe(const Domain& domain) const {
@@ -100,6 +105,7 @@ wire::DomainInfo HostView::describe(const Domain& domain) const {
 
 void HostView::look(const JobRecord& record, bool with_survey, Truth& out) {
     out = {};
+    out.store_proven = store_.proven;
     Domain domain;
     const Status found = hypervisor_.find(record.uuid, domain);
     if (found.ok()) {
@@ -210,6 +216,9 @@ Fault HostView::find_console(const Uuid& guest, GuestConsole& out, Detail& why) 
 void HostView::report(const Core& core, wire::HostReport& out) {
     out = {};
     out.sequence = ++reports_;
+    out.store_path = store_.directory;
+    out.store_proven = store_.proven;
+    out.store_free_mib = store_.free_bytes >> 20;
     out.net_mbps = net_mbps_ != 0 ? net_mbps_ : uplink_mbps();
     HostFacts facts;
     DomainList& domains = scratch_->domains;

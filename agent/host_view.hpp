@@ -9,6 +9,7 @@
 #include "agent/core/rates.hpp"
 #include "agent/relay/conversation.hpp"
 #include "agent/save_files.hpp"
+#include "agent/store_keeper.hpp"
 #include "xen_glue/hypervisor.hpp"
 
 namespace ballast::agent {
@@ -16,7 +17,7 @@ namespace ballast::agent {
 class HostView {
   public:
     // `net_mbps` 0: read from sysfs.
-    HostView(Hypervisor& hypervisor, const SaveFiles& files, std::uint32_t net_mbps);
+    HostView(Hypervisor& hypervisor, const SaveFiles& files, const StoreState& store, std::uint32_t net_mbps);
     ~HostView();
     HostView(const HostView&) = delete;
     HostView& operator=(const HostView&) = delete;
@@ -46,6 +47,7 @@ class HostView {
 
     Hypervisor& hypervisor_;
     const SaveFiles& files_;
+    const StoreState& store_;
     std::uint32_t net_mbps_;
     std::uint64_t reports_ = 0;
     std::uint64_t samples_ = 0;

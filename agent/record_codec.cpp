@@ -42,6 +42,10 @@ std::string encode_record(const JobRecord& record) {
     out.put(record.effect.total_ms);
     out.put(record.effect.rounds);
     out.put(record.effect.compression);
+    out.put(record.volume.path);
+    out.put(record.volume.source);
+    out.put(record.volume.template_path);
+    out.put(record.volume.size_bytes);
     out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
     return std::move(out.bytes());
 }
@@ -62,13 +66,13 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
     if (magic != record_magic || checksum != XXH3_64bits(bytes.data(), bytes.size())) {
         return Err{Fault::image_corrupt};
     }
-    if (version != record_version) {
+    if (version == 0 || version > record_version) {
         return Err{Fault::version_mismatch};
     }
     JobRecord record;
     in.get(record.job_id);
-    in.get(record.kind, JobKind::migrate_out);
-    in.get(record.stage, Stage::lost);
+    in.get(record.kind, JobKind::clone);
+    in.get(record.stage, Stage::cloning);
     in.get(record.state, JobState::cancelled);
     in.get(record.fault, Fault::handover_lost);
     in.get(record.detail);
@@ -91,6 +95,12 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
     in.get(record.effect.total_ms);
     in.get(record.effect.rounds);
     in.get(record.effect.compression, wire::Compression::lz4);
+    if (version >= 2) {
+        in.get(record.volume.path);
+        in.get(record.volume.source, wire::VolumeSource::blank);
+        in.get(record.volume.template_path);
+        in.get(record.volume.size_bytes);
+    }
     if (!in.ok() || !in.at_end() || !belongs(record.kind, record.stage)) {
         return Err{Fault::image_corrupt};
     }

@@ -59,6 +59,12 @@ int Worker::run() {
         case WorkerOp::migrate_out: status = migrate_out(); break;
         case WorkerOp::ask: status = ask(); break;
         case WorkerOp::incoming: status = incoming(); break;
+        case WorkerOp::disk_create: status = disk_create(); break;
+        case WorkerOp::disk_delete: status = disk_delete(); break;
+        case WorkerOp::disk_discard: status = disk_discard(); break;
+        case WorkerOp::golden_keep: status = golden_keep(); break;
+        case WorkerOp::clone: status = clone(); break;
+        case WorkerOp::store_probe: status = store_probe(); break;
     }
     if (!status.ok()) {
         WorkerReport failure;

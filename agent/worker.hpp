@@ -16,6 +16,8 @@ namespace ballast::agent {
 // `ballast-agent --worker`: the channel is descriptor 3. Returns the exit status.
 int worker_main();
 
+DomainSpec to_domain_spec(const wire::GuestSpec& from);
+
 class Worker final : public ProgressSink {
   public:
     explicit Worker(const WorkerSetup& setup) : setup_{setup} {}
@@ -33,6 +35,14 @@ class Worker final : public ProgressSink {
     Status save();
     Status write_image(int fd);
     Status restore();
+    Status disk_create();
+    Status disk_delete();
+    Status disk_discard();
+    Status golden_keep();
+    Status clone();
+    Status store_probe();
+    Status open_store(const Store& store);
+    Store::Progress file_progress();
     Status migrate_out();
     Status send_guest(BlockingLink& link);
     Status commit(BlockingLink& link);

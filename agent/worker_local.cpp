@@ -11,7 +11,6 @@
 #include "agent/worker.hpp"
 
 namespace ballast::agent {
-namespace {
 
 DomainSpec to_domain_spec(const wire::GuestSpec& from) {
     DomainSpec to;
@@ -41,8 +40,6 @@ DomainSpec to_domain_spec(const wire::GuestSpec& from) {
     to.cpu_cap_percent = from.cpu_cap_percent;
     return to;
 }
-
-}  // namespace
 
 Status Worker::create() {
     const DomainSpec spec = to_domain_spec(setup_.spec);

@@ -8,6 +8,7 @@
 
 #include "agent/compression.hpp"
 #include "agent/core/events.hpp"
+#include "agent/disks/store.hpp"
 #include "agent/hypervisors.hpp"
 
 namespace ballast::agent {
@@ -21,7 +22,11 @@ struct WorkerSetup {
     std::int64_t agent_pid = 0;
     std::int64_t time_left_ms = 0;  // until the job's deadline, as a limit for waiting on peers and guests
     JobRecord record;
-    wire::GuestSpec spec;  // create
+    wire::GuestSpec spec;  // create, clone
+    bool again = false;    // see Action::again
+    Path store_directory;
+    StoreIdentity store;     // as it was proven
+    wire::StoreProbe probe;  // store_probe
     HostName host_name;
     Uuid journal_id;
     bool plain = false;
@@ -60,6 +65,7 @@ struct WorkerReport {
     HostName peer_name;
     wire::MigrationOpen open;
     wire::MigrationAsk ask;
+    StoreFacts store;  // store_probe
 };
 
 static_assert(std::is_trivially_copyable_v<WorkerSetup> && std::is_trivially_copyable_v<WorkerCommand> &&

@@ -203,6 +203,13 @@ class Hypervisor {
     // `image_corrupt` when it is cut or none.
     virtual Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) = 0;
 
+    // The same for a clone: the domain gets name, uuid, disks (by device) and network interfaces (by
+    // position) of `identity` instead of those in the image, which must have the same type, memory and number
+    // of each. `image_corrupt` when it has not. What the guest remembers of itself in its memory stays as it
+    // was.
+    virtual Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress,
+                                    Domain& out) = 0;
+
     // The log lines of the last failed call on this object, newest last, for the operator; never parsed.
     virtual std::string_view last_error() const = 0;
 };

@@ -16,7 +16,8 @@ constexpr std::uint64_t overhead_kib(std::uint64_t memory_kib) noexcept {
 }
 
 constexpr bool takes_memory(JobKind kind) noexcept {
-    return kind == JobKind::create || kind == JobKind::restore || kind == JobKind::migrate_in;
+    return kind == JobKind::create || kind == JobKind::clone || kind == JobKind::restore ||
+           kind == JobKind::migrate_in;
 }
 
 // What a guest's image needs on disk beside its memory: configuration, device state, records of the stream.
@@ -55,7 +56,10 @@ Fault Core::check_order(const wire::JobOrder& order, Detail& detail) const noexc
     if (order.deadline_ms == 0 || order.deadline_ms > deadline_max_ms) {
         return invalid("deadline_ms: expected 1 to 86400000");
     }
-    const bool create = order.kind == JobKind::create;
+    if (const Fault fault = check_volume(order, detail); fault != Fault::none) {
+        return fault;
+    }
+    const bool create = order.kind == JobKind::create || order.kind == JobKind::clone;
     if (create && (!order.has_spec || order.spec.uuid != order.uuid || order.spec.name != order.name ||
                    order.spec.memory_mib == 0)) {
         return invalid("spec: missing, or of another uuid or name than the order");
@@ -111,21 +115,22 @@ Status Core::on_order(const wire::JobOrder& order, Actions& out) noexcept {
     }
     Row& job = rows_[row];
     job.deadline = now_.mono + milliseconds(order.deadline_ms);
-    job.record = {.job_id = order.job_id,
-                  .kind = order.kind,
-                  .state = JobState::running,
-                  .uuid = order.uuid,
-                  .name = order.name,
-                  .begun = now_.wall,
-                  .deadline = {now_.wall.unix_ms + order.deadline_ms},
-                  .memory_kib = order.kind == JobKind::create ? std::uint64_t{order.spec.memory_mib} * 1024
-                                                              : order.memory_kib,
-                  .migration_id = order.migration_id,
-                  .peer_host = order.peer_host,
-                  .peer_address = order.peer_address,
-                  .peer_port = order.peer_port,
-                  .mode = order.mode,
-                  .link_mbps = order.link_mbps};
+    job.record = {
+        .job_id = order.job_id,
+        .kind = order.kind,
+        .state = JobState::running,
+        .uuid = order.uuid,
+        .name = order.name,
+        .begun = now_.wall,
+        .deadline = {now_.wall.unix_ms + order.deadline_ms},
+        .memory_kib = order.has_spec ? std::uint64_t{order.spec.memory_mib} * 1024 : order.memory_kib,
+        .migration_id = order.migration_id,
+        .peer_host = order.peer_host,
+        .peer_address = order.peer_address,
+        .peer_port = order.peer_port,
+        .mode = order.mode,
+        .link_mbps = order.link_mbps,
+        .volume = order.volume};
     orders_[row] = order;
     look(row, out);
     return {};
@@ -169,6 +174,10 @@ Fault Core::check_truth(const Row& row, const wire::JobOrder& order, Detail& det
         detail = compose("the domain is ", to_string(state), ", and the order expected something else");
         return Fault::state_conflict;
     }
+    if (const Fault fault = check_store(row, order, detail);
+        fault != Fault::none || on_store_only(order.kind)) {
+        return fault;
+    }
     if (!takes_memory(order.kind)) {
         return check_guest(row, order, detail);
     }
@@ -188,7 +197,7 @@ Fault Core::check_truth(const Row& row, const wire::JobOrder& order, Detail& det
         detail = "a save file of this guest lies on this host: restore or delete it first";
         return Fault::already_exists;
     }
-    if (order.kind == JobKind::create) {
+    if (order.kind == JobKind::create || order.kind == JobKind::clone) {
         const bool possible = order.spec.type == GuestType::pv    ? truth.can_pv
                               : order.spec.type == GuestType::pvh ? truth.can_hvm && truth.can_hap
                                                                   : truth.can_hvm;
@@ -297,7 +306,9 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
     update.state = record.state;
     update.step = static_cast<std::uint32_t>(record.stage);
     update.step_name = to_string(record.stage);
-    const std::uint64_t memory_bytes = record.memory_kib * 1024;
+    // A file's length is known by its worker only.
+    const std::uint64_t memory_bytes =
+        on_store_only(record.kind) ? record.effect.wire_bytes : record.memory_kib * 1024;
     update.percent = record.state == JobState::succeeded ? 100
                      : memory_bytes == 0                 ? 0
                                                          : static_cast<std::uint32_t>(std::min<std::uint64_t>(

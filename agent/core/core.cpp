@@ -22,7 +22,9 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 bool refusable(Stage stage) noexcept {
     return stage == Stage::creating || stage == Stage::pausing || stage == Stage::unpausing ||
            stage == Stage::saving || stage == Stage::restoring || stage == Stage::stopping ||
-           stage == Stage::destroying || stage == Stage::connecting || stage == Stage::expecting;
+           stage == Stage::destroying || stage == Stage::cloning || stage == Stage::disk_creating ||
+           stage == Stage::disk_deleting || stage == Stage::golden_keeping || stage == Stage::connecting ||
+           stage == Stage::expecting;
 }
 
 // Transfers that break off when their next stage cannot be written. This holds for `commit_sent` and
@@ -72,7 +74,8 @@ void Core::start(const Now& now, Actions& out) noexcept {
         const Stage stage = job.record.stage;
         const bool repeatable =
             stage == Stage::pausing || stage == Stage::unpausing || stage == Stage::destroying;
-        if (abortable(stage) && !repeatable) {
+        job.run_again = on_store_only(job.record.kind) && !ended(job.record.state);
+        if (abortable(stage) && !repeatable && !job.run_again) {
             blame(job, Fault::worker_died, "the agent was restarted in the middle of the operation");
         }
         look(row, out);
@@ -160,6 +163,10 @@ void Core::entered(std::uint32_t row, Actions& out) noexcept {
     switch (job.record.stage) {
         case Stage::creating: start_worker(row, WorkerOp::create, out); return;
         case Stage::saving: start_worker(row, WorkerOp::save, out); return;
+        case Stage::disk_creating: start_worker(row, WorkerOp::disk_create, out); return;
+        case Stage::disk_deleting: start_worker(row, WorkerOp::disk_delete, out); return;
+        case Stage::golden_keeping: start_worker(row, WorkerOp::golden_keep, out); return;
+        case Stage::cloning: start_worker(row, WorkerOp::clone, out); return;
         case Stage::restoring: start_worker(row, WorkerOp::restore, out); return;
         case Stage::stopping: start_worker(row, WorkerOp::shutdown, out); return;
         case Stage::connecting: start_worker(row, WorkerOp::migrate_out, out); return;
@@ -222,7 +229,11 @@ void Core::decide(std::uint32_t row, Actions& out) noexcept {
         return;
     }
     switch (rows_[row].record.stage) {
-        case Stage::creating: decide_creating(row, out); return;
+        case Stage::creating:
+        case Stage::cloning: decide_creating(row, out); return;
+        case Stage::disk_creating:
+        case Stage::disk_deleting:
+        case Stage::golden_keeping: decide_on_file(row, out); return;
         case Stage::created: decide_created(row, out); return;
         case Stage::pausing: decide_pausing(row, out); return;
         case Stage::unpausing: decide_unpausing(row, out); return;

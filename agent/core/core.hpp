@@ -21,6 +21,7 @@ struct CoreSettings {
     HostName host_name;
     Uuid journal_id;                        // of this journal; random when it was begun
     std::uint64_t memory_reserved_kib = 0;  // kept free by admission
+    Path store_directory;                   // empty: this host has none
 };
 
 class Core {
@@ -76,6 +77,8 @@ class Core {
         bool renamed = false;     // the hand-over's rename has been tried
         bool file_stuck = false;  // a file that should go cannot be deleted
         bool gone = false;        // migrate_in, `refused`: no copy is left here
+        bool run_again = false;   // a job on a file that a dead agent has begun: its worker is to run again
+        bool discarded = false;   // its temporary file has been dealt with
         bool doubtful = false;    // migrate_out: asked, without a settling verdict yet
         std::uint32_t attempts = 0;
         std::uint32_t asks = 0;
@@ -109,6 +112,8 @@ class Core {
     Fault check_order(const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_truth(const Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_guest(const Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
+    Fault check_volume(const wire::JobOrder& order, Detail& detail) const noexcept;
+    Fault check_store(const Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_room(const Row& row, std::uint64_t memory_kib, Detail& detail) const noexcept;
     Status refuse(const wire::JobOrder& order, Fault fault, const Detail& detail, Actions& out) noexcept;
     bool busy(const wire::JobOrder& order) const noexcept;
@@ -151,6 +156,7 @@ class Core {
     void decide_save_complete(std::uint32_t row, Actions& out) noexcept;
     void decide_restoring(std::uint32_t row, Actions& out) noexcept;
     void decide_consuming(std::uint32_t row, Actions& out) noexcept;
+    void decide_on_file(std::uint32_t row, Actions& out) noexcept;
     void decide_connecting(std::uint32_t row, Actions& out) noexcept;
     void decide_transferring(std::uint32_t row, Actions& out) noexcept;
     void decide_commit_sent(std::uint32_t row, Actions& out) noexcept;

@@ -129,7 +129,22 @@ enum class FileStep : std::uint8_t {
     discard_consumed,  // delete FILE.consumed
 };
 // Travels between the agent and its workers of the same build; not durable.
-enum class WorkerOp : std::uint8_t { create, shutdown, destroy, save, restore, migrate_out, incoming, ask };
+enum class WorkerOp : std::uint8_t {
+    create,
+    shutdown,
+    destroy,
+    save,
+    restore,
+    migrate_out,
+    incoming,
+    ask,
+    disk_create,
+    disk_delete,
+    disk_discard,
+    golden_keep,
+    clone,
+    store_probe
+};
 enum class Tell : std::uint8_t {
     go,       // source: send the image
     commit,   // source: give the right to run away
@@ -149,6 +164,7 @@ struct Action {
     Call call = Call::pause;
     FileStep file = FileStep::publish;
     WorkerOp op = WorkerOp::create;
+    bool again = false;  // start_worker: one of this job has been here before, and its end was not seen
     Tell tell = Tell::go;
     wire::Verdict verdict = wire::Verdict::unknown;
     Fault fault = Fault::none;

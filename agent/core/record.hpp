@@ -44,6 +44,8 @@ struct JobRecord {
     MigrationMode mode = MigrationMode::automatic;  // from `connecting` on the one really used
     std::uint32_t link_mbps = 0;
     Effect effect{};
+    // Jobs on files of the store, and clones.
+    wire::Volume volume{};
 };
 static_assert(std::is_trivially_copyable_v<JobRecord>);
 

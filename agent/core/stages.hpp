@@ -41,6 +41,11 @@ enum class Stage : std::uint8_t {
     running = 44,
     refused = 45,  // will never run here
     lost = 46,     // the right to run was here and the domain is gone, or in other hands
+    // files of the store
+    disk_creating = 50,  // a temporary file of this job may lie beside the disk's name
+    disk_deleting = 51,
+    golden_keeping = 52,  // as disk_creating
+    cloning = 53,         // a domain of this uuid is a half-built one of ours; then `created`
 };
 std::string_view to_string(Stage stage) noexcept;
 
@@ -60,6 +65,11 @@ inline constexpr std::array restore_table{Transition{Stage::none, Stage::restori
                                           Transition{Stage::restoring, Stage::consuming}};
 inline constexpr std::array shutdown_table{Transition{Stage::none, Stage::stopping}};
 inline constexpr std::array destroy_table{Transition{Stage::none, Stage::destroying}};
+inline constexpr std::array disk_create_table{Transition{Stage::none, Stage::disk_creating}};
+inline constexpr std::array disk_delete_table{Transition{Stage::none, Stage::disk_deleting}};
+inline constexpr std::array golden_keep_table{Transition{Stage::none, Stage::golden_keeping}};
+inline constexpr std::array clone_table{Transition{Stage::none, Stage::cloning},
+                                        Transition{Stage::cloning, Stage::created}};
 inline constexpr std::array migrate_out_table{
     Transition{Stage::none, Stage::connecting},          Transition{Stage::connecting, Stage::transferring},
     Transition{Stage::transferring, Stage::commit_sent}, Transition{Stage::commit_sent, Stage::started},
@@ -85,12 +95,12 @@ constexpr std::span<const Transition> transitions(JobKind kind) noexcept {
         case JobKind::destroy: return destroy_table;
         case JobKind::migrate_in: return migrate_in_table;
         case JobKind::migrate_out: return migrate_out_table;
+        case JobKind::disk_create: return disk_create_table;
+        case JobKind::disk_delete: return disk_delete_table;
+        case JobKind::golden_keep: return golden_keep_table;
+        case JobKind::clone: return clone_table;
         case JobKind::none:
-        case JobKind::migrate:
-        case JobKind::disk_create:
-        case JobKind::disk_delete:
-        case JobKind::golden_keep:
-        case JobKind::clone: return {};
+        case JobKind::migrate: return {};
     }
     return {};
 }
@@ -143,7 +153,10 @@ static_assert(every_stage_is_reachable(JobKind::create) && every_stage_is_reacha
               every_stage_is_reachable(JobKind::unpause) && every_stage_is_reachable(JobKind::save) &&
               every_stage_is_reachable(JobKind::restore) && every_stage_is_reachable(JobKind::shutdown) &&
               every_stage_is_reachable(JobKind::destroy) && every_stage_is_reachable(JobKind::migrate_in) &&
-              every_stage_is_reachable(JobKind::migrate_out));
+              every_stage_is_reachable(JobKind::migrate_out) && every_stage_is_reachable(JobKind::clone) &&
+              every_stage_is_reachable(JobKind::disk_create) &&
+              every_stage_is_reachable(JobKind::disk_delete) &&
+              every_stage_is_reachable(JobKind::golden_keep));
 static_assert(!reachable(JobKind::migrate_in, Stage::none, Stage::running, Stage::committed),
               "a destination must not run a guest without having the right to run on disk");
 static_assert(!reachable(JobKind::migrate_in, Stage::refused, Stage::committed) &&
@@ -177,7 +190,11 @@ constexpr bool abortable(Stage stage) noexcept {
         case Stage::transferring:
         case Stage::expecting:
         case Stage::receiving:
-        case Stage::restored: return true;
+        case Stage::restored:
+        case Stage::disk_creating:
+        case Stage::disk_deleting:
+        case Stage::golden_keeping:
+        case Stage::cloning: return true;
         case Stage::created:
         case Stage::save_complete:
         case Stage::consuming:
@@ -193,10 +210,15 @@ constexpr bool abortable(Stage stage) noexcept {
     return false;
 }
 
+// Kinds that are about a file of the store and not about a domain.
+constexpr bool on_store_only(JobKind kind) noexcept {
+    return kind == JobKind::disk_create || kind == JobKind::disk_delete || kind == JobKind::golden_keep;
+}
+
 // Stages in which a domain of ours is still to take its memory from the host.
 constexpr bool reserves_memory(Stage stage) noexcept {
-    return stage == Stage::creating || stage == Stage::restoring || stage == Stage::expecting ||
-           stage == Stage::receiving;
+    return stage == Stage::creating || stage == Stage::cloning || stage == Stage::restoring ||
+           stage == Stage::expecting || stage == Stage::receiving;
 }
 
 }  // namespace ballast::agent

@@ -38,6 +38,10 @@ std::string_view to_string(Stage stage) noexcept {
         case Stage::running: return "running";
         case Stage::refused: return "refused";
         case Stage::lost: return "lost";
+        case Stage::disk_creating: return "disk_creating";
+        case Stage::disk_deleting: return "disk_deleting";
+        case Stage::golden_keeping: return "golden_keeping";
+        case Stage::cloning: return "cloning";
     }
     return "invalid";
 }

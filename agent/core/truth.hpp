@@ -18,6 +18,7 @@ struct Truth {
     bool can_hvm = false;
     bool can_hap = false;
     bool can_shadow = false;
+    bool store_proven = false;  // to be the one that the other hosts see
     // The save file of this uuid (see agent/save_files.hpp).
     bool file_partial = false;           // FILE.tmp
     bool file_complete = false;          // FILE

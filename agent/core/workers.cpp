@@ -16,7 +16,11 @@ bool depends_on_worker(Stage stage) noexcept {
         case Stage::commit_sent:
         case Stage::expecting:
         case Stage::receiving:
-        case Stage::restored: return true;
+        case Stage::restored:
+        case Stage::disk_creating:
+        case Stage::disk_deleting:
+        case Stage::golden_keeping:
+        case Stage::cloning: return true;
         case Stage::none:
         case Stage::created:
         case Stage::pausing:

@@ -12,7 +12,7 @@ import time
 import uuid as uuids
 
 KINDS = {"create": 1, "pause": 2, "unpause": 3, "save": 4, "restore": 5, "shutdown": 6, "destroy": 7,
-         "migrate_in": 9, "migrate_out": 10}
+         "migrate_in": 9, "migrate_out": 10, "disk_create": 11, "disk_delete": 12, "golden_keep": 13, "clone": 14}
 RUNNING, PAUSED, SUSPENDED = 1, 2, 3
 SUCCEEDED, FAILED, CANCELLED = 2, 3, 4
 
@@ -128,6 +128,14 @@ class Signal:
         self.detail = first(fields, 7, b"").decode()
 
 
+class StoreAnswer:
+    def __init__(self, data):
+        fields = decode(data)
+        self.key = first(fields, 1), first(fields, 2)
+        self.fault = first(fields, 3)
+        self.detail = first(fields, 4, b"").decode()
+
+
 class Agent:
     """One agent process with its simulated host, and what it has told us."""
 
@@ -153,6 +161,8 @@ class Agent:
         self.updates = {}
         self.relays = {}
         self.signals = {}
+        self.answers = {}
+        self.store_proven = False
 
     def start(self):
         log = open(os.path.join(self.directory, "log"), "ab")
@@ -163,6 +173,13 @@ class Agent:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
+
+    def kill_after(self, controller, seconds):
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit:
+            controller.poll(max(0, min(limit - time.monotonic(), 0.01)))
+        self.kill()
+        controller.wait(lambda: self.link is None, "the end of the connection")
 
     def stop(self):
         if self.process:
@@ -252,6 +269,7 @@ class Controller:
             if number == 2:
                 agent.reports += 1
                 agent.domains = {d.uuid: d for d in map(Domain, fields.get(11, []))}
+                agent.store_proven = bool(first(fields, 16))
                 agent.saved = {first(decode(s), 1, b"") for s in fields.get(12, [])}
             elif number == 3:
                 agent.samples += 1
@@ -265,6 +283,9 @@ class Controller:
                 agent.relays[relay.session] = relay
             elif number == 8:
                 agent.signals[first(fields, 1, b"")] = Signal(body)
+            elif number == 9:
+                answer = StoreAnswer(body)
+                agent.answers[answer.key] = answer
             elif number == 5:  # a source asks by way of us
                 destination = self.agents[first(fields, 2, b"").decode()]
                 self.send(destination, 5, {n: v[0] for n, v in fields.items()})
@@ -286,7 +307,8 @@ class Controller:
     def order(self, agent, kind, guest, name, job=None, deadline_ms=60000, **more):
         job = job or self.new_job()
         fields = {1: job, 2: KINDS[kind], 3: guest, 4: name, 6: deadline_ms}
-        numbers = {"spec": 7, "migration": 8, "peer": 9, "address": 10, "port": 11, "mode": 12, "memory_kib": 13}
+        numbers = {"spec": 7, "migration": 8, "peer": 9, "address": 10, "port": 11, "mode": 12, "memory_kib": 13,
+                   "volume": 15}
         fields.update({numbers[key]: value for key, value in more.items()})
         self.send(agent, 17, fields)
         return job

@@ -23,7 +23,8 @@ class AgentHostView : public sim::SimFixture {
 
     std::unique_ptr<Hypervisor> host_ = open_host("h1");
     SaveFiles files_{directory_ + "/saved"};
-    HostView view_{*host_, files_, 1000};
+    StoreState store_;
+    HostView view_{*host_, files_, store_, 1000};
     wire::SampleReport report_;
 };
 

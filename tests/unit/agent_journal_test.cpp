@@ -1,7 +1,9 @@
 #include "agent/journal.hpp"
 
+#define XXH_INLINE_ALL
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -31,6 +33,8 @@ JobRecord sample_record() {
     record.peer_port = 7712;
     record.journal_id.bytes.fill(5);
     record.mode = MigrationMode::stop_and_copy;
+    record.volume = {
+        .path = "disks/a", .source = wire::VolumeSource::copy, .template_path = "/srv/t", .size_bytes = 6};
     record.effect = {.memory_bytes = 1,
                      .wire_bytes = 2,
                      .downtime_ms = 3,
@@ -63,6 +67,24 @@ TEST(AgentRecord, ComesBackAsItWasWritten) {
     EXPECT_EQ(back.stage, Stage::commit_sent);
     EXPECT_EQ(back.journal_id, record.journal_id);
     EXPECT_EQ(back.peer_port, 7712);
+    EXPECT_EQ(back.volume, record.volume);
+}
+
+TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
+    JobRecord record = sample_record();
+    record.volume = {};
+    const std::string bytes = encode_record(record);
+    constexpr std::size_t checksum_bytes = 8;
+    constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
+    std::string older = bytes.substr(0, bytes.size() - checksum_bytes - volume_bytes);
+    older[4] = 1;  // the version
+    const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());
+    for (std::size_t i = 0; i < checksum_bytes; ++i) {
+        older.push_back(static_cast<char>(checksum >> (8 * i) & 0xff));
+    }
+    JobRecord back;
+    ASSERT_TRUE(decode_record(older, back).ok());
+    EXPECT_EQ(encode_record(back), bytes);
 }
 
 TEST(AgentRecord, IsRefusedWhenAnyOneByteIsWrong) {

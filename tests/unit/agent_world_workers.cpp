@@ -246,7 +246,13 @@ bool World::step_worker(Worker& worker) {
         case WorkerOp::create:
         case WorkerOp::shutdown:
         case WorkerOp::save:
-        case WorkerOp::restore: break;
+        case WorkerOp::restore:
+        case WorkerOp::disk_create:
+        case WorkerOp::disk_delete:
+        case WorkerOp::disk_discard:
+        case WorkerOp::golden_keep:
+        case WorkerOp::clone:
+        case WorkerOp::store_probe: break;
     }
     violation_ = "a worker that no migration needs";
     return false;

@@ -36,6 +36,7 @@ class SimHypervisor final : public Hypervisor {
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
     Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress, Domain& out) override;
+    Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
 
     std::string_view last_error() const override { return last_error_; }
@@ -79,6 +80,7 @@ class SimHypervisor final : public Hypervisor {
     Status send_rounds(Sending& sending);
     Status send_round(Sending& sending);
     Status suspend_guest(Sending& sending);
+    Status receive_whole(Receiving& receiving, std::string_view name_suffix, Domain& out);
     Status receive(Receiving& receiving, std::string_view name_suffix);
     Status begin_receiving(Receiving& receiving, std::string_view name_suffix);
     Status receive_records(Receiving& receiving);

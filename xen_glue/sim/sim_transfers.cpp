@@ -162,6 +162,23 @@ Status SimHypervisor::send_round(Sending& sending) {
 
 // ---- receive ----
 
+namespace {
+
+// False when the two are not of the same shape.
+bool take_identity(DomainSpec& spec, const DomainSpec& identity) noexcept {
+    if (spec.type != identity.type || spec.memory_mib != identity.memory_mib ||
+        spec.disks.size() != identity.disks.size() || spec.vifs.size() != identity.vifs.size()) {
+        return false;
+    }
+    spec.name = identity.name;
+    spec.uuid = identity.uuid;
+    spec.disks = identity.disks;
+    spec.vifs = identity.vifs;
+    return true;
+}
+
+}  // namespace
+
 struct SimHypervisor::Receiving {
     int fd;
     ProgressSink& progress;
@@ -170,7 +187,8 @@ struct SimHypervisor::Receiving {
     std::uint32_t domid = 0;
     std::uint64_t memory_pages = 0;
     std::optional<CarriedState> carried;
-    std::int64_t due_ns = 0;  // when a disk would have delivered what has been read
+    std::int64_t due_ns = 0;               // when a disk would have delivered what has been read
+    const DomainSpec* identity = nullptr;  // of a clone
 };
 
 namespace {
@@ -190,6 +208,16 @@ bool comes_in_order(ImageOrder& order, const ImageReader::Record& record) noexce
 Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
                                     Domain& out) {
     Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0};
+    return receive_whole(receiving, name_suffix, out);
+}
+
+Status SimHypervisor::receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress,
+                                       Domain& out) {
+    Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0, &identity};
+    return receive_whole(receiving, {}, out);
+}
+
+Status SimHypervisor::receive_whole(Receiving& receiving, std::string_view name_suffix, Domain& out) {
     Status status = receive(receiving, name_suffix);
     if (status.ok()) {
         status = apply([&](Transaction& transaction) -> Status {
@@ -250,6 +278,10 @@ Status SimHypervisor::begin_receiving(Receiving& receiving, std::string_view nam
     BALLAST_CHECK(receiving.reader.begin(config));
     if (const auto complaint = validate(config.spec)) {
         complaint_ = complaint->view();
+        return Err{Fault::image_corrupt};
+    }
+    if (receiving.identity != nullptr && !take_identity(config.spec, *receiving.identity)) {
+        complaint_ = "the image is of a guest of another shape";
         return Err{Fault::image_corrupt};
     }
     std::int64_t duration_ns = 0;

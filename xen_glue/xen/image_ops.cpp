@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "xen_glue/xen/image_identity.hpp"
 #include "xen_glue/xen/image_io.hpp"
 #include "xen_glue/xen/image_walk.hpp"
 #include "xen_glue/xen/xen_hypervisor_impl.hpp"
@@ -196,7 +197,13 @@ Status XenHypervisor::suspend_failure(const Domain& domain, int fd, int rc) {
 Status XenHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
                                     Domain& out) {
     begin(&progress);
-    return finish(receive_checked(fd, name_suffix, out));
+    return finish(receive_checked(fd, name_suffix, nullptr, out));
+}
+
+Status XenHypervisor::receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress,
+                                       Domain& out) {
+    begin(&progress);
+    return finish(receive_checked(fd, {}, &identity, out));
 }
 
 Status XenHypervisor::read_image_config(int fd, libxl_domain_config& config) {
@@ -241,9 +248,14 @@ Status XenHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_b
     return finish(act());
 }
 
-Status XenHypervisor::receive_checked(int fd, std::string_view name_suffix, Domain& out) {
+Status XenHypervisor::receive_checked(int fd, std::string_view name_suffix, const DomainSpec* identity,
+                                      Domain& out) {
     DomainConfig config;
     BALLAST_CHECK(read_image_config(fd, *config));
+    if (identity != nullptr && !take_identity(*config, *identity)) {
+        return fail(Fault::image_corrupt,
+                    "the image is of a guest of another shape than the clone that is wanted");
+    }
     std::string why;
     const std::string name = fmt::format("{}{}", config->c_info.name, name_suffix);
     if (!valid_name(name)) {

@@ -37,6 +37,7 @@ class XenHypervisor final : public Hypervisor {
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
     Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress, Domain& out) override;
+    Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
 
     std::string_view last_error() const override { return last_error_; }
@@ -94,7 +95,8 @@ class XenHypervisor final : public Hypervisor {
     Status suspend_into(const Domain& domain, int fd, bool live);
     Status suspend_failure(const Domain& domain, int fd, int rc);
     Status read_image_config(int fd, libxl_domain_config& config);
-    Status receive_checked(int fd, std::string_view name_suffix, Domain& out);
+    // `identity` null: the image's own.
+    Status receive_checked(int fd, std::string_view name_suffix, const DomainSpec* identity, Domain& out);
     Status restore_from(int fd, libxl_domain_config& config, Domain& out);
 
     std::unique_ptr<Toolstack> toolstack_;
