@@ -67,6 +67,8 @@ constexpr std::array table{
     ParameterInfo{"scoa_load", "", 0, 1, families(Family::scoa),
                   "what a guest's load is: its mean, or its peak (the worst case)", nullptr, &P::scoa_load,
                   mean_peak},
+    ParameterInfo{"scoa_limit", "utilisation", 0, 1, families(Family::scoa),
+                  "an action may bring a target up to it; 0: its threshold", &P::scoa_limit},
     ParameterInfo{"objective", "", 0, 2, planner_only, "what is minimised", nullptr, &P::objective,
                   objectives},
     ParameterInfo{"smooth_samples", "samples", 1, samples_max, planner_only, "length of the planner's means",

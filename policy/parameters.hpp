@@ -38,6 +38,8 @@ struct Parameters {
 
     // SCOA: what a guest's load is. 0: its mean, 1: its peak, the worst case.
     std::uint32_t scoa_load = 0;
+    // SCOA: utilisation that an action may bring a target to, the paper's "hardware limit". 0: the threshold.
+    double scoa_limit = 0;
 
     // The planner (docs/planner.md).
     std::uint32_t objective = 0;        // planner::ObjectiveKind: load, stddev, hbal

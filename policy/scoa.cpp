@@ -42,7 +42,7 @@ class Round {
     bool relieve_once(HostIndex source) noexcept;
     bool try_move(VmIndex v, HostIndex source, HostIndex target) noexcept;
     bool try_swap(VmIndex v, HostIndex source, HostIndex target) noexcept;
-    bool target_allows(VmIndex v, HostIndex target, const Amounts& after) noexcept;
+    bool target_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept;
     bool source_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept;
     Detail explain(const Move& move) const noexcept;
 
@@ -156,15 +156,22 @@ void Round::commit(Move move) noexcept {
     forget_picks(move.to);
 }
 
-// "Afterwards the target's load would exceed the source's, or a threshold would be passed": the source is
-// above a threshold in its heaviest resource, so the second implies the first there. Over all resources
-// (distances from the origin) the first would forbid every action of the paper's hour 34, which the paper
-// solves.
-bool Round::target_allows(VmIndex v, HostIndex target, const Amounts& after) noexcept {
-    if (const auto excess = ledger_.excess(after)) {
-        ledger_.out().reject(
-            {v, target, destination_constraint(excess->resource), excess->have, excess->limit});
-        return false;
+// "Afterwards the target's load would exceed the source's, or a threshold would be passed." Loads are those
+// of the source's heaviest resource: as distances from the origin the first would forbid every action of the
+// paper's hour 34. It matters where the second is the hardware's limit, above the threshold that makes a
+// source.
+bool Round::target_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept {
+    const Resource worst = heaviest(ledger_.load(source));
+    for (const Resource resource : all_resources) {
+        const double own = ledger_.limit(resource);
+        double most = std::max(own, ledger_.weighed(resource) ? ledger_.parameters().scoa_limit : own);
+        if (resource == worst) {
+            most = std::min(most, ledger_.load(source)[worst]);
+        }
+        if (after[resource] > most + load_tolerance) {
+            ledger_.out().reject({v, target, destination_constraint(resource), after[resource], most});
+            return false;
+        }
     }
     return true;
 }
@@ -186,7 +193,7 @@ bool Round::source_allows(VmIndex v, HostIndex source, HostIndex target, const A
 
 bool Round::try_move(VmIndex v, HostIndex source, HostIndex target) noexcept {
     if (!ledger_.group_allows(v, target) || !ledger_.memory_fits(v, target) ||
-        !target_allows(v, target, plus(ledger_.load(target), ledger_.part(v, target)))) {
+        !target_allows(v, source, target, plus(ledger_.load(target), ledger_.part(v, target)))) {
         return false;
     }
     commit(ledger_.make_move(v, source, target));
@@ -208,7 +215,7 @@ bool Round::try_swap(VmIndex v, HostIndex source, HostIndex target) noexcept {
         plus(minus(ledger_.load(source), ledger_.part(v, source)), ledger_.part(with, source));
     const Amounts target_after =
         minus(plus(ledger_.load(target), ledger_.part(v, target)), ledger_.part(with, target));
-    if (!source_allows(v, source, target, source_after) || !target_allows(v, target, target_after)) {
+    if (!source_allows(v, source, target, source_after) || !target_allows(v, source, target, target_after)) {
         return false;
     }
     const std::span<const VmIndex> others{&with, 1};

@@ -151,6 +151,21 @@ TEST(ScoaPolicy, TheWorstCaseCountsPeaks) {
     EXPECT_EQ(pool.actions("scoa"), "a>t") << "50 % and 40 % if both come at once";
 }
 
+TEST(ScoaPolicy, ATargetMayBeFilledToTheHardwaresLimitButNotAboveTheSource) {
+    Space pool;
+    pool.add_host("s");
+    pool.add_host("t");
+    pool.add_vm("a", 0, 25, 1, 1);
+    pool.add_vm("b", 0, 60, 1, 1).movable = false;
+    pool.add_vm("x", 1, 57, 1, 1).movable = false;
+    EXPECT_EQ(pool.actions("scoa"), "") << "82 % is above the threshold of 79 %";
+    ASSERT_FALSE(set(pool.parameters, "scoa_limit", "0.9"));
+    EXPECT_EQ(pool.actions("scoa"), "a>t");
+    pool.vms[2].cpu_cores = pool.keep({6.1});
+    EXPECT_EQ(pool.actions("scoa"), "") << "86 % is more than the source has now";
+    EXPECT_DOUBLE_EQ(pool.rejection("a", "t").limit, 0.85);
+}
+
 TEST(ScoaPolicy, DiskIsWeighedWhenAskedFor) {
     Space pool;
     for (const char* name : {"s", "t"}) {
