@@ -37,6 +37,10 @@ Status on_message_of(Step& step, std::uint32_t host, const wire::Message& messag
             [&](const wire::HandoverQuery& query) { return on_handover_query(step, host, query); },
             [&](const wire::HandoverAnswer& answer) { return on_handover_answer(step, host, answer); },
             [](const wire::Ping&) { return Status{}; }, [](const wire::Pong&) { return Status{}; },
+            // Agents tell these unasked; a pool without desktops has no use for them.
+            [](const wire::GuestSignal&) { return Status{}; },
+            [](const wire::RelayStatus&) { return Status{}; },
+            [](const wire::StoreAnswer&) { return Status{}; },
             [](const std::monostate&) { return Status{}; },                      // of a newer protocol
             [](const auto&) { return Status{Err{Fault::protocol_violation}}; },  // never sent to a controller
         },
