@@ -156,6 +156,9 @@ $(pch).gch: Makefile
 	$(Q)g++-12 $(filter-out -MMD -MP,$(CXXFLAGS)) -x c++-header -o $@ $(pch)
 
 $(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
+# Read once at the start, or a few times a second: small is better than fast.
+$(gen_obj) $(call obj,shell/config.cpp agent/config.cpp $(wildcard proto/convert_*.cpp) proto/codec.cpp): \
+    CXXFLAGS := $(patsubst -O2,-Os,$(CXXFLAGS))
 
 $(OUT)/obj/%.o: %.cpp | $(gen_hdr)
 	$(call say,CXX,$<)
