@@ -51,7 +51,7 @@ LDFLAGS = -pie $(LINK_$(BUILD)) -Wl,--as-needed
 
 # Sources by role. The pure ones compile without exceptions and RTTI; `make check` looks at their symbols.
 pure_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp agent/core/*.cpp controller/core/*.cpp \
-                       sim/experiments/*.cpp)
+                       sim/experiments/*.cpp image/core/*.cpp)
 proto_src := $(wildcard proto/*.cpp)
 shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
@@ -59,10 +59,12 @@ xen_src := $(wildcard xen_glue/xen/*.cpp)
 agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp agent/disks/*.cpp)
 controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
+image_src := $(wildcard image/core/*.cpp image/*.cpp)
 # What the command line uses of the folders below it.
 experiments_src := $(wildcard sim/experiments/*.cpp)
 cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) $(experiments_src) xen_glue/sim/precopy.cpp \
-               shell/config.cpp shell/durable_file.cpp shell/random.cpp
+               shell/config.cpp shell/durable_file.cpp shell/random.cpp shell/sha256.cpp shell/hmac.cpp \
+               $(image_src)
 guest_src := $(wildcard guest/*.cpp)
 test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
@@ -80,7 +82,8 @@ controller_lib_obj := $(call obj,$(wildcard policy/*.cpp policy/*/*.cpp controll
 libs_common := -lprotobuf-lite -lev -lgnutls -lfmt
 libs_agent := $(libs_common) -lxenlight -lxenstat -lxenstore -lxentoollog -lxenctrl -lzstd -llz4 -lpthread
 libs_controller := $(libs_common) -lmicrohttpd -lsqlite3
-libs_cli := -lcurl-gnutls -lfmt -lz
+libs_image := -lnbd -lgnutls -lzstd -lpthread
+libs_cli := -lcurl-gnutls -lfmt -lz $(libs_image)
 
 daemons := $(OUT)/ballast-agent $(OUT)/ballast-controller
 guest_program := $(OUT)/ballast-guest
@@ -117,9 +120,10 @@ $(guest_program): $(guest_src) $(wildcard guest/*.hpp)
 # Unit tests link everything but the Xen implementation, so that they run anywhere.
 $(OUT)/unit-tests: $(common_obj) $(filter-out $(call obj,$(xen_src) agent/hypervisors.cpp),$(agent_lib_obj)) \
                    $(controller_lib_obj) $(call obj,$(filter-out cli/main.cpp,$(cli_src)) $(experiments_src)) \
-                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) $(test_src))
+                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) $(image_src) $(test_src))
 	$(call say,LINK,$@)
-	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lcurl-gnutls -lz -lmicrohttpd -lsqlite3 -lzstd -llz4 -lgtest -lgtest_main -lpthread
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lcurl-gnutls -lz -lmicrohttpd -lsqlite3 -lzstd -llz4 -lnbd -lgtest -lgtest_main \
+	    -lpthread
 
 # The Xen implementation is tested with the real libxl and the real xl on a stand-in for the hypervisor and xenstored
 # (tests/xen/stub), linked first so that its symbols win. xenctrl.h needs GNU extensions.

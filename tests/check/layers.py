@@ -18,6 +18,7 @@ HOMES = [
     (re.compile(r"^CLI/"), ("cli",)),
     (re.compile(r"^curl/"), ("cli",)),
     (re.compile(r"^zlib\.h$"), ("cli/offline",)),
+    (re.compile(r"^libnbd\.h$"), ("image",)),
     (re.compile(r"^ev\.h$"), ("shell",)),
     (re.compile(r"^toml\+\+/|^toml\.hpp$"), ("shell",)),
     (re.compile(r"^google/protobuf/|\.pb\.h$"), ("proto", "tests/fuzz")),

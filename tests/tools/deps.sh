@@ -5,9 +5,9 @@ set -euo pipefail
 
 build=(g++-12 make pkg-config protobuf-compiler libprotobuf-dev libev-dev libgnutls28-dev libmicrohttpd-dev
        libsqlite3-dev libtomlplusplus-dev rapidjson-dev libfmt-dev libzstd-dev liblz4-dev libxxhash-dev libxen-dev
-       libcli11-dev libcurl4-gnutls-dev python3 python3-yaml zlib1g-dev musl-tools)
+       libcli11-dev libcurl4-gnutls-dev python3 python3-yaml zlib1g-dev musl-tools libnbd-dev)
 check=("${build[@]}" libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 python3 python3-jsonschema curl git gnutls-bin openssl
-       xen-utils-4.17 binutils)
+       xen-utils-4.17 binutils qemu-utils)
 lab=("${build[@]}" qemu-system-x86 qemu-utils seabios mmdebstrap e2fsprogs openssh-client gcc-12
      python3 curl gnutls-bin openssl)
 bench=("${lab[@]}" libbenchmark-dev valgrind ganeti-htools-3.0)
