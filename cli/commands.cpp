@@ -4,6 +4,7 @@
 
 #include "cli/about.hpp"
 #include "cli/offline/commands.hpp"
+#include "cli/offline/image.hpp"
 #include "cli/online/act.hpp"
 #include "cli/online/bundle.hpp"
 #include "cli/online/get.hpp"
@@ -25,6 +26,7 @@ auto all_groups() {
         top_commands(),               //
         bundle_commands(),            //
         offline::offline_commands(),  //
+        image_commands(),             //
         about_commands(),
     };
 }

@@ -67,7 +67,7 @@ class Build final : public ScanSink {
         const bool usable = options_.resume && read_checkpoint(checkpoint_path(), earlier, ignored).ok() &&
                             earlier.same_scan(scan_) && earlier.reached <= source_->size_bytes();
         for (std::size_t level = 0; usable && level < grids_.size(); ++level) {
-            std::vector<Run> runs;
+            std::vector<SortedRun> runs;
             for (const std::uint64_t entries : earlier.run_entries[level]) {
                 runs.push_back({.path = run_prefix(level) + std::to_string(runs.size()), .entries = entries});
             }
@@ -112,7 +112,7 @@ class Build final : public ScanSink {
         std::string ignored;
         static_cast<void>(remove_durable(checkpoint_path(), ignored));
         for (const auto& sorter : sorters_) {
-            for (const Run& run : sorter->runs()) {
+            for (const SortedRun& run : sorter->runs()) {
                 ::unlink(run.path.c_str());
             }
         }
@@ -139,7 +139,7 @@ class Build final : public ScanSink {
         for (std::size_t level = 0; level < sorters_.size(); ++level) {
             BALLAST_CHECK(sorters_[level]->checkpoint(why));
             scan_.run_entries[level].clear();
-            for (const Run& run : sorters_[level]->runs()) {
+            for (const SortedRun& run : sorters_[level]->runs()) {
                 scan_.run_entries[level].push_back(run.entries);
             }
         }

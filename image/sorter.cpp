@@ -43,7 +43,7 @@ Sorter::~Sorter() {
     if (keep_) {
         return;
     }
-    for (const Run& run : runs_) {
+    for (const SortedRun& run : runs_) {
         ::unlink(run.path.c_str());
     }
 }
@@ -102,7 +102,7 @@ Status Sorter::spill(bool durable, std::string& why) {
         return Err{Fault::limit_reached};
     }
     sort_filled();
-    Run run{.path = prefix_ + std::to_string(runs_.size()), .entries = filled_};
+    SortedRun run{.path = prefix_ + std::to_string(runs_.size()), .entries = filled_};
     NamedFd file;
     BALLAST_CHECK(open_file(run.path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, file, why));
     runs_.push_back(run);
@@ -119,9 +119,9 @@ Status Sorter::checkpoint(std::string& why) {
     return filled_ == 0 ? Status{} : spill(true, why);
 }
 
-Status Sorter::adopt(std::vector<Run> runs, std::string& why) {
+Status Sorter::adopt(std::vector<SortedRun> runs, std::string& why) {
     BALLAST_ASSERT(total_ == 0 && runs_.empty());
-    for (const Run& run : runs) {
+    for (const SortedRun& run : runs) {
         struct stat status {};
         if (::stat(run.path.c_str(), &status) != 0) {
             return system_failure(run.path, "look at", errno, why);

@@ -15,15 +15,15 @@
 namespace ballast::image {
 
 // Files of entries as they lie in memory (16 bytes each), sorted.
-struct Run {
+struct SortedRun {
     std::string path;
     std::uint64_t entries = 0;
 };
 
 class Sorter {
   public:
-    // Run files are `prefix` with a number; they are removed by the destructor, unless keep_runs(). Memory is
-    // taken on the first entry. REQUIRES: memory_bytes >= 256 KiB.
+    // SortedRun files are `prefix` with a number; they are removed by the destructor, unless keep_runs().
+    // Memory is taken on the first entry. REQUIRES: memory_bytes >= 256 KiB.
     Sorter(std::string prefix, std::size_t memory_bytes);
     ~Sorter();
     Sorter(const Sorter&) = delete;
@@ -37,10 +37,10 @@ class Sorter {
 
     // Writes what is in memory as a run that survives a crash, so that all entries so far are in runs().
     Status checkpoint(std::string& why);
-    const std::vector<Run>& runs() const noexcept { return runs_; }
+    const std::vector<SortedRun>& runs() const noexcept { return runs_; }
     // Goes on with runs of an earlier process. REQUIRES: nothing added yet. `image_corrupt`: a run is not of
     // the size that it should have.
-    Status adopt(std::vector<Run> runs, std::string& why);
+    Status adopt(std::vector<SortedRun> runs, std::string& why);
     void keep_runs() noexcept { keep_ = true; }
 
     // After the last add: the next entries in order; none at the end.
@@ -61,7 +61,7 @@ class Sorter {
     std::unique_ptr<Entry[]> memory_;
     std::size_t filled_ = 0;
     std::uint64_t total_ = 0;
-    std::vector<Run> runs_;
+    std::vector<SortedRun> runs_;
     bool keep_ = false;
 
     bool started_ = false;

@@ -99,11 +99,12 @@ void collect_gpt(SectorReader& reader, Candidates& out) noexcept {
                 return;
             }
             FieldReader entry_fields{entry};
-            const bool used =
-                entry_fields.get<std::uint64_t>() != 0 || entry_fields.get<std::uint64_t>() != 0;
+            const auto type_low = entry_fields.get<std::uint64_t>();
+            const auto type_high = entry_fields.get<std::uint64_t>();
             entry_fields.take(16);
             const std::uint64_t first_lba = entry_fields.get<std::uint64_t>();
-            if (used && first_lba < blocks_max << 8 && !out.try_push(first_lba * lba_bytes)) {
+            if ((type_low | type_high) != 0 && first_lba < blocks_max << 8 &&
+                !out.try_push(first_lba * lba_bytes)) {
                 return;
             }
         }

@@ -74,7 +74,7 @@ TEST_P(Md5KernelTest, KeepsTheOrderOfBlocksThatLieAnywhere) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, Md5KernelTest, testing::ValuesIn(md5_kernels),
-                         [](const auto& info) { return std::string{to_string(info.param)}; });
+                         [](const auto& kernel) { return std::string{to_string(kernel.param)}; });
 
 TEST(Md5, TheBestKernelCanRunHere) {
     EXPECT_TRUE(can_run(best_md5_kernel()));
