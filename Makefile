@@ -136,6 +136,12 @@ $(OUT)/xen-tests: $(common_obj) $(call obj,$(glue_src) $(xen_src) $(xen_test_src
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--no-as-needed $(OUT)/xen-stub.so -Wl,--as-needed \
 	    -Wl,-rpath,'$$ORIGIN' $(libs_agent) -lgtest -lgtest_main
 
+# Figures of the image folder, for `make bench`.
+$(OUT)/image-bench: $(call obj,$(wildcard base/*.cpp) shell/durable_file.cpp shell/random.cpp shell/sha256.cpp \
+                         shell/hmac.cpp $(image_src) tests/bench/image_bench.cpp)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_image) -lcrypto
+
 # The same door as the agent's, on a command line, for trying it on a real dom0.
 $(OUT)/xen-probe: $(call obj,$(wildcard base/*.cpp) $(glue_src) $(xen_src) tests/xen/probe/xen_probe.cpp)
 	$(call say,LINK,$@)
@@ -225,6 +231,8 @@ pool_file_src := $(addprefix cli/offline/,pool_file.cpp pool_handler.cpp plannin
                  $(wildcard policy/*.cpp policy/*/*.cpp)
 $(call fuzz_obj,$(filter cli/%,$(pool_file_src))): FUZZ_FLAGS += -fno-sanitize=pointer-overflow
 $(OUT)/fuzz/pool_file_fuzz: $(call fuzz_obj,$(pool_file_src))
+$(OUT)/fuzz/image_index_fuzz: $(call fuzz_obj,image/core/index_format.cpp image/core/grid.cpp)
+$(OUT)/fuzz/image_messages_fuzz: $(call fuzz_obj,$(addprefix image/core/,transfer_messages.cpp key_code.cpp recipe.cpp))
 $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_src)) $(OUT)/fuzz/ballast.pb.o
 	$(call say,LINK,$@)
 	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-lite -lfmt

@@ -117,8 +117,12 @@ void encode(const IndexHeader& header, IndexHeaderBytes& out) noexcept {
         fields.put(level.distinct);
     }
     BALLAST_ASSERT(fields.ok());
-    FieldWriter checksum{std::span{out}.subspan(checked_bytes)};
-    checksum.put(std::uint64_t{XXH3_64bits(out.data(), checked_bytes)});
+    seal_index_header(out);
+}
+
+void seal_index_header(IndexHeaderBytes& header) noexcept {
+    FieldWriter checksum{std::span{header}.subspan(checked_bytes)};
+    checksum.put(std::uint64_t{XXH3_64bits(header.data(), checked_bytes)});
 }
 
 Result<IndexHeader> decode_index_header(std::span<const std::byte> bytes) noexcept {

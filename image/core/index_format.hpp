@@ -68,6 +68,8 @@ struct IndexHeader {
 
 using IndexHeaderBytes = std::array<std::byte, index_header_bytes>;
 void encode(const IndexHeader& header, IndexHeaderBytes& out) noexcept;
+// Writes the checksum of the header's other bytes, as encode() does.
+void seal_index_header(IndexHeaderBytes& header) noexcept;
 // `version_mismatch`: an index, but of another version. `image_corrupt`: anything else that is wrong.
 Result<IndexHeader> decode_index_header(std::span<const std::byte> bytes) noexcept;
 

@@ -133,12 +133,12 @@ TEST(ImageSimilarity, ASketchOfASmallImageIsExact) {
 TEST(ImageSimilarity, NineteenOfTwentySketchesAreWithinOneAndAHalfPoints) {
     Prng prng{13};
     std::vector<double> errors;
-    for (int round = 0; round < 100; ++round) {
-        const std::size_t common = 100 + prng.below(20'000);
+    for (int round = 0; round < 40; ++round) {
+        const std::size_t common = 100 + prng.below(12'000);
         auto a = random_keys(prng, common);
         std::vector<std::uint64_t> b = a;
-        const auto only_a = random_keys(prng, 10'000 + prng.below(10'000));
-        const auto only_b = random_keys(prng, 10'000 + prng.below(20'000));
+        const auto only_a = random_keys(prng, 5'000 + prng.below(7'000));
+        const auto only_b = random_keys(prng, 5'000 + prng.below(12'000));
         a.insert(a.end(), only_a.begin(), only_a.end());
         b.insert(b.end(), only_b.begin(), only_b.end());
         const double truth = static_cast<double>(common) / static_cast<double>(a.size());
@@ -147,7 +147,7 @@ TEST(ImageSimilarity, NineteenOfTwentySketchesAreWithinOneAndAHalfPoints) {
         errors.push_back(std::abs(estimate_share(sampled_a.view(), sampled_b.view()) - truth));
     }
     std::sort(errors.begin(), errors.end());
-    EXPECT_LE(errors[94], 0.015);
+    EXPECT_LE(errors[37], 0.015);
 }
 
 TEST(ImageSimilarity, TheUnionOfSketchesIsTheSketchOfTheUnion) {
@@ -170,7 +170,7 @@ TEST(ImageSimilarity, TheUnionOfSketchesIsTheSketchOfTheUnion) {
 
 TEST(ImageSimilarity, ABloomFilterHoldsWhatWasAddedAndLittleElse) {
     Prng prng{15};
-    const auto keys = random_keys(prng, 50'000);
+    const auto keys = random_keys(prng, 20'000);
     std::vector<BloomBlock> memory(bloom_blocks_for(keys.size()));
     BloomFilter filter{memory};
     for (const std::uint64_t key : keys) {
@@ -180,13 +180,13 @@ TEST(ImageSimilarity, ABloomFilterHoldsWhatWasAddedAndLittleElse) {
         ASSERT_TRUE(filter.may_contain(key));
     }
     std::size_t false_hits = 0;
-    constexpr std::size_t questions = 200'000;
+    constexpr std::size_t questions = 50'000;
     for (std::size_t i = 0; i < questions; ++i) {
         false_hits += filter.may_contain(prng.next()) ? 1 : 0;
     }
     const double measured = static_cast<double>(false_hits) / questions;
     EXPECT_LT(measured, 0.01);
-    EXPECT_NEAR(measured, filter.false_hit_rate(), 0.002);
+    EXPECT_NEAR(measured, filter.false_hit_rate(), 0.004);
 }
 
 }  // namespace

@@ -1,0 +1,77 @@
+#include "image/compressor.hpp"
+
+#include <zstd.h>
+
+#include "base/assert.hpp"
+
+namespace ballast::image {
+namespace {
+
+// Every block of the format has a head, and so has each flush.
+constexpr std::size_t flush_bytes_max = 64;
+
+void feed(ZSTD_CCtx* context, ZSTD_outBuffer& output, std::span<const std::byte> part,
+          ZSTD_EndDirective directive) {
+    ZSTD_inBuffer input{part.data(), part.size(), 0};
+    while (true) {
+        const std::size_t left = ZSTD_compressStream2(context, &output, &input, directive);
+        BALLAST_ASSERT(ZSTD_isError(left) == 0);
+        if (input.pos == input.size && (left == 0 || directive == ZSTD_e_continue)) {
+            return;
+        }
+        BALLAST_ASSERT(output.pos < output.size);
+    }
+}
+
+}  // namespace
+
+StreamCompressor::StreamCompressor(int level) : context_{ZSTD_createCCtx()} {
+    BALLAST_ASSERT(context_ != nullptr && level >= 1 && level <= zstd_level_max);
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, zstd_window_log);
+}
+
+StreamCompressor::~StreamCompressor() {
+    ZSTD_freeCCtx(context_);
+}
+
+std::size_t StreamCompressor::compress(std::span<const std::byte> first, std::span<const std::byte> second,
+                                       std::span<std::byte> out) {
+    ZSTD_outBuffer output{out.data(), out.size(), 0};
+    feed(context_, output, first, ZSTD_e_continue);
+    feed(context_, output, second, ZSTD_e_flush);
+    return output.pos;
+}
+
+std::size_t StreamCompressor::bound(std::size_t plain_bytes) noexcept {
+    return ZSTD_compressBound(plain_bytes) + flush_bytes_max;
+}
+
+StreamDecompressor::StreamDecompressor() : context_{ZSTD_createDCtx()} {
+    BALLAST_ASSERT(context_ != nullptr);
+    ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, zstd_window_log);
+}
+
+StreamDecompressor::~StreamDecompressor() {
+    ZSTD_freeDCtx(context_);
+}
+
+Status StreamDecompressor::decompress(std::span<const std::byte> bytes, std::span<std::byte> out) {
+    ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
+    ZSTD_outBuffer output{out.data(), out.size(), 0};
+    while (true) {
+        const std::size_t in_before = input.pos;
+        const std::size_t out_before = output.pos;
+        const std::size_t left = ZSTD_decompressStream(context_, &output, &input);
+        if (ZSTD_isError(left) != 0) {
+            return Err{Fault::protocol_violation};
+        }
+        if (input.pos == in_before && output.pos == out_before) {
+            break;  // it can go no further
+        }
+    }
+    const bool whole = input.pos == input.size && output.pos == output.size;
+    return whole ? Status{} : Status{Err{Fault::protocol_violation}};
+}
+
+}  // namespace ballast::image

@@ -1,0 +1,54 @@
+// One zstd stream for a connection: each message continues what the ones before it have taught, so small
+// messages compress as well as large ones.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.hpp"
+
+struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
+
+namespace ballast::image {
+
+// Looks back so far on both sides: what a level would choose beyond that costs memory, not the link.
+inline constexpr int zstd_window_log = 22;
+inline constexpr int zstd_level_default = 3;
+inline constexpr int zstd_level_max = 9;
+
+class StreamCompressor {
+  public:
+    // REQUIRES: 1 <= level <= zstd_level_max.
+    explicit StreamCompressor(int level);
+    ~StreamCompressor();
+    StreamCompressor(const StreamCompressor&) = delete;
+    StreamCompressor& operator=(const StreamCompressor&) = delete;
+
+    // The two parts one after the other; returns the bytes used of `out`, which the other side can decompress
+    // at once. REQUIRES: out.size() >= bound(first.size() + second.size()).
+    std::size_t compress(std::span<const std::byte> first, std::span<const std::byte> second,
+                         std::span<std::byte> out);
+    static std::size_t bound(std::size_t plain_bytes) noexcept;
+
+  private:
+    ZSTD_CCtx_s* context_;
+};
+
+class StreamDecompressor {
+  public:
+    StreamDecompressor();
+    ~StreamDecompressor();
+    StreamDecompressor(const StreamDecompressor&) = delete;
+    StreamDecompressor& operator=(const StreamDecompressor&) = delete;
+
+    // Fills `out` from exactly these bytes. `protocol_violation` when they hold more or less, or are no
+    // continuation of the stream.
+    Status decompress(std::span<const std::byte> bytes, std::span<std::byte> out);
+
+  private:
+    ZSTD_DCtx_s* context_;
+};
+
+}  // namespace ballast::image

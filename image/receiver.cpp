@@ -1,0 +1,330 @@
+#include "image/receiver.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "base/assert.hpp"
+#include "image/compressor.hpp"
+#include "image/failure.hpp"
+#include "image/receiver_join.hpp"
+#include "image/receiver_work.hpp"
+
+namespace ballast::image {
+namespace {
+
+// After so many segments the source hears how far the destination has come.
+constexpr std::uint64_t confirm_interval = 16;
+
+Err<Fault> violation(const char* what, std::string& why) {
+    why = std::string{"the source broke the protocol: "} + what;
+    return Err{Fault::protocol_violation};
+}
+
+}  // namespace
+
+ImageReceiver::ImageReceiver(ReceiveOptions options, TransferControl& control)
+    : options_{std::move(options)}, control_{control} {}
+
+ImageReceiver::~ImageReceiver() = default;
+
+Status ImageReceiver::run(ByteStream& stream, std::string& why) {
+    work_ = std::make_unique<Work>(stream, control_);
+    Status status = serve(why);
+    if (status.fault() == Fault::connection_lost) {
+        status = last_words(status, why);
+    }
+    if (!status.ok() && !work_->peer_gave_up) {
+        work_->messages.send_failure(status.fault(), why);
+    }
+    return status;
+}
+
+// When an answer could not be sent any more, the source may have said why before it went.
+Status ImageReceiver::last_words(Status status, std::string& why) {
+    MessageType type{};
+    std::span<const std::byte> body;
+    std::string reason;
+    while (work_->messages.receive(type, body, reason).ok()) {
+        if (type == MessageType::failure) {
+            work_->peer_gave_up = true;
+            return peer_failure(body, why);
+        }
+    }
+    return status;
+}
+
+Status ImageReceiver::serve(std::string& why) {
+    BALLAST_CHECK(greet(why));
+    BALLAST_CHECK(offer_resume(why));
+    for (bool ended = false; !ended;) {
+        MessageType type{};
+        std::span<const std::byte> body;
+        BALLAST_CHECK(work_->messages.receive(type, body, why));
+        if (control_.cancelled) {
+            why = "cancelled";
+            return Err{Fault::cancelled};
+        }
+        BALLAST_CHECK(take(type, body, ended, why));
+    }
+    return {};
+}
+
+Status ImageReceiver::greet(std::string& why) {
+    MessageType type{};
+    std::span<const std::byte> body;
+    BALLAST_CHECK(work_->messages.receive(type, body, why));
+    if (type != MessageType::hello) {
+        return violation("it did not begin with a greeting", why);
+    }
+    const auto hello = decode_hello(body);
+    if (!hello.ok()) {
+        why = hello.fault() == Fault::version_mismatch ? "the source speaks another version of the transfer"
+                                                       : "the source's greeting makes no sense";
+        return Err{hello.fault()};
+    }
+    work_->hello = hello.value();
+    work_->digester.emplace(work_->hello.key);
+    control_.image_bytes = work_->hello.image_bytes;
+    BALLAST_CHECK(work_->target.open(options_.target, work_->hello.image_bytes, work_->hello.data_bytes,
+                                     options_.reserve_bytes, why));
+    BALLAST_CHECK(
+        work_->journal.open(options_.journal, work_->hello.transfer, work_->hello.image_bytes, why));
+    work_->open_locals(options_.locals, report_.locals_left_out);
+    return work_->messages.send(
+        MessageType::welcome, [&](std::span<std::byte> out) { return encode(work_->welcome, out); }, why);
+}
+
+// What an earlier attempt has written is read back: the disk may have lost it, and what counts is what is
+// there. The source compares the digests with those of its image as it is now.
+Status ImageReceiver::offer_resume(std::string& why) {
+    std::vector<std::byte> digests;
+    const auto send = [&](std::uint64_t first) {
+        const Verified message{.first = first, .digests = digests};
+        return work_->messages.send(
+            MessageType::verified, [&](std::span<std::byte> out) { return encode(message, out); }, why);
+    };
+    std::uint64_t first = 0;
+    for (std::uint64_t i = 0; work_->journal.resumed() && i < work_->journal.segments(); ++i) {
+        Digest claimed{};
+        Digest actual{};
+        bool known = false;
+        BALLAST_CHECK(work_->journal.get(i, claimed, known, why));
+        if (known) {
+            BALLAST_CHECK(work_->read_back(i, actual, why));
+            known = claimed == actual;
+        }
+        if (known) {
+            first = digests.empty() ? i : first;
+            digests.insert(digests.end(), actual.begin(), actual.end());
+            ++report_.resumed_segments;
+        }
+        const bool full = digests.size() == verified_digests_max * sizeof(Digest);
+        if (!digests.empty() && (!known || full)) {
+            BALLAST_CHECK(send(first));
+            digests.clear();
+        }
+    }
+    if (!digests.empty()) {
+        BALLAST_CHECK(send(first));
+        digests.clear();
+    }
+    if (work_->journal.resumed()) {
+        work_->target.not_fresh();
+    }
+    return send(0);
+}
+
+Status ImageReceiver::take(MessageType type, std::span<const std::byte> body, bool& ended, std::string& why) {
+    switch (type) {
+        case MessageType::keys: return take_keys(body, why);
+        case MessageType::segment: return take_segment(body, why);
+        case MessageType::zeros: return take_zeros(body, why);
+        case MessageType::finish: ended = true; return take_finish(body, why);
+        case MessageType::failure: work_->peer_gave_up = true; return peer_failure(body, why);
+        case MessageType::hello:
+        case MessageType::welcome:
+        case MessageType::verified:
+        case MessageType::matches:
+        case MessageType::refused:
+        case MessageType::confirmed:
+        case MessageType::finished: break;
+    }
+    return violation("a message that only a destination sends", why);
+}
+
+Status ImageReceiver::take_keys(std::span<const std::byte> body, std::string& why) {
+    const auto batch = decode_keys_head(body);
+    if (!batch.ok()) {
+        return violation("keys that make no sense", why);
+    }
+    const Keys& keys = batch.value();
+    if (keys.count == 0) {
+        work_->join.reset();
+        return {};
+    }
+    if (!work_->join) {
+        work_->join.emplace(work_->locals, keys.block_bytes, keys.code);
+    }
+    const std::span<Match> matches = std::span{work_->matches}.first(keys.count);
+    if (!work_->join->same_pass(keys) || !work_->join->match(keys, matches).ok()) {
+        return violation("keys that are not in order", why);
+    }
+    return work_->messages.send(
+        MessageType::matches,
+        [&](std::span<std::byte> out) { return encode_matches(matches, work_->welcome, out); }, why);
+}
+
+// Builds the segment in memory. `readable` is false when a copy could not be made from a local image or from
+// the new one: then the source must send it whole. Only a broken recipe or stream is a failure.
+Status ImageReceiver::assemble(const Segment& segment, std::span<std::byte> content, bool& readable,
+                               std::string& why) {
+    const std::size_t plain_bytes = segment.recipe_bytes + segment.literal_bytes;
+    const std::span<std::byte> plain = std::span{work_->plain}.first(plain_bytes);
+    if (!work_->decompressor.decompress(segment.compressed, plain).ok()) {
+        return violation("a segment that cannot be decompressed", why);
+    }
+    const std::uint64_t start = segment.number * segment_bytes;
+    const RecipeBounds bounds{.segment_offset = start,
+                              .segment_length = static_cast<std::uint32_t>(content.size()),
+                              .local_sizes = work_->local_sizes};
+    if (!decode_recipe(plain.first(segment.recipe_bytes), bounds, work_->recipe).ok() ||
+        work_->recipe.literal_bytes() != segment.literal_bytes) {
+        return violation("a recipe that does not make its segment", why);
+    }
+    readable = true;
+    std::size_t at = 0;
+    std::size_t literal_at = segment.recipe_bytes;
+    for (const Run& run : work_->recipe.runs()) {
+        const std::span<std::byte> into = content.subspan(at, run.length);
+        switch (run.kind) {
+            case RunKind::zero: std::memset(into.data(), 0, into.size()); break;
+            case RunKind::literal:
+                std::memcpy(into.data(), plain.data() + literal_at, into.size());
+                literal_at += run.length;
+                report_.literal_bytes += run.length;
+                break;
+            case RunKind::local:
+                readable = work_->locals[run.local_image].read(run.source_offset, into) && readable;
+                report_.copied_bytes += run.length;
+                break;
+            case RunKind::itself: readable = work_->read_itself(run, start, content, into) && readable; break;
+        }
+        at += run.length;
+    }
+    return {};
+}
+
+Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string& why) {
+    const auto decoded = decode_segment(body);
+    if (!decoded.ok() || decoded.value().number >= work_->journal.segments()) {
+        return violation("a segment that is not of this image", why);
+    }
+    const Segment& segment = decoded.value();
+    const std::span<std::byte> content =
+        std::span{work_->content->bytes}.first(segment_length(work_->hello.image_bytes, segment.number));
+    bool readable = false;
+    BALLAST_CHECK(assemble(segment, content, readable, why));
+    if (!readable || work_->digester->of_segment(segment.number, content) != segment.digest) {
+        ++report_.refused_segments;
+        BALLAST_CHECK(work_->journal.forget(segment.number, why));
+        const SegmentRange refused{.first = segment.number, .count = 1};
+        return work_->messages.send(
+            MessageType::refused, [&](std::span<std::byte> out) { return encode(refused, out); }, why);
+    }
+    BALLAST_CHECK(work_->target.write(segment.number * segment_bytes, content, why));
+    BALLAST_CHECK(work_->journal.put(segment.number, segment.digest, why));
+    return settle(1, why);
+}
+
+Status ImageReceiver::take_zeros(std::span<const std::byte> body, std::string& why) {
+    const auto range = decode_range(body);
+    const std::uint64_t segments = work_->journal.segments();
+    if (!range.ok() || range.value().first > segments ||
+        range.value().count > segments - range.value().first) {
+        return violation("zeros beyond the image", why);
+    }
+    // No segments at all: the source asks how far we are.
+    if (range.value().count == 0) {
+        ++work_->questions;
+        return confirm(why);
+    }
+    const std::uint64_t end = range.value().first + range.value().count;
+    if (!work_->target.fresh()) {
+        const std::uint64_t from = range.value().first * segment_bytes;
+        const std::uint64_t to = std::min(end * segment_bytes, work_->hello.image_bytes);
+        BALLAST_CHECK(work_->target.write_zeros(from, to - from, why));
+    }
+    for (std::uint64_t i = range.value().first; i < end; ++i) {
+        const Digest digest = work_->digester->of_zeros(i, segment_length(work_->hello.image_bytes, i));
+        BALLAST_CHECK(work_->journal.put(i, digest, why));
+    }
+    return settle(range.value().count, why);
+}
+
+Status ImageReceiver::settle(std::uint64_t segments, std::string& why) {
+    work_->settled += segments;
+    control_.done_bytes =
+        std::min((work_->settled + report_.resumed_segments) * segment_bytes, work_->hello.image_bytes);
+    return work_->settled - work_->confirmed < confirm_interval ? Status{} : confirm(why);
+}
+
+Status ImageReceiver::confirm(std::string& why) {
+    work_->confirmed = work_->settled;
+    const SegmentRange confirmed{.first = work_->questions, .count = work_->settled};
+    return work_->messages.send(
+        MessageType::confirmed, [&](std::span<std::byte> out) { return encode(confirmed, out); }, why);
+}
+
+// The digest of all digests: of those in the journal, each checked against what is on the disk if so wanted.
+Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
+    Digester whole{work_->hello.key};
+    whole.begin_image(work_->hello.image_bytes);
+    for (std::uint64_t i = 0; i < work_->journal.segments(); ++i) {
+        Digest claimed{};
+        Digest actual{};
+        bool known = false;
+        BALLAST_CHECK(work_->journal.get(i, claimed, known, why));
+        if (!known) {
+            return violation("it ended before every segment had come", why);
+        }
+        if (options_.reread) {
+            BALLAST_CHECK(work_->read_back(i, actual, why));
+            if (actual != claimed) {
+                BALLAST_CHECK(work_->journal.forget(i, why));
+                return content_failure(options_.target,
+                                       "segment " + std::to_string(i) +
+                                           " does not read back as it was written: the disk may be failing",
+                                       Fault::image_corrupt, why);
+            }
+        }
+        whole.add_segment(claimed);
+    }
+    digest = whole.end_image();
+    return {};
+}
+
+Status ImageReceiver::take_finish(std::span<const std::byte> body, std::string& why) {
+    const auto announced = decode_digest(body);
+    if (!announced.ok()) {
+        return violation("an end that makes no sense", why);
+    }
+    BALLAST_CHECK(work_->target.sync(why));
+    if (options_.reread) {
+        work_->target.drop_cache();
+    }
+    Digest digest{};
+    BALLAST_CHECK(image_digest(digest, why));
+    if (digest != announced.value()) {
+        return content_failure(options_.target,
+                               "the whole image does not verify: its segments do not all "
+                               "belong to one image",
+                               Fault::image_corrupt, why);
+    }
+    BALLAST_CHECK(work_->journal.remove(why));
+    control_.done_bytes = work_->hello.image_bytes;
+    return work_->messages.send(
+        MessageType::finished, [&](std::span<std::byte> out) { return encode(digest, out); }, why);
+}
+
+}  // namespace ballast::image

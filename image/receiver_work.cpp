@@ -1,0 +1,60 @@
+#include "image/receiver_work.hpp"
+
+#include <algorithm>
+
+namespace ballast::image {
+
+ImageReceiver::Work::Work(ByteStream& stream, TransferControl& control)
+    : messages{stream, control},
+      matches(batch_keys_max),
+      plain(segment_bytes + recipe_bytes_max),
+      runs(runs_max),
+      recipe{runs},
+      content{std::make_unique_for_overwrite<AlignedSegment>()} {}
+
+void ImageReceiver::Work::open_locals(const std::vector<LocalImage>& wanted,
+                                      std::vector<std::string>& left_out) {
+    for (const LocalImage& image : wanted) {
+        OpenLocal local;
+        std::string why;
+        if (locals.size() == local_images_max) {
+            left_out.push_back(image.path + ": more than " + std::to_string(local_images_max) +
+                               " local images");
+        } else if (!local.open(image, why).ok()) {
+            left_out.push_back(why);
+        } else {
+            welcome.locals.push(local.offer());
+            local_sizes.push_back(local.source->size_bytes());
+            locals.push_back(std::move(local));
+        }
+    }
+}
+
+Status ImageReceiver::Work::read_back(std::uint64_t segment, Digest& digest, std::string& why) {
+    const std::uint32_t length = segment_length(hello.image_bytes, segment);
+    const std::span<std::byte> bytes = std::span{content->bytes}.first(length);
+    BALLAST_CHECK(target.read(segment * segment_bytes, bytes, why));
+    digest = digester->of_segment(segment, bytes);
+    return {};
+}
+
+bool ImageReceiver::Work::read_itself(const Run& run, std::uint64_t segment_offset,
+                                      std::span<const std::byte> segment, std::span<std::byte> into) {
+    const std::uint64_t before =
+        run.source_offset < segment_offset
+            ? std::min<std::uint64_t>(segment_offset - run.source_offset, into.size())
+            : 0;
+    std::string ignored;
+    const std::size_t from_disk = static_cast<std::size_t>(before);
+    if (!target.read(run.source_offset, into.first(from_disk), ignored).ok()) {
+        return false;
+    }
+    const std::uint64_t rest = run.source_offset + before - segment_offset;
+    if (from_disk < into.size()) {
+        std::copy_n(segment.begin() + static_cast<std::ptrdiff_t>(rest), into.size() - from_disk,
+                    into.begin() + static_cast<std::ptrdiff_t>(from_disk));
+    }
+    return true;
+}
+
+}  // namespace ballast::image

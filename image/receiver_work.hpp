@@ -1,0 +1,53 @@
+// What a receiver holds while it runs. Memory does not depend on the image's size: about 6 MiB, and 64 KiB
+// for each local image.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/compressor.hpp"
+#include "image/core/recipe.hpp"
+#include "image/receiver.hpp"
+#include "image/receiver_join.hpp"
+#include "image/target.hpp"
+
+namespace ballast::image {
+
+struct AlignedSegment {
+    alignas(target_alignment) std::array<std::byte, segment_bytes> bytes;
+};
+
+struct ImageReceiver::Work {
+    Work(ByteStream& stream, TransferControl& control);
+
+    // Leaves out, with a sentence each, those that cannot be opened.
+    void open_locals(const std::vector<LocalImage>& wanted, std::vector<std::string>& left_out);
+    // The digest of what is on the disk.
+    Status read_back(std::uint64_t segment, Digest& digest, std::string& why);
+    // Bytes of the new image before `run`: from the disk, or from the segment that is being made.
+    bool read_itself(const Run& run, std::uint64_t segment_offset, std::span<const std::byte> segment,
+                     std::span<std::byte> into);
+
+    MessageStream messages;
+    Hello hello;
+    Welcome welcome;
+    std::optional<Digester> digester;
+    ImageTarget target;
+    SegmentJournal journal;
+    std::vector<OpenLocal> locals;
+    std::vector<std::uint64_t> local_sizes;
+    std::optional<KeyJoin> join;
+    StreamDecompressor decompressor;
+    std::vector<Match> matches;
+    std::vector<std::byte> plain;  // a segment's recipe and literals
+    std::vector<Run> runs;
+    Recipe recipe;
+    std::unique_ptr<AlignedSegment> content;
+    std::uint64_t settled = 0;    // segments that came and verified, in this attempt
+    std::uint64_t confirmed = 0;  // of those, what the source was told
+    std::uint64_t questions = 0;  // how often the source asked
+    bool peer_gave_up = false;
+};
+
+}  // namespace ballast::image

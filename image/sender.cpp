@@ -1,0 +1,356 @@
+#include "image/sender.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "image/core/zero.hpp"
+#include "image/failure.hpp"
+#include "image/scan.hpp"
+#include "image/sender_work.hpp"
+
+namespace ballast::image {
+namespace {
+
+// Segments under way: they bound what a cut can cost, and keep a long link busy.
+constexpr std::uint64_t segments_under_way_max = 64;
+// Segments of zeros that one message may stand for, so that progress is seen.
+constexpr std::uint64_t zeros_at_once_max = 4096;
+// A destination that cannot even make what travelled whole has a disk or a memory that fails.
+constexpr const char* unmakeable = "the destination cannot make a segment even from all of its bytes";
+
+Err<Fault> violation(const char* what, std::string& why) {
+    why = std::string{"the destination broke the protocol: "} + what;
+    return Err{Fault::protocol_violation};
+}
+
+}  // namespace
+
+ImageSender::ImageSender(SendOptions options, TransferControl& control)
+    : options_{std::move(options)}, control_{control} {}
+
+ImageSender::~ImageSender() = default;
+
+Status ImageSender::run(ByteStream& stream, std::string& why) {
+    report_ = {};
+    work_ = std::make_unique<Work>(stream, control_, options_);
+    Status status = converse(why);
+    if (status.fault() == Fault::connection_lost && work_->replies) {
+        status = last_words(status, why);
+    }
+    if (!status.ok() && !(work_->replies && work_->replies->peer_gave_up())) {
+        work_->messages.send_failure(status.fault(), why);
+    }
+    work_.reset();
+    return status;
+}
+
+// When a message could not be sent any more, the other side may have said why before it went.
+Status ImageSender::last_words(Status status, std::string& why) {
+    Reply reply;
+    bool got = true;
+    std::string reason;
+    while (got) {
+        const Status heard = work_->replies->next(true, reply, got, reason);
+        if (work_->replies->peer_gave_up()) {
+            why = reason;
+            return heard;
+        }
+    }
+    return status;
+}
+
+Status ImageSender::converse(std::string& why) {
+    BALLAST_CHECK(open(why));
+    BALLAST_CHECK(greet(why));
+    work_->replies = std::make_unique<ReplyReader>(work_->messages);
+    BALLAST_CHECK(find_blocks(why));
+    BALLAST_CHECK(find_sectors(why));
+    BALLAST_CHECK(send_segments(why));
+    return finish(why);
+}
+
+Status ImageSender::open(std::string& why) {
+    Work& work = *work_;
+    work.index = IndexFile::open(options_.index, why);
+    if (!work.index) {
+        return Err{Fault::not_found};
+    }
+    const IndexHeader& header = work.index->header();
+    if (header.levels[0].block_bytes != block_bytes_default) {
+        return content_failure(options_.index, "an index of blocks of 4096 bytes is needed for a transfer",
+                               Fault::unsupported, why);
+    }
+    work.source = open_image(options_.image, options_.format, why);
+    if (!work.source) {
+        return Err{Fault::io_failed};
+    }
+    work.image_bytes = work.source->size_bytes();
+    work.blocks = header.grid(0).value();
+    const auto sectors = Grid::make(header.image.size_bytes, sector_bytes, header.starts);
+    if (sectors.ok()) {
+        work.sectors = sectors.value();
+    }
+    work.resent.resize(segments_of(work.image_bytes));
+    report_.image_bytes = work.image_bytes;
+    control_.image_bytes = work.image_bytes;
+    BALLAST_CHECK(work.digests.open_temporary(options_.work_prefix + "digests", work.image_bytes, why));
+    BALLAST_CHECK(work.there.open_temporary(options_.work_prefix + "there", work.image_bytes, why));
+    BALLAST_CHECK(work.block_placements.create(options_.work_prefix + "blocks", why));
+    BALLAST_CHECK(work.sector_entries.create(options_.work_prefix + "sectors", why));
+    return work.sector_placements.create(options_.work_prefix + "placed", why);
+}
+
+Status ImageSender::greet(std::string& why) {
+    Work& work = *work_;
+    const Hello hello{.transfer = options_.transfer,
+                      .key = options_.key,
+                      .image_bytes = work.image_bytes,
+                      .data_bytes = work.index->header().levels[0].entries * block_bytes_default};
+    BALLAST_CHECK(work.messages.send(
+        MessageType::hello, [&](std::span<std::byte> out) { return encode(hello, out); }, why));
+    bool welcomed = false;
+    while (true) {
+        MessageType type{};
+        std::span<const std::byte> body;
+        BALLAST_CHECK(work.messages.receive(type, body, why));
+        if (type == MessageType::failure) {
+            return peer_failure(body, why);
+        }
+        if (type == MessageType::welcome && !welcomed) {
+            welcomed = true;
+            const Status status = decode_welcome(body, work.offers);
+            if (!status.ok()) {
+                why = "the destination speaks another version of the transfer, or no sense";
+                return status;
+            }
+            continue;
+        }
+        const auto verified = type == MessageType::verified && welcomed
+                                  ? decode_verified(body)
+                                  : Result<Verified>{Err{Fault::protocol_violation}};
+        const std::uint64_t count = verified.ok() ? verified.value().digests.size() / sizeof(Digest) : 0;
+        const std::uint64_t segments = work.there.segments();
+        if (!verified.ok() || verified.value().first > segments ||
+            count > segments - verified.value().first) {
+            return violation("its welcome makes no sense", why);
+        }
+        if (count == 0) {
+            return {};
+        }
+        for (std::uint64_t i = 0; i < count; ++i) {
+            Digest digest{};
+            std::memcpy(digest.data(), verified.value().digests.data() + i * digest.size(), digest.size());
+            BALLAST_CHECK(work.there.put(verified.value().first + i, digest, why));
+        }
+    }
+}
+
+Status ImageSender::find_blocks(std::string& why) {
+    Work& work = *work_;
+    std::uint64_t among = 0;
+    for (const LocalOffer& local : work.offers.locals) {
+        among += local.blocks;
+    }
+    const MatchPass pass{.messages = work.messages,
+                         .replies = *work.replies,
+                         .offers = work.offers,
+                         .grid = *work.blocks,
+                         .code = key_code_for(work.index->header().levels[0].distinct, among),
+                         .cancelled = control_.cancelled};
+    Sorter by_offset{options_.work_prefix + "run-", options_.sort_bytes};
+    IndexEntries ask{*work.index, 0};
+    IndexEntries again{*work.index, 0};
+    std::uint64_t found = 0;
+    const auto place = [&](const Placement& placement, std::string& reason) {
+        const Entry entry = pack(placement);
+        return by_offset.add({&entry, 1}, reason);
+    };
+    BALLAST_CHECK(run_match_pass(pass, ask, again, place, found, why));
+    return work.block_placements.append_all(by_offset, why);
+}
+
+Status ImageSender::send_segments(std::string& why) {
+    Work& work = *work_;
+    work.placements = std::make_unique<PlacementStream>(work.block_placements, *work.blocks,
+                                                        work.use_sectors ? &work.sector_placements : nullptr,
+                                                        work.use_sectors ? &*work.sectors : nullptr);
+    for (std::uint64_t i = 0; i < segments_of(work.image_bytes); ++i) {
+        if (control_.cancelled) {
+            why = "cancelled";
+            return Err{Fault::cancelled};
+        }
+        BALLAST_CHECK(send_one(i, false, why));
+        BALLAST_CHECK(hear(false, why));
+        while (work.sent - work.settled >= segments_under_way_max) {
+            BALLAST_CHECK(resend_refused(why));
+            BALLAST_CHECK(hear(true, why));
+        }
+    }
+    return flush_zeros(why);
+}
+
+Status ImageSender::send_one(std::uint64_t number, bool whole, std::string& why) {
+    Work& work = *work_;
+    const std::uint32_t length = segment_length(work.image_bytes, number);
+    const std::span<std::byte> content = std::span{work.content}.first(length);
+    const std::uint64_t offset = number * segment_bytes;
+    if (work.data_asked > offset || offset >= work.data.end()) {
+        BALLAST_CHECK(work.source->next_data(offset, work.data, why));
+        work.data_asked = offset;
+    }
+    const bool hole = work.data.length == 0 || work.data.offset >= offset + length;
+    if (!hole) {
+        BALLAST_CHECK(work.source->read(offset, content, why));
+    }
+    const bool zero = hole || all_zero(content);
+    const Digest digest =
+        zero ? work.digester.of_zeros(number, length) : work.digester.of_segment(number, content);
+    BALLAST_CHECK(work.digests.put(number, digest, why));
+    Digest known{};
+    bool is_there = false;
+    BALLAST_CHECK(work.there.get(number, known, is_there, why));
+    if (is_there && known == digest && !whole) {
+        ++report_.skipped_segments;
+        return {};
+    }
+    if (zero && !whole) {
+        ++report_.zero_segments;
+        const bool joins = work.zeros.count > 0 && work.zeros.first + work.zeros.count == number;
+        if (!joins || work.zeros.count == zeros_at_once_max) {
+            BALLAST_CHECK(flush_zeros(why));
+            work.zeros = {.first = number, .count = 0};
+        }
+        ++work.zeros.count;
+        return {};
+    }
+    BALLAST_CHECK(flush_zeros(why));
+    if (hole) {
+        std::memset(content.data(), 0, content.size());
+    }
+    if (whole) {
+        work.compose_literal(number, content);
+    } else {
+        BALLAST_CHECK(work.compose_recipe(number, content, why));
+    }
+    for (const Run& run : work.recipe.runs()) {
+        report_.copied_bytes += run.kind == RunKind::local ? run.length : 0;
+        report_.repeated_bytes += run.kind == RunKind::itself ? run.length : 0;
+    }
+    const std::span<const std::byte> literals = work.gather_literals(content);
+    const std::size_t recipe_bytes = encode(work.recipe, work.recipe_bytes);
+    const std::size_t packed =
+        work.compressor.compress(std::span{work.recipe_bytes}.first(recipe_bytes), literals, work.packed);
+    report_.literal_bytes += literals.size();
+    report_.compressed_bytes += packed;
+    work.sent += whole ? 0 : 1;
+    const Segment segment{.number = number,
+                          .digest = digest,
+                          .recipe_bytes = static_cast<std::uint32_t>(recipe_bytes),
+                          .literal_bytes = static_cast<std::uint32_t>(literals.size()),
+                          .compressed = std::span{work.packed}.first(packed)};
+    return work.messages.send(
+        MessageType::segment, [&](std::span<std::byte> out) { return encode(segment, out); }, why);
+}
+
+Status ImageSender::flush_zeros(std::string& why) {
+    Work& work = *work_;
+    if (work.zeros.count == 0) {
+        return {};
+    }
+    const SegmentRange zeros = work.zeros;
+    work.sent += zeros.count;
+    work.zeros = {};
+    return work.messages.send(
+        MessageType::zeros, [&](std::span<std::byte> out) { return encode(zeros, out); }, why);
+}
+
+// Takes in what the destination has said; waits for one message if `wait`.
+Status ImageSender::hear(bool wait, std::string& why) {
+    Work& work = *work_;
+    while (true) {
+        Reply reply;
+        bool got = false;
+        BALLAST_CHECK(work.replies->next(wait, reply, got, why));
+        if (!got) {
+            return {};
+        }
+        wait = false;
+        if (reply.type == MessageType::finished) {
+            work.finished = true;
+            return {};
+        }
+        const auto range = decode_range(reply.body);
+        const bool refusal = reply.type == MessageType::refused;
+        if (!range.ok() || (!refusal && reply.type != MessageType::confirmed)) {
+            return violation("a message that only a source sends", why);
+        }
+        const SegmentRange& value = range.value();
+        if (!refusal) {
+            if (value.count < work.settled || value.count > work.sent || value.first > work.questions) {
+                return violation("it confirms what was not sent", why);
+            }
+            work.settled = value.count;
+            work.answered = value.first;
+            control_.done_bytes =
+                std::min((work.settled + report_.skipped_segments) * segment_bytes, work.image_bytes);
+        } else if (value.first >= work.resent.size() || work.refused.size() == segments_under_way_max) {
+            return violation("it refuses what was not sent", why);
+        } else if (work.resent[static_cast<std::size_t>(value.first)]) {
+            why = unmakeable;
+            return Err{Fault::image_corrupt};
+        } else {
+            work.refused.push_back(value.first);
+        }
+    }
+}
+
+Status ImageSender::resend_refused(std::string& why) {
+    Work& work = *work_;
+    while (!work.refused.empty()) {
+        const std::uint64_t number = work.refused.back();
+        work.refused.pop_back();
+        work.resent[static_cast<std::size_t>(number)] = true;
+        ++report_.resent_segments;
+        BALLAST_CHECK(send_one(number, true, why));
+    }
+    return {};
+}
+
+// Until the destination has dealt with everything that was sent.
+Status ImageSender::settle_all(std::string& why) {
+    Work& work = *work_;
+    while (work.settled < work.sent || !work.refused.empty()) {
+        BALLAST_CHECK(resend_refused(why));
+        ++work.questions;
+        const SegmentRange question{};
+        BALLAST_CHECK(work.messages.send(
+            MessageType::zeros, [&](std::span<std::byte> out) { return encode(question, out); }, why));
+        while (work.answered < work.questions) {
+            BALLAST_CHECK(hear(true, why));
+        }
+    }
+    return {};
+}
+
+Status ImageSender::finish(std::string& why) {
+    Work& work = *work_;
+    BALLAST_CHECK(settle_all(why));
+    Digester whole{options_.key};
+    whole.begin_image(work.image_bytes);
+    for (std::uint64_t i = 0; i < work.digests.segments(); ++i) {
+        Digest digest{};
+        bool known = false;
+        BALLAST_CHECK(work.digests.get(i, digest, known, why));
+        whole.add_segment(digest);
+    }
+    const Digest digest = whole.end_image();
+    BALLAST_CHECK(work.messages.send(
+        MessageType::finish, [&](std::span<std::byte> out) { return encode(digest, out); }, why));
+    while (!work.finished) {
+        BALLAST_CHECK(hear(true, why));
+    }
+    control_.done_bytes = work.image_bytes;
+    return {};
+}
+
+}  // namespace ballast::image

@@ -1,0 +1,83 @@
+// The source's side of an image's transfer: docs/image_transfer.md.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "image/compressor.hpp"
+#include "image/index_build.hpp"
+#include "image/stream.hpp"
+
+namespace ballast::image {
+
+struct SendOptions {
+    std::string image;
+    ImageFormat format = ImageFormat::by_name;
+    // Its index; may be stale (what it says of blocks that have changed costs bytes, never correctness).
+    std::string index;
+    // Names of working files begin with this; they are gone when the sender is. About 0.5 % of the data.
+    std::string work_prefix;
+    // Chosen by whoever starts the transfer, kept with its job, and given again when it is resumed.
+    TransferId transfer{};
+    TransferKey key{};
+    int zstd_level = zstd_level_default;
+    // Looks for sectors within the blocks that were not found, if the destination has them indexed, and if a
+    // sample says that it pays.
+    bool two_levels = true;
+    std::size_t sort_bytes = 16 * 1024 * 1024;
+};
+
+struct SendReport {
+    std::uint64_t image_bytes = 0;
+    std::uint64_t copied_bytes = 0;    // made from local images of the destination
+    std::uint64_t repeated_bytes = 0;  // copies of what travelled before
+    std::uint64_t literal_bytes = 0;   // travelled, before compression
+    std::uint64_t compressed_bytes = 0;
+    std::uint64_t skipped_segments = 0;  // there already, from an earlier attempt
+    std::uint64_t zero_segments = 0;
+    std::uint64_t resent_segments = 0;  // did not come out right at the destination
+    bool sectors_used = false;
+};
+
+class ImageSender {
+  public:
+    ImageSender(SendOptions options, TransferControl& control);
+    ~ImageSender();
+    ImageSender(const ImageSender&) = delete;
+    ImageSender& operator=(const ImageSender&) = delete;
+
+    // Once this returns ok, the destination holds exactly the image as it was read here, verified and on
+    // disk. The image is only read. May be called again after a cut, on a new stream, with what was sent
+    // before taken into account; also to send what has changed since, after the guest was suspended.
+    // `connection_lost`; `cancelled`; `protocol_violation`; `image_corrupt` when the image shrank or the
+    // destination cannot make a segment even from what travelled; what the peer said when it gave up.
+    Status run(ByteStream& stream, std::string& why);
+
+    const SendReport& report() const noexcept { return report_; }
+
+  private:
+    struct Work;
+
+    Status converse(std::string& why);
+    Status last_words(Status status, std::string& why);
+    Status open(std::string& why);
+    Status greet(std::string& why);
+    Status find_blocks(std::string& why);
+    Status find_sectors(std::string& why);
+    Status collect_sectors(std::uint64_t one_of, std::uint64_t& sampled, std::string& why);
+    Status match_sectors(bool keep, std::uint64_t& found, std::string& why);
+    Status send_segments(std::string& why);
+    Status send_one(std::uint64_t number, bool whole, std::string& why);
+    Status flush_zeros(std::string& why);
+    Status hear(bool wait, std::string& why);
+    Status resend_refused(std::string& why);
+    Status settle_all(std::string& why);
+    Status finish(std::string& why);
+
+    SendOptions options_;
+    TransferControl& control_;
+    SendReport report_;
+    std::unique_ptr<Work> work_;
+};
+
+}  // namespace ballast::image

@@ -1,0 +1,89 @@
+#include "image/sender_work.hpp"
+
+#include <algorithm>
+
+#include "image/core/zero.hpp"
+
+namespace ballast::image {
+
+ImageSender::Work::Work(ByteStream& stream, TransferControl& control, const SendOptions& options)
+    : messages{stream, control},
+      digester{options.key},
+      compressor{options.zstd_level},
+      content(segment_bytes),
+      recipe_bytes(recipe_bytes_max),
+      packed(StreamCompressor::bound(segment_bytes + recipe_bytes_max)),
+      runs(runs_max),
+      recipe{runs} {
+    literals.reserve(segment_bytes);
+}
+
+// What the index takes for zeros may have been written to since.
+void ImageSender::Work::append_zeros(std::uint32_t length, std::span<const std::byte> content_there) {
+    const RunKind kind = all_zero(content_there) ? RunKind::zero : RunKind::literal;
+    recipe.append({.kind = kind, .length = length});
+}
+
+Status ImageSender::Work::compose_recipe(std::uint64_t number, std::span<const std::byte> bytes,
+                                         std::string& why) {
+    const std::uint64_t start = number * segment_bytes;
+    recipe.clear(start);
+    const std::uint64_t end = start + bytes.size();
+    std::uint64_t at = start;
+    while (true) {
+        if (!has_pending) {
+            BALLAST_CHECK(placements->next(pending, has_pending, why));
+        }
+        if (!has_pending || pending.offset >= end) {
+            break;
+        }
+        // Of segments that were not composed, because they are zeros or there already.
+        if (pending.offset < start) {
+            const std::uint64_t passed = std::min<std::uint64_t>(start - pending.offset, pending.length);
+            pending.offset += passed;
+            pending.source_offset += passed;
+            pending.length -= static_cast<std::uint32_t>(passed);
+            has_pending = pending.length > 0;
+            continue;
+        }
+        if (pending.offset > at) {
+            const auto gap = static_cast<std::uint32_t>(pending.offset - at);
+            append_zeros(gap, bytes.subspan(static_cast<std::size_t>(at - start), gap));
+        }
+        const auto length = static_cast<std::uint32_t>(std::min(pending.end(), end) - pending.offset);
+        recipe.append({.kind = pending.kind,
+                       .local_image = pending.local_image,
+                       .length = length,
+                       .source_offset = pending.kind == RunKind::literal ? 0 : pending.source_offset});
+        at = pending.offset + length;
+        pending.offset += length;
+        pending.source_offset += length;
+        pending.length -= length;
+        has_pending = pending.length > 0;
+    }
+    if (at < end) {
+        append_zeros(static_cast<std::uint32_t>(end - at),
+                     bytes.subspan(static_cast<std::size_t>(at - start)));
+    }
+    return {};
+}
+
+void ImageSender::Work::compose_literal(std::uint64_t number, std::span<const std::byte> bytes) {
+    recipe.clear(number * segment_bytes);
+    recipe.append({.kind = RunKind::literal, .length = static_cast<std::uint32_t>(bytes.size())});
+}
+
+std::span<const std::byte> ImageSender::Work::gather_literals(std::span<const std::byte> bytes) {
+    literals.clear();
+    std::size_t at = 0;
+    for (const Run& run : recipe.runs()) {
+        if (run.kind == RunKind::literal) {
+            const auto part = bytes.subspan(at, run.length);
+            literals.insert(literals.end(), part.begin(), part.end());
+        }
+        at += run.length;
+    }
+    return literals;
+}
+
+}  // namespace ballast::image

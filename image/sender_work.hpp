@@ -1,0 +1,69 @@
+// What a sender holds while it runs: about 10 MiB and SendOptions::sort_bytes, whatever the image's size (and
+// one bit for each of its MiB).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "image/digest.hpp"
+#include "image/index_file.hpp"
+#include "image/journal.hpp"
+#include "image/match_pass.hpp"
+#include "image/sender.hpp"
+#include "image/source.hpp"
+
+namespace ballast::image {
+
+struct ImageSender::Work {
+    Work(ByteStream& stream, TransferControl& control, const SendOptions& options);
+
+    // Fills the recipe of a segment from the placements, corrected by what its content is now.
+    Status compose_recipe(std::uint64_t number, std::span<const std::byte> content, std::string& why);
+    // The whole segment as one literal.
+    void compose_literal(std::uint64_t number, std::span<const std::byte> content);
+    // Bytes of the recipe's literals, in order.
+    std::span<const std::byte> gather_literals(std::span<const std::byte> content);
+
+    MessageStream messages;
+    std::unique_ptr<ImageSource> source;
+    std::unique_ptr<IndexFile> index;
+    std::uint64_t image_bytes = 0;
+    std::optional<Grid> blocks;
+    std::optional<Grid> sectors;
+    Welcome offers;
+    Digester digester;
+    SegmentJournal digests;  // of what the destination has or will have
+    SegmentJournal there;    // what it says that it has from an earlier attempt
+    EntryFile block_placements;
+    EntryFile sector_entries;
+    EntryFile sector_placements;
+    bool use_sectors = false;
+    std::unique_ptr<PlacementStream> placements;
+    Placement pending;  // begun, its rest belongs to a later segment
+    bool has_pending = false;
+    StreamCompressor compressor;
+    std::vector<std::byte> content;
+    std::vector<std::byte> literals;
+    std::vector<std::byte> recipe_bytes;
+    std::vector<std::byte> packed;
+    std::vector<Run> runs;
+    Recipe recipe;
+    Extent data;  // the source's last answer about holes, to the question `data_asked`
+    std::uint64_t data_asked = ~std::uint64_t{0};
+    SegmentRange zeros;         // seen, not yet sent
+    std::uint64_t sent = 0;     // segments that the destination has to deal with
+    std::uint64_t settled = 0;  // that it has dealt with
+    std::uint64_t questions = 0;
+    std::uint64_t answered = 0;
+    std::vector<std::uint64_t> refused;
+    std::vector<bool> resent;
+    bool finished = false;
+    std::unique_ptr<ReplyReader> replies;  // last: its thread uses the messages
+
+  private:
+    void append_zeros(std::uint32_t length, std::span<const std::byte> content_there);
+};
+
+}  // namespace ballast::image
