@@ -266,7 +266,7 @@ lab-check:
 
 bench:
 	$(Q)tests/tools/deps.sh bench
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs $(OUT)/image-bench
 	$(Q)tests/bench/run.py $(OUT)
 
 install: all

@@ -288,7 +288,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
         if (!known) {
             return violation("it ended before every segment had come", why);
         }
-        if (options_.reread) {
+        if (rereads()) {
             BALLAST_CHECK(work_->read_back(i, actual, why));
             if (actual != claimed) {
                 BALLAST_CHECK(work_->journal.forget(i, why));
@@ -310,7 +310,7 @@ Status ImageReceiver::take_finish(std::span<const std::byte> body, std::string& 
         return violation("an end that makes no sense", why);
     }
     BALLAST_CHECK(work_->target.sync(why));
-    if (options_.reread) {
+    if (rereads()) {
         work_->target.drop_cache();
     }
     Digest digest{};
@@ -321,7 +321,9 @@ Status ImageReceiver::take_finish(std::span<const std::byte> body, std::string& 
                                "belong to one image",
                                Fault::image_corrupt, why);
     }
-    BALLAST_CHECK(work_->journal.remove(why));
+    if (options_.last_round) {
+        BALLAST_CHECK(work_->journal.remove(why));
+    }
     control_.done_bytes = work_->hello.image_bytes;
     return work_->messages.send(
         MessageType::finished, [&](std::span<std::byte> out) { return encode(digest, out); }, why);

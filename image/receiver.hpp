@@ -25,7 +25,10 @@ struct ReceiveOptions {
     std::string target;   // a file that is made, or a block device of at least the image's size
     std::string journal;  // beside it; survives a cut, removed when all is done
     std::vector<LocalImage> locals;
-    // Reads the whole image once more from the disk before it is declared complete.
+    // False for a round while the guest runs: the journal stays, so that the next round brings only what has
+    // changed.
+    bool last_round = true;
+    // In the last round: reads the whole image once more from the disk before it is declared complete.
     bool reread = true;
     // Bytes that must stay free on the file system of the target.
     std::uint64_t reserve_bytes = 0;
@@ -68,6 +71,7 @@ class ImageReceiver {
     Status take_finish(std::span<const std::byte> body, std::string& why);
     Status assemble(const Segment& segment, std::span<std::byte> content, bool& readable, std::string& why);
     Status settle(std::uint64_t segments, std::string& why);
+    bool rereads() const noexcept { return options_.reread && options_.last_round; }
     Status confirm(std::string& why);
     Status image_digest(Digest& digest, std::string& why);
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|agent|migration|hbal|replay]...
+  run.py PROGRAMS [--only sizes|agent|migration|hbal|replay|images]...
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
 """
@@ -19,11 +19,12 @@ sys.path[:0] = [str(LAB), str(LAB / "accept")]
 
 import agent_cost  # noqa: E402
 import hbal  # noqa: E402
+import images  # noqa: E402
 import migration_speed  # noqa: E402
 import replay  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
-ALL = ("sizes", "hbal", "replay", "agent", "migration")
+ALL = ("sizes", "hbal", "replay", "images", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -89,6 +90,40 @@ def replayed(programs):
                bound=1)
 
 
+MD5_BOUNDS = {"sse2": 4, "avx2": 8, "avx512": 15}
+# Wire and time beside each peer: at most so much of the peer's.
+IMAGE_BOUNDS = {("b", "casync"): (0.70, 1 / 12), ("b", "rsync"): (1.05, 1 / 5),
+                ("c", "casync"): (0.12, 1 / 12), ("c", "rsync"): (0.80, 1 / 3)}
+
+
+def disk_images(programs):
+    for row in images.figures([programs / "image-bench", "md5"]):
+        what = f"MD5 with {row['kernel']}"
+        if "skipped" in row:
+            print(f"{what}: NOT MEASURED, {row['skipped']}")
+            continue
+        report(f"{what}, blocks of {row['block_bytes']}: time beside OpenSSL's", row["evp_mb_per_second"],
+               row["mb_per_second"], "MB/s", 1 / MD5_BOUNDS[row["kernel"]])
+    with tempfile.TemporaryDirectory(prefix="ballast-images-") as name:
+        folder = pathlib.Path(name)
+        for row in images.figures([programs / "image-bench", "similarity", folder]):
+            report("similarity of 3.8 and 4.0 million blocks, exact", row["exact_ms"], unit="ms", bound=50)
+            report("  estimated from sketches", row["sketch_ms"], unit="ms", bound=0.1)
+            report("  error of that estimate, points", abs(row["sketch_error_points"]), bound=1.5)
+        images.make_images(folder)
+        ours, cat = images.scan(programs, folder / "a.raw")
+        report("index of a cached image: processor time beside cat's", ours, cat, "s", 1 / 0.75)
+        for row in images.transfers(programs, folder):
+            for peer in ("casync", "rsync"):
+                wire, seconds = IMAGE_BOUNDS[row["image"], peer]
+                report(f"image {row['image']}: bytes on the wire beside {peer}'s", row["ours"]["wire"] / 1e6,
+                       row[peer]["wire"] / 1e6, "MB", wire)
+                report(f"image {row['image']}: time beside {peer}'s", row["ours"]["seconds"], row[peer]["seconds"],
+                       "s", seconds)
+            report(f"image {row['image']}: peak memory of the larger side", row["ours"]["peak_kib"] / 1024, unit="MiB",
+                   bound=64)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
@@ -102,6 +137,8 @@ def main():
         beside_hbal(arguments.programs)
     if "replay" in wanted:
         replayed(arguments.programs)
+    if "images" in wanted:
+        disk_images(arguments.programs)
     if "agent" in wanted or "migration" in wanted:
         with tempfile.TemporaryDirectory(prefix="ballast-bench-") as folder, \
                 site_on("shadow", arguments.programs, pathlib.Path(folder)) as site:

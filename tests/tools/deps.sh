@@ -10,7 +10,7 @@ check=("${build[@]}" libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 py
        xen-utils-4.17 binutils qemu-utils)
 lab=("${build[@]}" qemu-system-x86 qemu-utils seabios mmdebstrap e2fsprogs openssh-client gcc-12
      python3 curl gnutls-bin openssl)
-bench=("${lab[@]}" libbenchmark-dev libssl-dev casync zsync rsync valgrind ganeti-htools-3.0)
+bench=("${lab[@]}" libbenchmark-dev libssl-dev casync rsync e2fsprogs valgrind ganeti-htools-3.0)
 
 case "${1:-}" in
     build) wanted=("${build[@]}") ;;

@@ -179,6 +179,24 @@ TEST_F(ImageTransfer, AStaleIndexOfTheSourceCostsBytesButNothingElse) {
     succeed(world.transfer());
 }
 
+TEST_F(ImageTransfer, ARoundAfterTheFirstBringsOnlyWhatTheGuestHasWritten) {
+    write_blocks(world.source, numbers_from(1, 2000), block);
+    world.index(world.source);
+    world.receive.last_round = false;
+    succeed(world.transfer());
+    write_at(world.source, 700 * block, block_of(99'999, block));
+    const Outcome second = world.transfer();
+    succeed(second);
+    EXPECT_EQ(second.sent.skipped_segments, 7U);
+    EXPECT_EQ(second.sent.literal_bytes, segment_bytes);
+    world.receive.last_round = true;
+    const Outcome last = world.transfer();
+    succeed(last);
+    EXPECT_EQ(last.sent.skipped_segments, 8U);
+    EXPECT_EQ(world.folder.names(),
+              (std::vector<std::string>{"source.raw", "source.raw.index", "target.raw"}));
+}
+
 // The published collision of X. Wang, D. Feng, X. Lai, H. Yu: "Collisions for Hash Functions MD4, MD5,
 // HAVAL-128 and RIPEMD", IACR ePrint 2004/199 (with the initial value corrected, August 17, 2004): two
 // messages of 128 bytes that differ in six bits and have one MD5.
