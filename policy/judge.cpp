@@ -70,6 +70,30 @@ void judge_hosts(const Policy& policy, const Pool& pool, const Parameters& param
     }
 }
 
+// What an operator should look into; that some series is not measured at all is no news in every round.
+void append_bad_data(const Pool& pool, const DataReport& data, Detail& out) noexcept {
+    const auto serious = [](DataFault fault) {
+        return fault != DataFault::missing_series && fault != DataFault::zero_length &&
+               fault != DataFault::capacity_unknown;
+    };
+    std::uint32_t count = 0;
+    for (std::size_t fault = 0; fault < data_fault_count; ++fault) {
+        count += serious(static_cast<DataFault>(fault)) ? data.count(static_cast<DataFault>(fault)) : 0;
+    }
+    for (const DataFinding& finding : data.first) {
+        if (serious(finding.fault)) {
+            const std::string_view name =
+                finding.vm != no_index ? pool.vms[finding.vm].name : pool.hosts[finding.host].name;
+            out.append_cut(
+                compose("; bad data: ", count, ", first ", name, " ", to_string(finding.fault)).view());
+            return;
+        }
+    }
+    if (count > 0) {
+        out.append_cut(compose("; bad data: ", count).view());
+    }
+}
+
 Detail conclude(const Policy& policy, const Pool& pool, const Plan& out) noexcept {
     if (out.nearest.host == no_index) {
         return "nothing to do: no host is up";
@@ -144,6 +168,7 @@ void judge(const Policy& policy, const Pool& pool, const Parameters& parameters,
     judge_vms(policy, pool, parameters, out);
     judge_hosts(policy, pool, parameters, out);
     out.conclusion = conclude(policy, pool, out);
+    append_bad_data(pool, out.data, out.conclusion);
 }
 
 }  // namespace ballast::policy

@@ -137,6 +137,7 @@ TEST(BadData, ManyOffendersAreCountedAndTheFirstAreNamed) {
     EXPECT_EQ(book.plan.data.count(DataFault::not_a_number), 40U);
     EXPECT_EQ(book.plan.data.first.size(), data_findings_max);
     EXPECT_EQ(book.plan.data.first[0].vm, 1U);
+    EXPECT_TRUE(book.plan.conclusion.view().ends_with("; bad data: 40, first n0 not_a_number"));
 }
 
 TEST(BadData, StopsNoPolicyAndMovesNobody) {

@@ -257,14 +257,20 @@ TEST(PolicyProperties, TheOrderInWhichHostsAndGuestsAreListedDoesNotMatter) {
             std::vector<double> exact(4, static_cast<double>(random.below(8)) * 0.25);
             vm.cpu_cores = book.keep(std::move(exact));
         }
-        const std::string straight = book.moves("vds-3b");
+        std::vector<std::string> straight;
+        for (const std::string_view name : {"vds-3b", "vds-2a", "sandpiper", "scoa"}) {
+            straight.push_back(book.moves(name));
+        }
         const auto last = static_cast<HostIndex>(book.hosts.size() - 1);
         std::reverse(book.hosts.begin(), book.hosts.end());
         std::reverse(book.vms.begin(), book.vms.end());
         for (Vm& vm : book.vms) {
             vm.host = last - vm.host;
         }
-        EXPECT_EQ(book.moves("vds-3b"), straight);
+        EXPECT_EQ(book.moves("vds-3b"), straight[0]);
+        EXPECT_EQ(book.moves("vds-2a"), straight[1]);
+        EXPECT_EQ(book.moves("sandpiper"), straight[2]);
+        EXPECT_EQ(book.moves("scoa"), straight[3]);
     }
 }
 
