@@ -283,6 +283,7 @@ install: all
 	install -m 0644 packaging/*.service $(DESTDIR)/lib/systemd/system
 	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0644 configs/*.toml $(DESTDIR)$(PREFIX)/share/doc/ballast
+	install -m 0644 configs/cron.d/ballast $(DESTDIR)$(PREFIX)/share/doc/ballast/cron.d-ballast
 	@for file in agent controller; do \
 	    test -e $(DESTDIR)/etc/ballast/$$file.toml || \
 	    install -m 0640 configs/$$file.toml $(DESTDIR)/etc/ballast/$$file.toml; done
