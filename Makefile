@@ -233,9 +233,12 @@ $(call fuzz_obj,$(filter cli/%,$(pool_file_src))): FUZZ_FLAGS += -fno-sanitize=p
 $(OUT)/fuzz/pool_file_fuzz: $(call fuzz_obj,$(pool_file_src))
 $(OUT)/fuzz/image_index_fuzz: $(call fuzz_obj,image/core/index_format.cpp image/core/grid.cpp)
 $(OUT)/fuzz/image_messages_fuzz: $(call fuzz_obj,$(addprefix image/core/,transfer_messages.cpp key_code.cpp recipe.cpp))
+$(OUT)/fuzz/rfb_fuzz: $(call fuzz_obj,$(addprefix agent/relay/,rfb_handshake.cpp rfb_input.cpp) shell/vnc_auth.cpp \
+                                          shell/random.cpp)
 $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_src)) $(OUT)/fuzz/ballast.pb.o
 	$(call say,LINK,$@)
-	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-lite -lfmt
+	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -Wl,--as-needed -o $@ $^ -lprotobuf-lite -lfmt \
+	    -lgnutls
 
 FUZZ_SECONDS ?= 5
 check:
