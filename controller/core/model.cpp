@@ -1,4 +1,6 @@
 // The tables as a policy sees them, and what stands in the way of one move.
+#include <algorithm>
+
 #include "controller/core/step.hpp"
 #include "policy/placement.hpp"
 
@@ -19,7 +21,8 @@ policy::Host model_host(const Tables& t, const HostRow& row) noexcept {
     host.name = row.record.name;
     host.state = row.state;
     host.cpu_cores = row.cpu_count;
-    host.memory_mib = row.memory_mib;
+    // An agent's word: the policies refuse a pool with more memory than there can be.
+    host.memory_mib = std::min(row.memory_mib, policy::memory_mib_max);
     host.memory_reserved_mib = row.memory_overhead_mib + t.settings.memory_reserved_mib;
     host.net_mbps = row.net_mbps;
     host.disk_mbps = t.settings.host_disk_mbps;
@@ -38,7 +41,7 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
     vm.host = row.host;
     vm.state = row.state;
     vm.movable = movable(t, row);
-    vm.memory_mib = row.memory_mib;
+    vm.memory_mib = std::min(row.memory_mib, policy::memory_mib_max);
     vm.vcpus = row.vcpus;
     vm.cpu_cores = row.cpu_cores.values();
     vm.net_mbps = row.net_mbps.values();

@@ -77,6 +77,18 @@ TEST(ControllerCore, CarriesOutASwapAsOneMoveForEachGuest) {
     }
 }
 
+TEST(ControllerCore, AnAgentThatTellsOfAbsurdMemoryStopsNoRound) {
+    World world{balancing()};
+    world.add_host("h1", 4, std::uint64_t{1} << 45);
+    world.add_host("h2");
+    world.add_guest("h1", "a", 2.0);
+    world.connect_all();
+    world.seconds(90);
+    ASSERT_NE(world.core->decision(0), nullptr);
+    EXPECT_EQ(world.core->decision(0)->kind, DecisionKind::no_overload);
+    EXPECT_TRUE(world.core->decision(0)->why.view().starts_with("nothing to do: no host is overloaded"));
+}
+
 TEST(ControllerCore, DecidesNothingBeforeTheWindowIsFull) {
     World world{balancing()};
     overload(world);
