@@ -4,7 +4,8 @@
   experiments_doc.py PROGRAMS [WORD]
 
 In the page, a line `$ ballast simulate … --markdown` inside a code block is followed, after the block, by the table that
-it printed. With WORD only commands that contain it are run. The traces lie where BALLAST_DATA says.
+it printed; one without --markdown is run for its plot. With WORD only commands that contain it are run. The traces lie
+where BALLAST_DATA says.
 """
 
 import pathlib
@@ -26,8 +27,9 @@ def renewed(lines, programs, wanted):
     """The page's lines with each command's table replaced."""
     out, pending, replacing = [], None, False
     for line in lines:
-        if line.startswith(PROMPT) and "--markdown" in line and wanted in line:
-            pending = table_of(programs, line)
+        if line.startswith(PROMPT) and wanted in line:
+            table = table_of(programs, line)
+            pending = table if "--markdown" in line else None
         if pending is not None and line.startswith("|"):
             out += pending
             pending, replacing = None, True
