@@ -44,7 +44,7 @@ FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 FLAGS_tsan := -O1 -g -fsanitize=thread
 LINK_asan := -fsanitize=address,undefined
 LINK_tsan := -fsanitize=thread
-LINK_release := -Wl,--gc-sections -Wl,-z,relro,-z,now
+LINK_release := -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,pack-relative-relocs
 CXXFLAGS = -std=c++20 $(WARNINGS) $(FLAGS_$(BUILD)) -ffunction-sections -fdata-sections -fstack-protector-strong \
            -fPIE -pipe -I. -I$(OUT)/gen -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
 LDFLAGS = -pie $(LINK_$(BUILD)) -Wl,--as-needed
@@ -148,6 +148,10 @@ $(OUT)/xen-probe: $(call obj,$(wildcard base/*.cpp) $(glue_src) $(xen_src) tests
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent)
 
 $(call obj,$(pure_src)): CXXFLAGS += -fno-exceptions -fno-rtti
+# Code that runs at start only, and much of it (templates of toml++ and fmt): small rather than fast.
+ifeq ($(BUILD),release)
+$(call obj,shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp): CXXFLAGS += -Os
+endif
 # RapidJSON adds to null pointers where its stacks are still empty; nothing else is hidden.
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 $(call obj,$(rapidjson_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
