@@ -50,6 +50,7 @@ class Tree {
     Tree() {
         root_.set_help_flag("-h,--help");
         root_.set_version_flag("--version", std::string{});
+        root_.require_subcommand(0, 1);
     }
 
     // The app of the command with this path; makes the ones above it.
@@ -63,7 +64,8 @@ class Tree {
         const std::string word{blank == std::string_view::npos ? path : path.substr(blank + 1)};
         CLI::App* const app = parent.add_subcommand(word);
         app->set_help_flag("-h,--help");
-        app->fallthrough();  // shared options are declared once, at the root
+        app->fallthrough();             // shared options are declared once, at the root
+        app->require_subcommand(0, 1);  // else a guest called "status" would be taken for the command
         apps_.emplace(path, app);
         return *app;
     }

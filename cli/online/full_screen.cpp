@@ -91,7 +91,7 @@ void FullScreen::measure() {
 void FullScreen::show(const std::vector<std::string>& lines) {
     std::string out = "\x1b[H";
     for (std::size_t i = 0; i < lines.size(); ++i) {
-        out += (i == 0 ? "" : "\r\n") + lines[i] + "\x1b[K";
+        out += (i == 0 ? "" : "\n") + lines[i] + "\x1b[K";
     }
     write_all(out + "\x1b[J");
 }

@@ -17,7 +17,7 @@ constexpr std::size_t moves_shown_max = 4;
 // Rows that are never given to hosts: summary, a blank, headings, three VMs, keys.
 constexpr std::size_t rows_kept = 7;
 constexpr std::string_view keys =
-    " q quit   sort: c CPU  m memory  n net  d disk  a name  h host   r reverse  / filter";
+    " q quit  sort: c CPU m memory n net d disk a name h host  r reverse  / filter";
 
 struct Heading {
     TopSort sort;

@@ -54,6 +54,14 @@ TEST(CliCommands, WordsOutsideTheAllowedOnesAreWrong) {
     EXPECT_NE(parsed.error.find("ksh"), std::string::npos) << parsed.error;
 }
 
+TEST(CliCommands, AnObjectMayHaveTheNameOfACommand) {
+    Context context;
+    const Parsed parsed = parse({"vm", "pause", "status", "vm"}, context);
+    ASSERT_EQ(parsed.what, Parsed::What::run) << parsed.error;
+    EXPECT_EQ(parsed.command->path, "vm pause");
+    EXPECT_EQ(parse({"help", "help"}, context).words, "help");
+}
+
 TEST(CliCommands, SharedOptionsGoBeforeAndAfterTheCommand) {
     for (const std::vector<std::string>& line : {std::vector<std::string>{"-o", "json", "version"},
                                                  std::vector<std::string>{"version", "-o", "json"}}) {
