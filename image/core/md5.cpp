@@ -8,6 +8,14 @@
 namespace ballast::image {
 namespace {
 
+constexpr std::array<Md5SpreadSine, 64> spread_sines() noexcept {
+    std::array<Md5SpreadSine, 64> spread{};
+    for (std::size_t step = 0; step < spread.size(); ++step) {
+        spread[step].lanes.fill(md5_sines[step]);
+    }
+    return spread;
+}
+
 struct Row {
     std::size_t lanes;
     void (*hash)(const std::byte* const*, std::size_t, Md5Digest*) noexcept;
@@ -24,6 +32,8 @@ Row row_of(Md5Kernel kernel) noexcept {
 static_assert(md5_lanes_max >= std::max({md5_lanes_sse2, md5_lanes_avx2, md5_lanes_avx512}));
 
 }  // namespace
+
+constinit const std::array<Md5SpreadSine, 64> md5_sines_spread = spread_sines();
 
 std::string_view to_string(Md5Kernel kernel) noexcept {
     switch (kernel) {

@@ -22,6 +22,9 @@ struct Avx2 {
     BALLAST_INLINE static Word broadcast(std::uint32_t value) noexcept {
         return _mm256_set1_epi32(static_cast<int>(value));
     }
+    BALLAST_INLINE static Word load_words(const std::uint32_t* words) noexcept {
+        return _mm256_load_si256(reinterpret_cast<const Word*>(words));
+    }
     BALLAST_INLINE static Word add(Word a, Word b) noexcept { return _mm256_add_epi32(a, b); }
     template <int bits>
     BALLAST_INLINE static Word rotate_left(Word a) noexcept {

@@ -14,6 +14,9 @@ struct Avx512Ops {
     static constexpr std::size_t lanes = 16;
 
     BALLAST_INLINE static Word broadcast(std::uint32_t value) noexcept { return Isa::broadcast(value); }
+    BALLAST_INLINE static Word load_words(const std::uint32_t* words) noexcept {
+        return Isa::load(reinterpret_cast<const std::byte*>(words));
+    }
     BALLAST_INLINE static Word add(Word a, Word b) noexcept { return Isa::add(a, b); }
     template <int bits>
     BALLAST_INLINE static Word rotate_left(Word a) noexcept {
