@@ -23,10 +23,12 @@ void require(Config& file, std::string_view key, const std::string& value, std::
     }
 }
 
+// No `fallback`: the key may be left out, and there is then none.
 std::string directory(Config& file, std::string_view key, std::string_view fallback) {
     // Room for the names of records, locks and save files behind it.
     std::string path = file.text(key, fallback, limits::path_bytes_max - 64);
-    if (path.empty() || path.front() != '/') {
+    const bool left_out = path.empty() && fallback.empty() && !file.has(key);
+    if (!left_out && (path.empty() || path.front() != '/')) {
         file.reject(key, "an absolute path of a directory");
     }
     return path;
@@ -157,7 +159,7 @@ bool load_config(const std::string& path, const std::string& hypervisor_kind, Ag
     }
     read_network(*file, out);
     read_relay(*file, out);
-    out.store_directory = file->has("store.directory") ? directory(*file, "store.directory", "") : "";
+    out.store_directory = directory(*file, "store.directory", "");
     read_sim(*file, out, out.hypervisor.sim);
     file->finish();
     errors = file->errors();
