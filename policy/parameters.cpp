@@ -71,8 +71,11 @@ constexpr std::array table{
                   "an action may bring a target up to it; 0: its threshold", &P::scoa_limit},
     ParameterInfo{"objective", "", 0, 2, planner_only, "what is minimised", nullptr, &P::objective,
                   objectives},
-    ParameterInfo{"smooth_samples", "samples", 1, samples_max, planner_only, "length of the planner's means",
-                  nullptr, &P::smooth_samples},
+    ParameterInfo{"relief_seconds", "seconds", 1, day_seconds, planner_only,
+                  "the mean load of so long makes a host overloaded", nullptr, &P::relief_seconds},
+    ParameterInfo{"balance_seconds", "seconds", 1, day_seconds, planner_only,
+                  "balance looks at the mean load of so long, as far as samples reach back", nullptr,
+                  &P::balance_seconds},
     ParameterInfo{"balance", "", 0, 1, planner_only,
                   "whether hosts that are not overloaded are evened out too", nullptr, &P::balance, no_yes},
     ParameterInfo{"weight_cpu", "", 0, weight_max, planner_only, "of CPU in the cost", &P::weight_cpu},
@@ -80,6 +83,8 @@ constexpr std::array table{
     ParameterInfo{"weight_memory", "", 0, weight_max, planner_only, "of memory in use in the cost",
                   &P::weight_memory},
     ParameterInfo{"weight_disk", "", 0, weight_max, planner_only, "of disk in the cost", &P::weight_disk},
+    ParameterInfo{"hysteresis", "utilisation", 0, 1, planner_only,
+                  "a host is relieved when it is above its threshold by more than this", &P::hysteresis},
     ParameterInfo{"relief_margin", "utilisation", 0, 1, planner_only,
                   "an overloaded host is relieved to its threshold less this", &P::relief_margin},
     ParameterInfo{"price_per_move", "cost", 0, price_max, planner_only, "of a migration for itself",
@@ -256,7 +261,7 @@ std::uint32_t samples_wanted(const Parameters& parameters, Family family) noexce
         case Family::vds:
         case Family::scoa: break;
         case Family::sandpiper: return std::max(parameters.window, parameters.hot_window);
-        case Family::ballast: return std::max(parameters.window, parameters.smooth_samples);
+        case Family::ballast: return static_cast<std::uint32_t>(limits::window_samples_max);
     }
     return parameters.window;
 }

@@ -99,6 +99,8 @@ struct Move {
     std::uint32_t with_first = 0;
     std::uint32_t wave = 0;  // moves of a wave may run at once, waves run in order
     double seconds = 0;      // estimated duration; 0: not estimated
+    double saves = 0;        // planner: cost of load that it saves, in the unit of the objective
+    double price = 0;        // planner: what it costs to move, in the same unit
     // Both hosts right before and right after this move, the plan's earlier ones done.
     HostLoad from_before;
     HostLoad from_after;

@@ -4,8 +4,10 @@
 
 #include "policy/judge.hpp"
 #include "policy/means.hpp"
+#include "policy/planner/planner.hpp"
 #include "policy/sandpiper.hpp"
 #include "policy/scoa.hpp"
+
 #include "policy/vds.hpp"
 
 namespace ballast::policy {
@@ -47,6 +49,8 @@ constexpr std::array known_policies{
              Family::sandpiper, decide_sandpiper),
     weighing("scoa", "moves and swaps between hosts that are far apart in the space of utilisations",
              Family::scoa, decide_scoa),
+    Policy{"ballast", "least cost over all hosts and resources for the fewest, cheapest moves",
+           Family::ballast, planner::decide_ballast},
 };
 
 bool consistent(const Pool& pool) noexcept {
@@ -88,6 +92,12 @@ Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_ma
     workspace.host_picks = arena.make_array<PerResource<std::array<VmIndex, 2>>>(hosts_max);
     workspace.host_history = arena.make_array<Amounts>(hosts_max * limits::window_samples_max);
     workspace.host_instants = arena.make_array<std::uint32_t>(hosts_max);
+    if (const auto memory = arena.make_array<planner::Planner>(1); !memory.empty()) {
+        workspace.planner = &memory.front();
+        *workspace.planner = planner::Planner{arena, hosts_max, vms_max};
+    } else {
+        planner::Planner{arena, hosts_max, vms_max};  // only counts
+    }
     return workspace;
 }
 

@@ -13,6 +13,10 @@
 
 namespace ballast::policy {
 
+namespace planner {
+class Planner;
+}
+
 // Memory for intermediate results, sized for the largest pool that will be given.
 struct Workspace {
     // Filled by `measure`.
@@ -40,6 +44,7 @@ struct Workspace {
     // limits::window_samples_max instants a host, oldest first, utilisations
     std::span<Amounts> host_history;
     std::span<std::uint32_t> host_instants;  // how many of them each host has
+    planner::Planner* planner = nullptr;     // the policy `ballast`
 };
 Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept;
 

@@ -61,6 +61,7 @@ struct Pool {
     std::span<const Vm> vms;
     // UTC, 0 to 1439: for policies that move guests at certain hours only. None: unknown, any hour.
     std::optional<std::uint32_t> minute_of_day{};
+    double sample_interval_seconds = 5;  // between two samples of a series
 };
 
 // What the host has of each resource; 0: unknown.

@@ -141,6 +141,9 @@ std::optional<PoolFile> parse_pool(std::string_view text, PoolError& error) {
     }
     file.pool_ = {room.hosts, room.vms, keeper.minute_of_day()};
     file.sample_interval_seconds_ = keeper.sample_interval_seconds();
+    if (file.sample_interval_seconds_ > 0) {
+        file.pool_.sample_interval_seconds = file.sample_interval_seconds_;
+    }
     return file;
 }
 

@@ -33,6 +33,7 @@ policy::Parameters hourly(double threshold) {
     parameters.window = 1;
     parameters.hot_samples = 1;
     parameters.hot_window = 1;
+    parameters.relief_seconds = parameters.balance_seconds = 1;
     return parameters;
 }
 

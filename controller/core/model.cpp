@@ -71,7 +71,9 @@ policy::Pool build_model(Tables& t, const Now& now) noexcept {
     for (std::uint32_t vm = 0; vm < t.vms.rows().size(); ++vm) {
         t.model_vms[vm] = model_vm(t, now, t.vms[vm]);
     }
-    return {t.model_hosts, t.model_vms};
+    policy::Pool pool{t.model_hosts, t.model_vms};
+    pool.sample_interval_seconds = static_cast<double>(t.settings.sample_interval.ms) / 1000;
+    return pool;
 }
 
 bool host_capable(const HostRow& host, GuestType type) noexcept {

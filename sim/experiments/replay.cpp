@@ -224,7 +224,8 @@ void Replay::ask(Decider& decider, std::size_t slot) noexcept {
     }
     show_pool(slot);
     const std::uint64_t begun = settings_.now_ns != nullptr ? settings_.now_ns() : 0;
-    const std::span<const policy::Move> moves = decider.decide({hosts_, vms_});
+    const policy::Pool pool{hosts_, vms_, std::nullopt, static_cast<double>(trace_->slot_seconds)};
+    const std::span<const policy::Move> moves = decider.decide(pool);
     decision_ns_[score_.rounds++] = settings_.now_ns != nullptr ? settings_.now_ns() - begun : 0;
     take_orders(moves);
 }

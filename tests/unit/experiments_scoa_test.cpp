@@ -13,6 +13,7 @@ policy::Parameters hourly() {
     parameters.critical_load = 0.79;
     parameters.window = 1;
     parameters.hot_samples = parameters.hot_window = 1;
+    parameters.relief_seconds = parameters.balance_seconds = 1;
     return parameters;
 }
 

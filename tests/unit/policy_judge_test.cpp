@@ -27,10 +27,12 @@ TEST(PolicyVerdicts, NothingToDoSaysHowNearTheNearestThresholdIs) {
         EXPECT_EQ(book.plan.nearest.host, 1U);
         EXPECT_DOUBLE_EQ(book.plan.nearest.have, 0.71);
         EXPECT_EQ(count(book.plan.hosts_by_rule, Constraint::not_overloaded), 2U);
+        if (policy.family != Family::ballast) {  // it looks at calm hosts too, and says what the move lacked
+            EXPECT_EQ(book.plan.vms[1].constraint, Constraint::not_overloaded);
+            EXPECT_DOUBLE_EQ(book.plan.vms[1].have, 0.71);
+            EXPECT_DOUBLE_EQ(book.plan.vms[1].limit, 0.8);
+        }
     }
-    EXPECT_EQ(book.plan.vms[1].constraint, Constraint::not_overloaded);
-    EXPECT_DOUBLE_EQ(book.plan.vms[1].have, 0.71);
-    EXPECT_DOUBLE_EQ(book.plan.vms[1].limit, 0.8);
 }
 
 TEST(PolicyVerdicts, EveryGuestAndHostIsToldWhatKeptIt) {

@@ -97,7 +97,7 @@ TEST(PolicyParameters, ThePoliciesSayHowManySamplesTheyLookAt) {
     parameters.window = 3;
     EXPECT_EQ(samples_wanted(parameters, Family::vds), 3U);
     EXPECT_EQ(samples_wanted(parameters, Family::sandpiper), 5U);
-    EXPECT_EQ(samples_wanted(parameters, Family::ballast), parameters.smooth_samples);
+    EXPECT_EQ(samples_wanted(parameters, Family::ballast), limits::window_samples_max);
 }
 
 }  // namespace

@@ -134,8 +134,9 @@ PoolBook random_pool(Prng& random) {
     return book;
 }
 
-// Carries the plan out one guest after the other and looks at everything that must hold on the way.
-void walk(PoolBook& book) {
+// Carries the plan out one guest after the other and looks at everything that must hold on the way. A policy
+// that plans ahead also empties draining hosts, and may take a guest to its place in two steps.
+void walk(PoolBook& book, bool plans_ahead) {
     std::vector<std::uint64_t> memory(book.host_list.size(), 0);
     std::vector<HostIndex> at(book.vm_list.size());
     std::vector<int> moved(book.vm_list.size(), 0);
@@ -152,9 +153,10 @@ void walk(PoolBook& book) {
             EXPECT_EQ(at[leg.vm], leg.from);
             EXPECT_TRUE(vm.movable && vm.state == VmState::running);
             EXPECT_EQ(to.state, HostState::up);
-            EXPECT_EQ(book.host_list[leg.from].state, HostState::up);
+            const HostState from = book.host_list[leg.from].state;
+            EXPECT_TRUE(from == HostState::up || (plans_ahead && from == HostState::draining));
             EXPECT_EQ(to.migrations_in, 0U);
-            EXPECT_EQ(++moved[leg.vm], 1) << "a guest moves once";
+            EXPECT_LE(++moved[leg.vm], plans_ahead ? 2 : 1) << "a guest moves once";
             memory[leg.to] += vm.memory_mib;
             EXPECT_LE(memory[leg.to] + to.memory_reserved_mib, to.memory_mib) << "on both sides on its way";
             memory[leg.from] -= vm.memory_mib;
@@ -190,7 +192,7 @@ TEST(PolicyProperties, HoldForEveryPolicyOnRandomPools) {
             SCOPED_TRACE(policy.name);
             const std::string first = book.moves(policy.name);
             moves += book.plan.moves.size();
-            walk(book);
+            walk(book, policy.family == Family::ballast);
             verdicts_are_complete(book);
             EXPECT_EQ(book.moves(policy.name), first) << "the same pool gives the same plan";
         }

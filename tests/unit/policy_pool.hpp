@@ -85,7 +85,7 @@ class PoolBook {
     static constexpr std::size_t vms_max = 512;
     std::deque<std::string> texts_;
     std::deque<std::vector<double>> series_;
-    std::vector<std::byte> memory_ = std::vector<std::byte>(1 << 20);
+    std::vector<std::byte> memory_ = std::vector<std::byte>(1 << 21);
     Arena arena_{memory_};
 
   public:

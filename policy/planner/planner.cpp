@@ -1,0 +1,203 @@
+#include "policy/planner/planner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/compose.hpp"
+#include "policy/means.hpp"
+
+namespace ballast::policy::planner {
+namespace {
+
+constexpr double tolerance = 1e-9;  // as in judge.hpp: what is above by less is at the threshold
+constexpr double percent = 100;
+
+Point thresholds_of(const Parameters& parameters) noexcept {
+    Point out;
+    out.fill(std::numeric_limits<double>::infinity());
+    for (const Resource resource : all_resources) {
+        out[static_cast<std::size_t>(resource)] = planner_threshold(parameters, resource);
+    }
+    return out;
+}
+
+std::string_view name_of(std::size_t axis) noexcept {
+    return axis < resource_count                           ? to_string(static_cast<Resource>(axis))
+           : axis == static_cast<std::size_t>(Axis::vcpus) ? "vcpus"
+                                                           : "memory_given";
+}
+
+}  // namespace
+
+Planner::Planner(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
+    : board_{arena, hosts_max, vms_max},
+      relief_{arena, hosts_max, vms_max},
+      descent_{arena, hosts_max},
+      sequence_{arena, vms_max},
+      waves_{arena, hosts_max, vms_max},
+      hot_{arena.make_array<bool>(hosts_max)} {}
+
+void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& workspace,
+                    Plan& out) noexcept {
+    pool_ = &pool;
+    parameters_ = &parameters;
+    out_ = &out;
+    thresholds_ = thresholds_of(parameters);
+    objective_ = Objective{parameters};
+    const std::uint32_t migrations_max = parameters.moves_max > 0 ? parameters.moves_max : UINT32_MAX;
+    look_at(parameters.relief_seconds, workspace);
+    const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_};
+    relief_.drain(board_, objective_, limits, out);
+    const bool urgent = mark_hot(workspace) || relief_.migrations() > 0;
+    relief_.relieve(board_, objective_, limits, hot_, out);
+    balanced_ = parameters.balance == 0 || (urgent && relief_.solved() && parameters.objective == 0);
+    if (!balanced_ && !urgent) {
+        look_at(parameters.balance_seconds, workspace);
+    }
+    descent_.begin(board_, objective_,
+                   {migrations_max, keep_spare_host_, urgent && parameters.objective == 0});
+}
+
+// Sets the board up with the mean load of the last `seconds`. What is said of the plan afterwards uses the
+// same means: they stay in the workspace.
+void Planner::look_at(std::uint32_t seconds, Workspace& workspace) noexcept {
+    const double interval = std::max(1e-3, pool_->sample_interval_seconds);
+    const double samples =
+        std::clamp(std::round(seconds / interval), 1.0, double(limits::window_samples_max));
+    window_ = static_cast<std::uint32_t>(samples);
+    measure(*pool_, window_, workspace);
+    board_.set_up(*pool_, *parameters_, window_, workspace);
+    objective_.follow(board_);
+    cost_before_ = objective_.of(board_);
+    keep_spare_host_ = parameters_->keep_spare_host != 0 && board_.survives_largest();
+}
+
+// Marks the nodes that are overloaded.
+bool Planner::mark_hot(const Workspace& measured) noexcept {
+    bool any = false;
+    const auto nodes = board_.nodes();
+    for (Rank n = 0; n < nodes.size(); ++n) {
+        hot_[n] = false;
+        const HostIndex h = nodes[n].host;
+        for (std::size_t a = 0; a < resource_count && nodes[n].counts; ++a) {
+            hot_[n] = hot_[n] || nodes[n].at[a] > thresholds_[a] + parameters_->hysteresis + tolerance;
+        }
+        const std::uint32_t samples = measured.host_samples[h][Resource::cpu];
+        if (hot_[n] && samples < parameters_->samples_min) {
+            out_->reject({no_index, h, Constraint::too_few_samples, double(samples),
+                          double(parameters_->samples_min)});
+            hot_[n] = false;
+        }
+        any = any || hot_[n];
+    }
+    return any;
+}
+
+bool Planner::step(std::uint64_t evaluations) noexcept {
+    balanced_ = balanced_ || descent_.step(evaluations);
+    return balanced_;
+}
+
+void Planner::finish() noexcept {
+    const std::size_t steps_max = parameters_->moves_max > 0 ? parameters_->moves_max : SIZE_MAX;
+    sequence_.arrange(board_, objective_, keep_spare_host_, steps_max, *out_);
+    for (const Step& step : sequence_.steps()) {
+        out_->moves.push(move_of(step));
+    }
+    waves_.assign(*pool_, parameters_->in_flight_max, out_->moves.items());
+    if (!out_->moves.empty()) {
+        out_->source = out_->moves[0].from;
+    }
+    cost_after_ = objective_.of(board_);
+    explain_guests();
+}
+
+Move Planner::move_of(const Step& step) const noexcept {
+    const Guest& guest = board_.guest(step.guest);
+    Move move;
+    move.vm = guest.vm;
+    move.from = board_.node(step.from).host;
+    move.to = board_.node(step.to).host;
+    move.memory_mib = pool_->vms[guest.vm].memory_mib;
+    move.vm_cpu_cores = guest.amount[static_cast<std::size_t>(Axis::cpu)];
+    move.seconds = guest.seconds;
+    move.price = step.price;
+    for (const double each : step.saved) {
+        move.saves += each;
+    }
+    if (step.with != nobody) {
+        const Guest& other = board_.guest(step.with);
+        move.kind = MoveKind::swap;
+        move.with = other.vm;
+        move.with_first = step.with_first ? 1 : 0;
+        move.memory_mib += pool_->vms[other.vm].memory_mib;
+        move.seconds += other.seconds;
+    }
+    move.why = why(step);
+    return move;
+}
+
+// What is saved on each axis, and for how much.
+Detail Planner::why(const Step& step) const noexcept {
+    const auto host = [&](Rank n) { return pool_->hosts[board_.node(n).host].name; };
+    Detail text;
+    double saved = 0;
+    for (const double each : step.saved) {
+        saved += each;
+    }
+    if (board_.node(step.from).leaves) {
+        text = compose(host(step.from), " is draining");
+    } else if (step.on_the_way) {
+        text = compose("goes on later: ", host(step.to), " has room meanwhile");
+    } else {
+        text = compose("saves ", Decimals{saved, 4}, " (");
+        bool first = true;
+        for (std::size_t a = 0; a < axis_count; ++a) {
+            if (step.saved[a] != 0) {
+                detail::append(text, first ? "" : ", ");
+                detail::append(text, name_of(a));
+                detail::append(text, " ");
+                detail::append(text, Decimals{step.saved[a], 4});
+                first = false;
+            }
+        }
+        detail::append(text, ")");
+    }
+    const double gib = board_.guest(step.guest).gib + (step.with == nobody ? 0 : board_.guest(step.with).gib);
+    const double seconds =
+        board_.guest(step.guest).seconds + (step.with == nobody ? 0 : board_.guest(step.with).seconds);
+    detail::append(text, compose(" for ", Decimals{step.price, 4}, ": ", Decimals{gib, 1}, " GiB in ",
+                                 Decimals{seconds, 0}, " s"));
+    if (hot_[step.from]) {
+        detail::append(text, compose("; ", host(step.from), " is overloaded"));
+    }
+    return text;
+}
+
+// Every guest that stays gets the rule that kept it: its own bond, or that no move of it pays.
+void Planner::explain_guests() noexcept {
+    for (const Guest& guest : board_.guests()) {
+        if (guest.vm >= out_->vms.size() || guest.node == nobody || guest.node != guest.home ||
+            out_->vms[guest.vm].kind != Verdict::Kind::none) {
+            continue;
+        }
+        if (!guest.free) {
+            out_->vms[guest.vm] = {Verdict::Kind::stays, guest.bound_by, no_index, guest.have, guest.limit};
+        } else if (parameters_->balance != 0) {
+            out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::gain_too_small, no_index, guest.have,
+                                   objective_.price(guest)};
+        }
+    }
+}
+
+void decide_ballast(const Policy&, const Pool& pool, const Parameters& parameters, Workspace& workspace,
+                    Plan& out) noexcept {
+    Planner& planner = *workspace.planner;
+    planner.begin(pool, parameters, workspace, out);
+    while (!planner.step(UINT32_MAX)) {
+    }
+    planner.finish();
+}
+
+}  // namespace ballast::policy::planner

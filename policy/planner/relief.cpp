@@ -1,0 +1,336 @@
+#include "policy/planner/relief.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace ballast::policy::planner {
+namespace {
+
+// Guests of a host among which sets are looked for: those that relieve most.
+constexpr std::size_t candidates_max = 32;
+constexpr double tolerance = 1e-9;  // as in judge.hpp: what is above by less is at the threshold
+
+Point sum(const Point& a, const Point& b) noexcept {
+    Point out;
+    for (std::size_t i = 0; i < axis_count; ++i) {
+        out[i] = a[i] + b[i];
+    }
+    return out;
+}
+
+}  // namespace
+
+Relief::Relief(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
+    : order_{arena.make_array<Rank>(std::max(hosts_max, vms_max))},
+      guests_{arena.make_array<Rank>(vms_max)} {}
+
+// Whether all of the node's utilisations, changed by `by`, are at most their thresholds less the margin.
+bool Relief::cool(Rank n, const Point& by, double margin) const noexcept {
+    const Node& node = board_->node(n);
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        if (node.at[a] + by[a] > limits_.thresholds[a] - margin + tolerance) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// How far above a threshold the node is at worst; negative when below all.
+double Relief::heat(Rank n) const noexcept {
+    double worst = -std::numeric_limits<double>::infinity();
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        worst = std::max(worst, board_->node(n).at[a] - limits_.thresholds[a]);
+    }
+    return worst;
+}
+
+Rank Relief::best_place(Rank g, bool must_stay_cool) const noexcept {
+    Rank best = nobody;
+    double least = std::numeric_limits<double>::infinity();
+    const Rank from = board_->guest(g).node;
+    for (Rank to = 0; to < board_->nodes().size(); ++to) {
+        if (to == from || !board_->node(to).takes) {
+            continue;
+        }
+        const Point by = board_->shift(g, to, 1);
+        const double cost = objective_->change_at(board_->node(to), by);
+        if (cost < least && (!must_stay_cool || cool(to, by, place_margin_)) && !board_->obstacle(g, to)) {
+            least = cost;
+            best = to;
+        }
+    }
+    return best;
+}
+
+bool Relief::go(Rank g, Rank to) noexcept {
+    const Rank from = board_->guest(g).node;
+    const bool away = board_->guest(g).node == board_->guest(g).home;
+    if (away && migrations_ >= limits_.migrations_max) {
+        return false;
+    }
+    board_->move(g, to);
+    if (limits_.keep_spare_host && board_->node(from).counts && !board_->survives_largest()) {
+        board_->move(g, from);
+        return false;
+    }
+    migrations_ += away ? 1 : 0;
+    return true;
+}
+
+bool Relief::place(Rank g, bool must_stay_cool) noexcept {
+    const Rank to = best_place(g, must_stay_cool);
+    return (to != nobody && go(g, to)) || make_room(g);
+}
+
+// Two steps: a smaller guest leaves a host for another, and `g` takes its room.
+bool Relief::make_room(Rank g) noexcept {
+    const Guest& guest = board_->guest(g);
+    for (Rank to = 0; to < board_->nodes().size(); ++to) {
+        const Point by = board_->shift(g, to, 1);
+        if (to == guest.node || !cool(to, by, place_margin_)) {
+            continue;
+        }
+        const std::int64_t short_mib = guest.memory_mib - board_->node(to).room_mib;
+        for (Rank other = board_->node(to).first; other != nobody; other = board_->guest(other).next) {
+            const Guest& small = board_->guest(other);
+            if (!small.free || small.node != small.home || small.session || small.memory_mib < short_mib ||
+                small.memory_mib >= guest.memory_mib || board_->obstacle_but_memory(g, to, other)) {
+                continue;
+            }
+            const Rank aside = best_place(other, true);
+            if (aside == nobody || !go(other, aside)) {
+                continue;
+            }
+            if (!board_->obstacle(g, to) && go(g, to)) {
+                board_->guests()[other].gives_way = true;
+                return true;
+            }
+            board_->move(other, to);
+            --migrations_;
+            return false;  // the list of guests has changed
+        }
+    }
+    return false;
+}
+
+void Relief::drain(Board& board, Objective& objective, const ReliefLimits& limits, Plan& out) noexcept {
+    board_ = &board;
+    objective_ = &objective;
+    limits_ = limits;
+    place_margin_ = limits.margin;
+    migrations_ = 0;
+    std::size_t count = 0;
+    for (Rank g = 0; g < board.guests().size(); ++g) {
+        const Guest& guest = board.guest(g);
+        if (guest.node != nobody && board.node(guest.node).leaves) {
+            order_[count++] = g;
+        }
+    }
+    const auto leaving = order_.first(count);
+    std::sort(leaving.begin(), leaving.end(), [&](Rank a, Rank b) {
+        const Guest& left = board.guest(a);
+        const Guest& right = board.guest(b);
+        if (left.session != right.session) {
+            return right.session;
+        }
+        return left.memory_mib != right.memory_mib ? left.memory_mib > right.memory_mib : a < b;
+    });
+    for (const Rank g : leaving) {
+        objective.follow(board);
+        // A host that gets hot is better than one that cannot be serviced.
+        if (!board.guest(g).free || !(place(g, true) || place(g, false))) {
+            reject(g, out);
+        }
+    }
+}
+
+// Names the rule that came last: of the host that would cost least, or the guest's own.
+void Relief::reject(Rank g, Plan& out) const noexcept {
+    const Guest& guest = board_->guest(g);
+    if (!guest.free) {
+        out.reject({guest.vm, no_index, guest.bound_by, guest.have, guest.limit});
+        return;
+    }
+    Rejection nearest{guest.vm, no_index, Constraint::no_destination, 0, 1};
+    double least = std::numeric_limits<double>::infinity();
+    for (Rank to = 0; to < board_->nodes().size(); ++to) {
+        if (to == guest.node || !board_->node(to).takes) {
+            continue;
+        }
+        const auto why_not = board_->obstacle(g, to);
+        const Point by = board_->shift(g, to, 1);
+        const double cost = objective_->change_at(board_->node(to), by);
+        if (cost >= least) {
+            continue;
+        }
+        least = cost;
+        if (why_not) {
+            nearest = *why_not;
+            continue;
+        }
+        for (std::size_t a = 0; a < resource_count; ++a) {
+            const double would_be = board_->node(to).at[a] + by[a];
+            const double may_be = limits_.thresholds[a] - limits_.margin;
+            if (would_be > may_be) {
+                nearest = {guest.vm, board_->node(to).host, destination_constraint(static_cast<Resource>(a)),
+                           would_be, may_be};
+            }
+        }
+    }
+    out.reject(nearest);
+}
+
+void Relief::relieve(Board& board, Objective& objective, const ReliefLimits& limits,
+                     std::span<const bool> hot, Plan& out) noexcept {
+    board_ = &board;
+    objective_ = &objective;
+    limits_ = limits;
+    std::size_t count = 0;
+    for (Rank n = 0; n < board.nodes().size(); ++n) {
+        if (hot[n]) {
+            order_[count++] = n;
+        }
+    }
+    const auto nodes = order_.first(count);
+    std::sort(nodes.begin(), nodes.end(),
+              [&](Rank a, Rank b) { return heat(a) != heat(b) ? heat(a) > heat(b) : a < b; });
+    solved_ = true;
+    for (const Rank n : nodes) {
+        objective.follow(board);
+        if (relieve_node(n)) {
+            continue;
+        }
+        solved_ = false;
+        for (Rank g = board.node(n).first; g != nobody; g = board.guest(g).next) {
+            reject(g, out);
+        }
+    }
+}
+
+// The node's guests that may leave, those that relieve it most first.
+std::size_t Relief::candidates(Rank n, bool sessions) noexcept {
+    std::size_t count = 0;
+    const auto relief = [&](Rank g) {
+        const Point by = board_->shift(g, n, 1);
+        double most = 0;
+        for (std::size_t a = 0; a < axis_count; ++a) {
+            const double excess = board_->node(n).at[a] - limits_.thresholds[a];
+            most += excess > 0 ? std::min(1.0, by[a] / excess) : 0;
+        }
+        return most;
+    };
+    for (Rank g = board_->node(n).first; g != nobody; g = board_->guest(g).next) {
+        if (board_->guest(g).free && (sessions || !board_->guest(g).session)) {
+            guests_[count++] = g;
+        }
+    }
+    const auto all = guests_.first(count);
+    std::sort(all.begin(), all.end(), [&](Rank a, Rank b) {
+        const double left = relief(a);
+        const double right = relief(b);
+        return left != right ? left > right : a < b;
+    });
+    return std::min(count, candidates_max);
+}
+
+bool Relief::relieve_node(Rank n) noexcept {
+    for (const auto& [sessions, margin] : {std::pair{false, limits_.margin}, {false, 0.0}, {true, 0.0}}) {
+        place_margin_ = margin;
+        const std::size_t count = candidates(n, sessions);
+        for (std::size_t size = 1; size <= std::min(set_max, count); ++size) {
+            if (relieve_with(n, count, size, limits_.margin) || relieve_with(n, count, size, 0)) {
+                return true;
+            }
+        }
+        greedy(n, count);
+        if (cool(n, Point{}, 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Tries the cheapest sets of this size after which the node is cool.
+bool Relief::relieve_with(Rank n, std::size_t count, std::size_t size, double margin) noexcept {
+    set_count_ = 0;
+    collect(n, count, size, margin);
+    for (std::size_t i = 0; i < set_count_; ++i) {
+        if (place_set(sets_[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void Relief::collect(Rank n, std::size_t count, std::size_t size, double margin) noexcept {
+    std::array<std::size_t, set_max> at{};
+    for (std::size_t i = 0; i < size; ++i) {
+        at[i] = i;
+    }
+    while (true) {
+        Set set;
+        Point by{};
+        for (std::size_t i = 0; i < size; ++i) {
+            const Rank g = guests_[at[i]];
+            set.guests[set.size++] = g;
+            set.price += objective_->price(board_->guest(g));
+            by = sum(by, board_->shift(g, n, -1));
+        }
+        if (cool(n, by, margin)) {
+            set.price += objective_->change_at(board_->node(n), by);
+            keep(set);
+        }
+        std::size_t last = size;  // the next combination
+        while (last > 0 && at[last - 1] == count - size + last - 1) {
+            --last;
+        }
+        if (last == 0) {
+            return;
+        }
+        ++at[last - 1];
+        for (std::size_t i = last; i < size; ++i) {
+            at[i] = at[i - 1] + 1;
+        }
+    }
+}
+
+// Keeps the cheapest sets in order; ties stay in the order in which they were found.
+void Relief::keep(const Set& set) noexcept {
+    if (set_count_ == sets_max && !(set.price < sets_[set_count_ - 1].price)) {
+        return;
+    }
+    std::size_t at = set_count_ < sets_max ? set_count_++ : set_count_ - 1;
+    for (; at > 0 && set.price < sets_[at - 1].price; --at) {
+        sets_[at] = sets_[at - 1];
+    }
+    sets_[at] = set;
+}
+
+bool Relief::place_set(const Set& set) noexcept {
+    std::array<Rank, set_max> from{};
+    for (std::size_t i = 0; i < set.size; ++i) {
+        from[i] = board_->guest(set.guests[i]).node;
+        const Rank to = best_place(set.guests[i], true);
+        if (to != nobody && go(set.guests[i], to)) {
+            continue;
+        }
+        while (i-- > 0) {
+            board_->move(set.guests[i], from[i]);
+            --migrations_;
+        }
+        return false;
+    }
+    return true;
+}
+
+// More than `set_max` guests must leave, or no set finds its places: one after the other, the one that
+// relieves most first, as far as it goes.
+void Relief::greedy(Rank n, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count && !cool(n, Point{}, 0); ++i) {
+        place(guests_[i], true);
+    }
+}
+
+}  // namespace ballast::policy::planner

@@ -1,0 +1,78 @@
+// What cannot wait for balance: guests that must leave a draining host, and hosts that are overloaded. Each
+// overloaded host is relieved with the fewest migrations that do it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "base/arena.hpp"
+#include "policy/plan.hpp"
+#include "policy/planner/board.hpp"
+#include "policy/planner/objective.hpp"
+
+namespace ballast::policy::planner {
+
+struct ReliefLimits {
+    std::uint32_t migrations_max = UINT32_MAX;
+    bool keep_spare_host = false;
+    double margin = 0;   // sources go down to their thresholds less this, destinations up to it
+    Point thresholds{};  // infinite: not looked at
+};
+
+class Relief {
+  public:
+    Relief() noexcept = default;
+    Relief(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept;
+
+    // Places the guests of draining hosts, largest first. Those without a place are rejected with the rule of
+    // the host that came nearest.
+    void drain(Board& board, Objective& objective, const ReliefLimits& limits, Plan& out) noexcept;
+    // Places guests of hosts that `hot` marks (by node), the most overloaded first.
+    void relieve(Board& board, Objective& objective, const ReliefLimits& limits, std::span<const bool> hot,
+                 Plan& out) noexcept;
+    std::uint32_t migrations() const noexcept { return migrations_; }
+    // Whether the last `relieve` left no host that it was given above its thresholds.
+    bool solved() const noexcept { return solved_; }
+
+  private:
+    static constexpr std::size_t set_max = 3;  // guests of a set that is looked for exhaustively
+    struct Set {
+        std::array<Rank, set_max> guests{};
+        std::size_t size = 0;
+        double price = 0;
+    };
+    struct Home {
+        Rank guest = nobody;
+        Rank node = nobody;
+    };
+
+    bool relieve_node(Rank n) noexcept;
+    std::size_t candidates(Rank n, bool sessions) noexcept;
+    bool relieve_with(Rank n, std::size_t count, std::size_t size, double margin) noexcept;
+    void collect(Rank n, std::size_t count, std::size_t size, double margin) noexcept;
+    void keep(const Set& set) noexcept;
+    bool place_set(const Set& set) noexcept;
+    bool place(Rank g, bool must_stay_cool) noexcept;
+    Rank best_place(Rank g, bool must_stay_cool) const noexcept;
+    bool make_room(Rank g) noexcept;
+    bool go(Rank g, Rank to) noexcept;
+    bool cool(Rank n, const Point& by, double margin) const noexcept;
+    double heat(Rank n) const noexcept;
+    void greedy(Rank n, std::size_t count) noexcept;
+    void reject(Rank g, Plan& out) const noexcept;
+
+    Board* board_ = nullptr;
+    Objective* objective_ = nullptr;
+    ReliefLimits limits_;
+    double place_margin_ = 0;  // destinations stay below their thresholds by so much
+    std::uint32_t migrations_ = 0;
+    bool solved_ = true;
+    std::span<Rank> order_;
+    std::span<Rank> guests_;
+    static constexpr std::size_t sets_max = 16;  // the cheapest sets, tried in order
+    std::array<Set, sets_max> sets_{};
+    std::size_t set_count_ = 0;
+};
+
+}  // namespace ballast::policy::planner

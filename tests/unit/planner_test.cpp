@@ -1,0 +1,265 @@
+// Golden plans of the planner for small pools, and its answers to what it must not do.
+#include "policy/planner/planner.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/policy_pool.hpp"
+
+namespace ballast::policy::test {
+namespace {
+
+constexpr std::string_view ballast = "ballast";
+
+// Two hosts of 10 cores: h1 at 95 %, h2 at 10 %.
+struct Planner : testing::Test, PoolBook {
+    Planner() { parameters.keep_spare_host = 0; }
+    void hot_and_idle() {
+        host("h1");
+        host("h2");
+        vm("big", 0, 4.0, 400);
+        vm("mid", 0, 3.0, 300);
+        vm("small", 0, 2.5, 200);
+        vm("other", 1, 1.0, 100);
+    }
+    Constraint verdict(VmIndex v) const {
+        EXPECT_EQ(plan.vms[v].kind, Verdict::Kind::stays);
+        return plan.vms[v].constraint;
+    }
+};
+
+TEST_F(Planner, RelievesAHotHostWithOneMoveThatLeavesTheDestinationCool) {
+    hot_and_idle();
+    EXPECT_EQ(moves(ballast), "big>h2");
+    EXPECT_TRUE(plan.unresolved.empty());
+    EXPECT_NE(plan.moves[0].why.view().find("h1 is overloaded"), std::string_view::npos)
+        << plan.moves[0].why.view();
+    EXPECT_GT(plan.moves[0].saves, plan.moves[0].price);
+}
+
+TEST_F(Planner, TakesTwoGuestsWhenNoSingleOneIsEnough) {
+    host("h1");
+    host("h2");
+    for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) {
+        vm(name, 0, 1.2);
+    }
+    EXPECT_EQ(moves(ballast), "a>h2 b>h2");
+}
+
+TEST_F(Planner, ASpikeOfAFewSamplesMovesNobody) {
+    host("h1");
+    host("h2");
+    std::vector<double> calm(60, 2.0);
+    std::vector<double> spike = calm;
+    spike[57] = spike[58] = spike[59] = 8.0;
+    vm("a", 0, spike);
+    vm("b", 0, calm);
+    vm("c", 1, calm);
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_TRUE(plan.conclusion.view().starts_with("nothing to do")) << plan.conclusion.view();
+}
+
+TEST_F(Planner, ABalancedPoolIsLeftAloneAndSaysWhyForEveryGuest) {
+    for (const char* name : {"h1", "h2", "h3"}) {
+        host(name);
+    }
+    for (HostIndex h = 0; h < 3; ++h) {
+        vm("vm" + std::to_string(h), h, 5.0);
+    }
+    EXPECT_EQ(moves(ballast), "");
+    for (VmIndex v = 0; v < 3; ++v) {
+        EXPECT_EQ(verdict(v), Constraint::gain_too_small);
+        EXPECT_LT(plan.vms[v].have, plan.vms[v].limit);
+    }
+    EXPECT_EQ(plan.vms_by_rule[static_cast<std::size_t>(Constraint::gain_too_small)], 3U);
+}
+
+TEST_F(Planner, EvensOutACalmPoolOnlyWhileTheGainPaysForTheMove) {
+    host("h1");
+    host("h2");
+    for (int i = 0; i < 6; ++i) {
+        vm("vm" + std::to_string(i), 0, 1.2);
+    }
+    const std::string with_low_price = moves(ballast);
+    EXPECT_EQ(plan.moves.size(), 3U) << with_low_price;
+    parameters.price_per_move = 10;
+    EXPECT_EQ(moves(ballast), "");
+    parameters.price_per_move = 0;
+    parameters.balance = 0;
+    EXPECT_EQ(moves(ballast), "");
+}
+
+TEST_F(Planner, GuestsOfOneGroupAreKeptApart) {
+    hot_and_idle();
+    for (const VmIndex v : {0, 3}) {
+        vms[v].anti_affinity = "web";
+    }
+    EXPECT_EQ(moves(ballast), "mid>h2");
+}
+
+TEST_F(Planner, AGuestStaysDuringItsCoolDownAndDoesNotGoBackWhereItCameFrom) {
+    hot_and_idle();
+    parameters.cool_down_seconds = 600;
+    vms[0].last_moved_seconds_ago = 60;
+    EXPECT_EQ(moves(ballast), "mid>h2");
+    EXPECT_EQ(verdict(0), Constraint::cool_down);
+    vms[0].last_moved_seconds_ago = 3600;
+    vms[0].came_from = 1;
+    EXPECT_EQ(moves(ballast), "mid>h2") << "it came from h2 an hour ago";
+    vms[0].last_moved_seconds_ago = 7200;
+    EXPECT_EQ(moves(ballast), "big>h2") << "that is forgotten by now";
+}
+
+TEST_F(Planner, TwoBalancersThatFightDoNotMoveAGuestToAndFro) {
+    host("h1");
+    host("h2");
+    vm("a", 0, 5.0);
+    vm("b", 0, 4.5);
+    ASSERT_EQ(moves(ballast), "a>h2");
+    // Somebody moves it back at once: it came from h2 now, and does not return there for `return_seconds`.
+    vms[0].last_moved_seconds_ago = 30;
+    vms[0].came_from = 1;
+    EXPECT_EQ(moves(ballast), "b>h2");
+    vms[1].last_moved_seconds_ago = 30;
+    vms[1].came_from = 1;
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_EQ(plan.unresolved.size(), 1U);
+}
+
+TEST_F(Planner, ADrainingHostEmptiesAndSaysWhatCannotLeave) {
+    host("h1").state = HostState::draining;
+    host("h2");
+    host("h3");
+    vm("a", 0, 1.0, 400);
+    vm("b", 0, 1.0, 300);
+    vm("pinned", 0, 1.0, 100).movable = false;
+    vm("paused", 0, 0.0, 100).state = VmState::paused;
+    EXPECT_EQ(moves(ballast), "b>h3 a>h2");
+    EXPECT_EQ(verdict(2), Constraint::not_movable);
+    EXPECT_EQ(verdict(3), Constraint::vm_state);
+}
+
+TEST_F(Planner, ACordonedHostNeitherGivesNorTakes) {
+    hot_and_idle();
+    hosts[1].state = HostState::cordoned;
+    EXPECT_EQ(moves(ballast), "");
+    hosts[0].state = HostState::cordoned;
+    hosts[1].state = HostState::up;
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_EQ(verdict(0), Constraint::host_state);
+}
+
+TEST_F(Planner, MemoryThatDoesNotFitIsMadeRoomForOnAThirdHost) {
+    host("h1", 10, 1000);
+    host("h2", 10, 1000);
+    host("h3", 10, 1000);
+    vm("heavy", 0, 6.0, 600);
+    vm("rest", 0, 3.5, 400);
+    vm("large", 1, 0.5, 500);
+    vm("filler", 1, 0.2, 200);
+    vm("busy", 2, 6.0, 650);
+    parameters.balance = 0;
+    parameters.weight_memory = 0;
+    EXPECT_EQ(moves(ballast), "filler>h3 rest>h2") << "neither host alone has both the room and the cores";
+}
+
+TEST_F(Planner, SomebodysSessionIsMovedOnlyWhenNobodyElseHelps) {
+    hot_and_idle();
+    vms[0].session_active = true;
+    EXPECT_EQ(moves(ballast), "mid>h2");
+    vms[1].session_active = vms[2].session_active = true;
+    EXPECT_EQ(moves(ballast), "big>h2");
+}
+
+TEST_F(Planner, OutsideItsHoursNothingMovesButFromADrainingHost) {
+    hot_and_idle();
+    parameters.moves_from_minute = 22 * 60;
+    parameters.moves_until_minute = 6 * 60;
+    const auto at = [&](std::uint32_t minute) {
+        Pool now = pool();
+        now.minute_of_day = minute;
+        EXPECT_TRUE(policy::plan(*find_policy(ballast), now, parameters, workspace, plan).ok());
+        return plan.moves.size();
+    };
+    EXPECT_EQ(at(12 * 60), 0U);
+    EXPECT_EQ(verdict(0), Constraint::outside_window);
+    EXPECT_EQ(at(23 * 60), 1U);
+    EXPECT_EQ(at(3 * 60), 1U);
+    hosts[0].state = HostState::draining;
+    EXPECT_EQ(at(12 * 60), 3U);
+}
+
+TEST_F(Planner, TheSpareHostIsKept) {
+    parameters.keep_spare_host = 1;
+    parameters.weight_memory = 0;
+    host("h1", 10, 1000);
+    host("h2", 10, 1000);
+    host("h3", 10, 1000);
+    vm("a", 0, 5.0, 500);
+    vm("b", 0, 4.6, 400);
+    vm("c", 1, 0.5, 400);
+    // After a>h3 or b>h2 the largest host's guests still fit on the others.
+    EXPECT_FALSE(moves(ballast).empty());
+    vm("d", 1, 0.1, 500);
+    vm("e", 2, 0.1, 500);
+    parameters.balance = 0;
+    EXPECT_EQ(moves(ballast), "a>h3") << "N+1 does not hold to begin with, so it forbids nothing";
+}
+
+TEST_F(Planner, WhenAllHostsAreHotItSaysSoAndMovesNobody) {
+    for (const char* name : {"h1", "h2", "h3"}) {
+        host(name);
+    }
+    for (HostIndex h = 0; h < 3; ++h) {
+        vm("vm" + std::to_string(h), h, 9.5);
+    }
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_EQ(plan.unresolved.size(), 3U);
+    EXPECT_TRUE(plan.conclusion.view().starts_with("no solution")) << plan.conclusion.view();
+}
+
+TEST_F(Planner, OneHostAndNoGuestsAreNoTrouble) {
+    EXPECT_EQ(moves(ballast), "");
+    host("h1");
+    EXPECT_EQ(moves(ballast), "");
+    vm("a", 0, 9.9);
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_EQ(plan.unresolved.size(), 1U);
+}
+
+TEST_F(Planner, MovesOfDifferentHostsShareAWaveAndThoseOfOneHostDoNot) {
+    parameters.balance = 0;
+    for (const char* name : {"h1", "h2", "i1", "i2"}) {
+        host(name);
+    }
+    vm("a", 0, 5.0);
+    vm("b", 0, 4.9);
+    vm("c", 1, 5.0);
+    vm("d", 1, 4.9);
+    ASSERT_EQ(moves(ballast), "a>i1 c>i2");
+    EXPECT_EQ(plan.moves[0].wave, 0U);
+    EXPECT_EQ(plan.moves[1].wave, 0U);
+    hosts[0].state = HostState::draining;
+    hosts[1].state = HostState::up;
+    ASSERT_TRUE(run(ballast).ok());
+    ASSERT_GE(plan.moves.size(), 2U);
+    EXPECT_NE(plan.moves[0].wave, plan.moves[1].wave) << "both leave h1";
+}
+
+TEST_F(Planner, ABudgetOfMovesIsKeptAndTheBestComeFirst) {
+    host("h1");
+    host("h2");
+    for (int i = 0; i < 8; ++i) {
+        vm("vm" + std::to_string(i), 0, 1.0 + 0.02 * i);
+    }
+    ASSERT_TRUE(run(ballast).ok());
+    ASSERT_GT(plan.moves.size(), 2U);
+    for (std::size_t i = 1; i < plan.moves.size(); ++i) {
+        EXPECT_GE(plan.moves[i - 1].saves, plan.moves[i].saves) << "each saves less than the one before";
+    }
+    parameters.moves_max = 2;
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_EQ(plan.moves.size(), 2U);
+}
+
+}  // namespace
+}  // namespace ballast::policy::test
