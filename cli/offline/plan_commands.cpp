@@ -15,7 +15,7 @@ namespace ballast::cli::offline {
 
 namespace {
 
-constexpr std::string_view default_policy = "vds-3b";
+constexpr std::string_view default_policy = "ballast";
 
 struct PlanOptions {
     std::string pool;
