@@ -94,6 +94,7 @@ class Agent {
     Actions actions_;
     std::deque<Answer> answers_;
     bool handling_ = false;
+    bool hypervisor_answers_ = true;  // to the last sample
     WorkerId last_incoming_ = 0;
     wire::Message outgoing_;  // reused: reports of a full host are large
 };

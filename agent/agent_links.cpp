@@ -111,11 +111,13 @@ void Agent::send_inventory() {
 void Agent::take_sample() {
     if (!view_->sample(outgoing_.emplace<wire::SampleReport>())) {
         log_warning("no sample: {}", description(*hypervisor_));
+        hypervisor_answers_ = false;
         inventory_changed();  // says that the host is degraded
         return;
     }
     controller_->send(outgoing_);
-    if (view_->inventory_differs()) {
+    if (view_->inventory_differs() || !hypervisor_answers_) {
+        hypervisor_answers_ = true;  // and that it is so no more
         inventory_changed();
     }
 }

@@ -85,6 +85,12 @@ void Core::settle_lost(std::uint32_t row, Actions& out) noexcept {
 
 void Core::decide_committed(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
+    // A guest that runs under a name which marks it as coming in is taken for one that has not arrived.
+    const bool misnamed = job.truth.domain.name != job.record.name.view();
+    if (job.truth.domain.state == DomainState::running && misnamed &&
+        try_call(row, Call::rename_final, out)) {
+        return;
+    }
     switch (job.truth.domain.state) {
         case DomainState::absent:
         case DomainState::dying:

@@ -105,6 +105,9 @@ void Core::decide_returned(std::uint32_t row, Actions& out) noexcept {
             return;
         }
         blame_call(job, "the guest was given back, and cannot be resumed here");
+    } else if (state == DomainState::running && job.truth.domain.name != job.record.name.view() &&
+               try_call(row, Call::rename_back, out)) {
+        return;  // under the name of a guest that has left it would be taken for one
     } else if (state != DomainState::running && state != DomainState::paused) {
         // What came before explains less than that the guest is gone.
         job.record.fault = Fault::guest_crashed;

@@ -70,7 +70,7 @@ void take_facts(HostRow& host, const wire::HostReport& report) noexcept {
     host.hypervisor_version = report.hypervisor_version;
     host.hypervisor_kind = report.hypervisor_kind;
     host.net_mbps = report.net_mbps;
-    host.degraded = report.degraded || report.cpu_count == 0;
+    host.degraded = report.cpu_count == 0;
     host.inventory_known = true;
 }
 
@@ -134,6 +134,14 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
         return {};  // an older truth
     }
     ++step.t.counters.host_reports;
+    if (report.degraded) {
+        // Its lists are what the agent could get, perhaps nothing: a guest that is not in them may run all
+        // the same, and to call it inactive would allow a second copy to be started.
+        row.report_sequence = report.sequence;
+        row.degraded = true;
+        refresh_host(step, host);
+        return {};
+    }
     const bool first = !row.inventory_known;
     take_facts(row, report);
     take_overhead(row, report);

@@ -29,6 +29,31 @@ TEST(AgentHandover, MovesTheGuestWhenNothingFails) {
     }
 }
 
+TEST(AgentHandover, TheGuestEndsUnderItsOwnNameThoughARenameFailsAtFirst) {
+    for (const Schedule schedule : schedules) {
+        World moving{schedule};
+        moving.fail_renames(destination, 2);
+        ASSERT_TRUE(moving.run_to_quiescence()) << moving.violation();
+        moving.check_end();
+        EXPECT_EQ(moving.violation(), "") << moving.describe();
+        EXPECT_TRUE(moving.moved());
+    }
+    // Given back: the source has renamed its copy away, and cannot rename it back at once.
+    std::size_t given_back = 0;
+    for (std::size_t at = 0; at <= steps_without_failure(Schedule::source_first); ++at) {
+        World returning{Schedule::source_first};
+        while (returning.steps() < at && returning.step()) {
+        }
+        returning.inject(Failure::destination_agent);
+        returning.fail_renames(source, 2);
+        (void)returning.run_to_quiescence();
+        returning.check_end();
+        ASSERT_EQ(returning.violation(), "") << "at step " << at << ": " << returning.describe();
+        given_back += returning.moved() ? 0 : 1;
+    }
+    EXPECT_GT(given_back, 10u);
+}
+
 TEST(AgentHandover, KeepsOneCopyRunningWhateverFailsAtWhateverStep) {
     std::size_t moved = 0;
     std::size_t stayed = 0;

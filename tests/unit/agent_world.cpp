@@ -83,6 +83,12 @@ void World::call(std::size_t index, Answer& answer, Call what) {
         answer.fault = Fault::not_found;
         return;
     }
+    const bool renames = what == Call::rename_away || what == Call::rename_back || what == Call::rename_final;
+    if (renames && hosts_[index].renames_fail > 0) {
+        --hosts_[index].renames_fail;
+        answer.fault = Fault::hypervisor_unavailable;
+        return;
+    }
     switch (what) {
         case Call::pause: copy->state = DomainState::paused; break;
         case Call::unpause:

@@ -83,6 +83,7 @@ class World {
     // For messages of failed tests.
     std::string describe() const;
     bool moved() const { return copy_runs(destination); }
+    void fail_renames(HostIndex host, int count) { hosts_[host].renames_fail = count; }
 
   private:
     enum class Word : std::uint8_t {
@@ -130,6 +131,7 @@ class World {
         std::map<std::uint64_t, JobRecord> disk;
         int disk_fails = 0;  // so many further writes
         bool disk_fails_late = false;
+        int renames_fail = 0;  // so many further ones
         std::vector<std::byte> memory;
         std::unique_ptr<Core> core;  // null: the agent is dead
         std::deque<Action> todo;

@@ -333,6 +333,20 @@ TEST(ControllerCore, CancelsAMigrationUnderWay) {
     EXPECT_TRUE(world.host("h1").jobs.empty() && world.host("h2").jobs.empty());
 }
 
+TEST(ControllerCore, AGuestIsNotCalledInactiveBecauseItsHypervisorDoesNotAnswer) {
+    World world;
+    overload(world);
+    world.connect_all();
+    world.seconds(6);
+    ASSERT_EQ(world.vm_row("a").state, VmState::running);
+    auto message = std::make_unique<wire::Message>(wire::HostReport{});
+    std::get<wire::HostReport>(*message).sequence = 1000;
+    std::get<wire::HostReport>(*message).degraded = true;
+    ASSERT_TRUE(world.deliver("h1", *message).ok());
+    EXPECT_EQ(world.vm_row("a").state, VmState::running);
+    EXPECT_EQ(world.host_row("h1").state, HostState::suspect);
+}
+
 TEST(ControllerCore, DrainsAHostUntilItIsEmpty) {
     World world;
     overload(world);
