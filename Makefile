@@ -4,6 +4,7 @@
 #   make run        builds, then runs a controller and four simulated hosts that balance themselves (Ctrl-C ends it)
 #   make check      everything that needs no Xen: unit, property and golden tests, fuzzing in brief, end-to-end tests
 #                   on simulated hosts, include arrows, purity of the cores, formatting
+#   make soak       the simulator of the whole system, seed after seed, until a promise is broken (SEED=n) or Ctrl-C
 #   make lab        boots two real Xen hosts (HOSTS=n) under QEMU with the agent in each dom0
 #   make lab-check  the acceptance test on real Xen
 #   make bench      speed and memory beside the peers' (docs/benchmarks.md)
@@ -62,7 +63,11 @@ cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 image_src := $(wildcard image/core/*.cpp image/*.cpp)
 # What the command line uses of the folders below it.
 experiments_src := $(wildcard sim/experiments/*.cpp)
+# The simulator of the whole system: the cores, and the pure half of the simulated Xen.
+simulator_src := $(wildcard sim/*.cpp agent/core/*.cpp controller/core/*.cpp) \
+                 $(addprefix xen_glue/sim/,sim_host.cpp sim_time.cpp sim_operations.cpp load.cpp cpu_share.cpp)
 cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) $(experiments_src) xen_glue/sim/precopy.cpp \
+               $(simulator_src) \
                shell/config.cpp shell/durable_file.cpp shell/random.cpp shell/sha256.cpp shell/hmac.cpp \
                $(image_src)
 guest_src := $(wildcard guest/*.cpp)
@@ -120,7 +125,7 @@ $(guest_program): $(guest_src) $(wildcard guest/*.hpp)
 # Unit tests link everything but the Xen implementation, so that they run anywhere.
 $(OUT)/unit-tests: $(common_obj) $(filter-out $(call obj,$(xen_src) agent/hypervisors.cpp),$(agent_lib_obj)) \
                    $(controller_lib_obj) $(call obj,$(filter-out cli/main.cpp,$(cli_src)) $(experiments_src)) \
-                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) $(image_src) $(test_src))
+                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) $(image_src) $(wildcard sim/*.cpp) $(test_src))
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lcurl-gnutls -lz -lmicrohttpd -lsqlite3 -lzstd -llz4 -lnbd -lgtest -lgtest_main \
 	    -lpthread
@@ -174,6 +179,16 @@ $(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
 $(gen_obj) $(call obj,shell/config.cpp agent/config.cpp $(wildcard proto/convert_*.cpp) proto/codec.cpp): \
     CXXFLAGS := $(patsubst -O2,-Os,$(CXXFLAGS))
 
+# A failing seed is worth nothing without the commit that it failed on.
+COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+soak_obj := $(call obj,cli/offline/simulate_soak.cpp)
+$(soak_obj): CXXFLAGS += -DBALLAST_COMMIT='"$(COMMIT)"'
+$(soak_obj): $(OUT)/commit
+.PHONY: always
+$(OUT)/commit: always
+	@mkdir -p $(@D)
+	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
+
 $(OUT)/obj/%.o: %.cpp | $(gen_hdr)
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
@@ -201,7 +216,7 @@ $(gen_hdr): proto/ballast.proto
 
 # ---- verbs ----
 
-.PHONY: run check bench lab lab-check install deps format clean help test-programs fuzz-programs
+.PHONY: run check soak bench lab lab-check install deps format clean help test-programs fuzz-programs
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
@@ -245,6 +260,7 @@ $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_s
 	    -lgnutls
 
 FUZZ_SECONDS ?= 5
+SOAK_SEEDS ?= 300
 check:
 	$(Q)tests/tools/deps.sh check
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs test-programs fuzz-programs
@@ -254,9 +270,14 @@ check:
 	    house-rules=tests/check/tidy.py \
 	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
 	    unit=$(OUT)/unit-tests \
+	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
 	    xen-mapping=$(OUT)/xen-tests \
 	    "fuzz=tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)" \
 	    "end-to-end=tests/e2e/run.sh $(OUT)"
+
+# Seeds that no check has seen: every run begins somewhere else, and says where.
+soak: all
+	$(Q)$(OUT)/ballast simulate soak --seed $${SEED:-$$(date +%s)00000} --endless
 
 run: all
 	$(Q)tests/tools/run_demo.py $(OUT)

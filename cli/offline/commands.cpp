@@ -4,6 +4,7 @@
 
 #include "cli/offline/plan_commands.hpp"
 #include "cli/offline/simulate_scoa.hpp"
+#include "cli/offline/simulate_soak.hpp"
 #include "cli/offline/simulate_trace.hpp"
 #include "cli/offline/simulate_vds.hpp"
 
@@ -66,6 +67,16 @@ constexpr std::array table{
             "Equal seeds give equal users, whatever the policy. What the paper leaves open is an option.\n\n"
             "  ballast simulate vds --policy none --policy vds-3b --critical 0.8",
             input_exits, "", &declare_simulate_vds},
+    Command{"simulate soak", "Runs the whole system in a world that breaks, and checks its promises",
+            "The real cores of the controller and of the agents, with simulated Xen hosts, disks, networks, "
+            "clocks and people, in virtual time. Everything is drawn from the seed. After every event the "
+            "promises of the system are checked: one copy of a guest, none lost, no host over-committed, no "
+            "answer forgotten, every job ended, the same decisions again. A broken promise ends the run with "
+            "the seed, the commit, the fewest incidents that break it, and the log.\n\n"
+            "  ballast simulate soak --seed 1 --seeds 300\n"
+            "  ballast simulate soak --seed 4711 --log",
+            "0 all promises were kept\n1 one was broken: seed and log are printed", "",
+            &declare_simulate_soak},
 };
 
 }  // namespace
