@@ -62,9 +62,6 @@ void Agents::look(std::uint32_t host, const agent::JobRecord& record, bool surve
     if (survey) {
         const HostFacts facts = sim::facts(machine.xen);
         out.memory_free_kib = facts.memory_free_kib;
-        if (world_.scenario.mutation == Mutation::admission_blind) {
-            out.memory_free_kib += machine.xen.config.memory_kib;
-        }
         out.can_pv = facts.can_pv;
         out.can_hvm = facts.can_hvm;
         out.can_hap = facts.can_hap;
@@ -148,10 +145,6 @@ void Agents::send_inventory(std::uint32_t host) {
         head.cpu_count = facts.cpu_count;
         head.memory_kib = facts.memory_kib;
         head.memory_free_kib = facts.memory_free_kib;
-        if (world_.scenario.mutation == Mutation::admission_blind) {
-            head.memory_kib += machine.xen.config.memory_kib;
-            head.memory_free_kib += machine.xen.config.memory_kib;
-        }
         head.can_pv = facts.can_pv;
         head.can_hvm = facts.can_hvm;
         head.can_hap = facts.can_hap;

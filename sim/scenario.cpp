@@ -148,7 +148,6 @@ const char* to_string(Mutation mutation) noexcept {
         case Mutation::journal_lies: return "journal_lies";
         case Mutation::unpause_early: return "unpause_early";
         case Mutation::destroy_early: return "destroy_early";
-        case Mutation::admission_blind: return "admission_blind";
         case Mutation::forget_keys: return "forget_keys";
         case Mutation::acks_lost: return "acks_lost";
         case Mutation::second_clock: return "second_clock";

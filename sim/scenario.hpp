@@ -15,13 +15,12 @@ namespace ballast::simulator {
 // A safety rule that is taken out on purpose, to see that the simulator notices. Never set outside tests.
 enum class Mutation : std::uint8_t {
     none = 0,
-    journal_lies,     // the agent's shell says "persisted" and has not written
-    unpause_early,    // the destination's worker lets the copy run as soon as it is restored
-    destroy_early,    // the source's worker destroys the guest when its image has been sent
-    admission_blind,  // the agent's shell tells of more free memory than there is
-    forget_keys,      // the store drops idempotency keys
-    acks_lost,        // the controller's shell does not send acknowledgements
-    second_clock,     // the twin of the controller's core is told another time
+    journal_lies,   // the agent's shell says "persisted" and has not written
+    unpause_early,  // the destination's worker lets the copy run as soon as it is restored
+    destroy_early,  // the source's worker destroys the guest when its image has been sent
+    forget_keys,    // the store drops idempotency keys
+    acks_lost,      // the controller's shell does not send acknowledgements
+    second_clock,   // the twin of the controller's core is told another time
 };
 inline constexpr Mutation mutations_last = Mutation::second_clock;
 const char* to_string(Mutation mutation) noexcept;

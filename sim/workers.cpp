@@ -182,6 +182,13 @@ Workers::Did Workers::step(Worker& worker) {
         case agent::WorkerOp::migrate_out: return migrate_out(worker);
         case agent::WorkerOp::incoming: return incoming(worker);
         case agent::WorkerOp::ask: return ask(worker);
+        case agent::WorkerOp::disk_create:
+        case agent::WorkerOp::disk_delete:
+        case agent::WorkerOp::disk_discard:
+        case agent::WorkerOp::golden_keep:
+        case agent::WorkerOp::clone:
+        case agent::WorkerOp::store_probe:
+            return fail(worker, Fault::unsupported, "guests have no disks in the simulator");
     }
     return Did::ended;
 }
