@@ -34,6 +34,7 @@ policy::Parameters hourly(double threshold) {
     parameters.hot_samples = 1;
     parameters.hot_window = 1;
     parameters.relief_seconds = parameters.balance_seconds = 1;
+    parameters.hysteresis = 0;
     return parameters;
 }
 
