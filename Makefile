@@ -52,6 +52,7 @@ LDFLAGS = -pie $(LINK_$(BUILD)) -Wl,--as-needed
 
 # Sources by role. The pure ones compile without exceptions and RTTI; `make check` looks at their symbols.
 pure_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp agent/core/*.cpp controller/core/*.cpp \
+                       controller/core/desktop/*.cpp \
                        sim/experiments/*.cpp image/core/*.cpp)
 proto_src := $(wildcard proto/*.cpp)
 shell_src := $(wildcard shell/*.cpp)
@@ -81,7 +82,8 @@ gen_obj := $(OUT)/obj/proto/ballast.pb.o
 
 common_obj := $(call obj,$(wildcard base/*.cpp) $(proto_src) $(shell_src)) $(gen_obj)
 agent_lib_obj := $(call obj,$(wildcard agent/core/*.cpp) $(filter-out agent/main.cpp,$(agent_src)) $(glue_src) $(xen_src))
-controller_lib_obj := $(call obj,$(wildcard policy/*.cpp policy/*/*.cpp controller/core/*.cpp) \
+controller_lib_obj := $(call obj,$(wildcard policy/*.cpp policy/*/*.cpp controller/core/*.cpp \
+                          controller/core/desktop/*.cpp) \
                         $(filter-out controller/main.cpp,$(controller_src)))
 
 libs_common := -lprotobuf-lite -lev -lgnutls -lfmt
@@ -225,7 +227,16 @@ $(OUT)/sim-inspect: $(call obj,$(wildcard base/*.cpp) $(glue_src) xen_glue/sim/t
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
 
-test-programs: $(OUT)/unit-tests $(OUT)/xen-tests $(OUT)/sim-inspect
+# Prints the state machines for docs/states.md.
+$(OUT)/states-doc: $(call obj,$(wildcard base/*.cpp) controller/core/machines.cpp tests/tools/states_doc.cpp)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^
+
+.PHONY: states
+states: $(OUT)/states-doc
+	$(Q)$(OUT)/states-doc > docs/states.md
+
+test-programs: $(OUT)/unit-tests $(OUT)/xen-tests $(OUT)/sim-inspect $(OUT)/states-doc
 
 # libFuzzer needs clang, and its runtime in every object: a small build of its own.
 fuzz_extra_src += shell/config.cpp shell/durable_file.cpp
@@ -269,6 +280,7 @@ check:
 	    format=tests/check/format.sh \
 	    house-rules=tests/check/tidy.py \
 	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
+	    "states=tests/check/states.sh $(OUT)/states-doc" \
 	    unit=$(OUT)/unit-tests \
 	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
 	    xen-mapping=$(OUT)/xen-tests \

@@ -7,6 +7,7 @@
 #include "cli/offline/image.hpp"
 #include "cli/online/act.hpp"
 #include "cli/online/bundle.hpp"
+#include "cli/online/desktops.hpp"
 #include "cli/online/get.hpp"
 #include "cli/online/plans.hpp"
 #include "cli/online/top.hpp"
@@ -23,6 +24,7 @@ auto all_groups() {
         host_commands(),              //
         job_commands(),               //
         plan_commands(),              //
+        desktop_commands(),           //
         top_commands(),               //
         bundle_commands(),            //
         offline::offline_commands(),  //

@@ -112,6 +112,12 @@ void Agents::close(LinkId link, Fault fault) {
     }
 }
 
+void Agents::close_all() {
+    for (auto& [id, entry] : links_) {
+        entry.link->close_after_send();  // on_down comes later, from the loop
+    }
+}
+
 void Agents::send(LinkId link, const wire::Message& message) {
     const auto found = links_.find(link);
     if (found != links_.end()) {

@@ -24,6 +24,7 @@ class Agents final : public AgentPort {
 
     void send(LinkId link, const wire::Message& message) override;
     void close(LinkId link, Fault fault) override;
+    void close_all() override;
 
     std::uint16_t port() const noexcept { return listener_->port(); }
     std::size_t connected() const noexcept { return links_.size(); }

@@ -65,7 +65,7 @@ void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
 
 void read_limits(Config& file, Limits& out) {
     out.hosts = count(file, "limits.hosts", out.hosts, 1, 1024);
-    out.vms = count(file, "limits.vms", out.vms, 1, 65536);
+    out.vms = count(file, "limits.vms", out.vms, 1, 131072);
     out.links = count(file, "limits.links", out.links, 1, 4096);
     out.jobs = count(file, "limits.jobs", out.jobs, 1, 65536);
     out.definitions = count(file, "limits.definitions", out.definitions, 1, 65536);
@@ -75,6 +75,10 @@ void read_limits(Config& file, Limits& out) {
     out.decisions = count(file, "limits.decisions", out.decisions, 1, 65536);
     out.idempotency_keys = count(file, "limits.idempotency_keys", out.idempotency_keys, 1, 1048576);
     out.handover_queries = count(file, "limits.handover_queries", out.handover_queries, 1, 4096);
+    out.desktop_pools = count(file, "limits.desktop_pools", out.desktop_pools, 1, 1024);
+    out.desktops = count(file, "limits.desktops", out.desktops, 1, 131072);
+    out.sessions = count(file, "limits.sessions", out.sessions, 1, 131072);
+    out.history_per_vm = count(file, "limits.history_per_vm", out.history_per_vm, 1, 256);
     if (out.links < out.hosts) {
         file.reject("limits.links", "at least limits.hosts: every host has a connection");
     }
@@ -165,6 +169,18 @@ void read_hosts(Config& file, Settings& core) {
     core.migrations_max = count(file, "hosts.migrations_max", core.migrations_max, 1, 256);
 }
 
+void read_desktops(Config& file, DesktopSettings& out) {
+    out.host_operations_max = count(file, "desktops.host_operations_max", out.host_operations_max, 1, 32);
+    out.probe = whole_seconds(file, "desktops.probe_seconds", out.probe, 1, 3600);
+    out.opening = whole_seconds(file, "desktops.opening_seconds", out.opening, 1, 3600);
+    out.closing = whole_seconds(file, "desktops.closing_seconds", out.closing, 1, 600);
+    out.retry_first = whole_seconds(file, "desktops.retry_first_seconds", out.retry_first, 1, 3600);
+    out.retry_max = whole_seconds(file, "desktops.retry_max_seconds", out.retry_max, 1, 86400);
+    if (out.retry_max < out.retry_first) {
+        file.reject("desktops.retry_max_seconds", "at least desktops.retry_first_seconds");
+    }
+}
+
 }  // namespace
 
 bool load_config(const std::string& path, ControllerConfig& out, std::vector<std::string>& errors) {
@@ -181,6 +197,7 @@ bool load_config(const std::string& path, ControllerConfig& out, std::vector<std
         read_balance(*file, out.core);
         read_deadlines(*file, out.core);
         read_limits(*file, out.core.limits);
+        read_desktops(*file, out.core.desktops);
         out.core.idempotency_ttl =
             seconds(file->integer("idempotency_hours", 24, 1, 24 * 30, "hours") * 3600);
         file->finish();

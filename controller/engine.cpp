@@ -17,6 +17,9 @@ std::string_view word(Subject subject) noexcept {
         case Subject::vm: return "vm";
         case Subject::job: return "job";
         case Subject::plan: return "plan";
+        case Subject::pool: return "pool";
+        case Subject::desktop: return "desktop";
+        case Subject::session: return "session";
     }
     return "controller";
 }
@@ -39,35 +42,59 @@ void log_report(const Report& report) {
 // Whatever leaves the process: the store must be synced before.
 bool tells_somebody(const Action& action) noexcept {
     return std::holds_alternative<Send>(action) || std::holds_alternative<SendOrder>(action) ||
-           std::holds_alternative<Reply>(action) || std::holds_alternative<JobChanged>(action);
+           std::holds_alternative<Reply>(action) || std::holds_alternative<JobChanged>(action) ||
+           std::holds_alternative<SessionChanged>(action);
 }
 
 }  // namespace
 
 Engine::Engine(const Settings& settings, std::span<std::byte> memory, Store& store)
-    : store_{store},
-      core_{settings, memory},
+    : settings_{settings},
+      memory_{memory},
+      store_{store},
+      core_{std::in_place, settings, memory},
       actions_{std::make_unique<Actions>()},
       message_{std::make_unique<wire::Message>()} {}
 
 Status Engine::restore(std::string& why) {
-    BALLAST_CHECK(store_.restore_into(core_, why));
-    core_.start(now());
+    BALLAST_CHECK(store_.restore_into(*core_, why));
+    core_->start(now());
     return {};
+}
+
+void Engine::break_down() {
+    trouble_ = store_.last_error();
+    log_error("the store cannot be written, changes are refused: {}", trouble_);
+}
+
+void Engine::try_to_recover() {
+    if (!store_.try_again()) {
+        return;
+    }
+    core_.emplace(settings_, memory_);
+    std::string why;
+    if (!restore(why).ok()) {
+        log_error("the store cannot be read back: {}", why);
+        store_lost_();
+        return;
+    }
+    log_notice("the store can be written again; agents connect anew");
+    trouble_.clear();
+    agents_->close_all();
 }
 
 bool Engine::perform(const Action& action, const Now& at) {
     if (tells_somebody(action) && !store_.commit()) {
         return false;
     }
-    if (!store_.write(core_, action)) {
+    if (!store_.write(*core_, action)) {
         return false;
     }
     if (const auto* send = std::get_if<Send>(&action)) {
         std::visit([&](const auto& message) { *message_ = message; }, send->message);
         agents_->send(send->link, *message_);
     } else if (const auto* order = std::get_if<SendOrder>(&action)) {
-        core_.fill_order(*order, at, message_->emplace<wire::JobOrder>());
+        core_->fill_order(*order, at, message_->emplace<wire::JobOrder>());
         agents_->send(order->link, *message_);
     } else if (const auto* closing = std::get_if<CloseLink>(&action)) {
         agents_->close(closing->link, closing->fault);
@@ -79,12 +106,15 @@ bool Engine::perform(const Action& action, const Now& at) {
 
 Status Engine::step(const Event& event) {
     BALLAST_ASSERT(!stepping_ && agents_ != nullptr);
-    if (broken_) {
+    if (!trouble_.empty()) {
+        if (std::holds_alternative<Tick>(event)) {
+            try_to_recover();
+        }
         return Err{Fault::io_failed};
     }
     stepping_ = true;
     const Now at = now();
-    const Status status = core_.step(event, at, *actions_);
+    const Status status = core_->step(event, at, *actions_);
     bool jobs_changed = false;
     bool stored = true;
     for (const Action& action : actions_->list()) {
@@ -92,14 +122,13 @@ Status Engine::step(const Event& event) {
         if (!stored) {
             break;
         }
-        jobs_changed |= std::holds_alternative<JobChanged>(action);
+        jobs_changed |=
+            std::holds_alternative<JobChanged>(action) || std::holds_alternative<SessionChanged>(action);
     }
     stored = stored && store_.commit();
     stepping_ = false;
     if (!stored) {
-        broken_ = true;
-        log_error("the store failed, stopping: {}", store_.last_error());
-        store_failed_();
+        break_down();
         return Err{Fault::io_failed};
     }
     if (jobs_changed && jobs_changed_) {
@@ -111,7 +140,7 @@ Status Engine::step(const Event& event) {
 const Outcome* Engine::run(Command& command) {
     command.command_id = next_command_id_++;
     (void)step(&command);  // a refusal is in the outcome
-    return broken_ ? nullptr : &actions_->outcome;
+    return !trouble_.empty() ? nullptr : &actions_->outcome;
 }
 
 }  // namespace ballast::controller

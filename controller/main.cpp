@@ -124,7 +124,7 @@ class Controller {
           watchdog_{loop, [] { (void)notify_watchdog(); }},
           signals_{loop, [this](int number) { on_signal(number); }} {
         engine.on_jobs_changed([&server] { server.look_at_waits(); });
-        engine.on_store_failed([this] { stop(exit_failed); });
+        engine.on_store_lost([this] { stop(exit_failed); });
     }
 
     int run() {
@@ -253,6 +253,8 @@ int run(int argc, char** argv) {
 }  // namespace ballast::controller
 
 int main(int argc, char** argv) {
+    // A store that grows beyond what the system allows is an error to be told, not the end.
+    ::signal(SIGXFSZ, SIG_IGN);
     // One thread, one heap: glibc would otherwise reserve address space for more.
     ::mallopt(M_ARENA_MAX, 1);
     return ballast::controller::run(argc, argv);

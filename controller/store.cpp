@@ -1,18 +1,14 @@
 #include "controller/store.hpp"
 
-#include <sqlite3.h>
 #include <sys/stat.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <variant>
-#include <vector>
 
-#include "controller/store_records.hpp"
+#include "controller/store_impl.hpp"
 #include "controller/store_schema.hpp"
-#include "proto/codec.hpp"
 #include "shell/random.hpp"
 
 namespace ballast::controller {
@@ -43,83 +39,6 @@ std::string first_text(sqlite3* connection, const char* sql) {
 }
 
 }  // namespace
-
-struct Store::Impl {
-    struct Entry {
-        Statement* statement;
-        std::string_view sql;
-    };
-
-    ~Impl() {
-        // Statements first: SQLite does not close a connection that has some.
-        for (const Entry& entry : entries()) {
-            *entry.statement = Statement{};
-        }
-        sqlite3_close(connection);
-    }
-
-    std::array<Entry, 20> entries() {
-        return {{
-            {&begin, "BEGIN IMMEDIATE"},
-            {&end, "COMMIT"},
-            {&put_identity,
-             "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?)"},
-            {&put_host, records::put_host},
-            {&put_vm, records::put_vm},
-            {&put_definition, "REPLACE INTO definitions VALUES(?,?)"},
-            {&put_job, records::put_job},
-            {&put_plan, records::put_plan},
-            {&put_move, records::put_move},
-            {&put_rejection, records::put_rejection},
-            {&put_plan_host, records::put_plan_host},
-            {&put_key, records::put_key},
-            {&forget_host, "DELETE FROM hosts WHERE name=?"},
-            {&forget_vm, "DELETE FROM vms WHERE uuid=?"},
-            {&forget_definition, "DELETE FROM definitions WHERE uuid=?"},
-            {&forget_job, "DELETE FROM jobs WHERE id=?"},
-            {&forget_plan, "DELETE FROM plans WHERE id=?"},
-            {&forget_key, "DELETE FROM idempotency WHERE key_high=? AND key_low=?"},
-            {&add_identity, "INSERT OR IGNORE INTO identity VALUES(1,?,?,1)"},
-            {&get_identity, "SELECT store_id,next_job_id,next_plan_id FROM identity"},
-        }};
-    }
-
-    bool prepare_all() {
-        for (const Entry& entry : entries()) {
-            if (!entry.statement->prepare(connection, entry.sql)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    bool begin_once() {
-        if (!dirty) {
-            dirty = begin.start().run();
-        }
-        return dirty;
-    }
-
-    bool write_definition(const wire::GuestSpec& spec);
-    bool write_job(const JobRecord& record);
-    bool write_plan(const PlanView& plan);
-    bool perform(const Core& core, const Action& action);
-    template <class Record, class Restore>
-    Status restore_all(std::string_view sql, const char* what, std::string& why, Restore restore);
-    Status restore_definitions(Core& core, std::string& why);
-    Status restore_plan(Core& core, const PlanRecord& record);
-    template <class Item>
-    bool read_list(std::string_view sql, std::uint64_t plan_id, std::vector<Item>& out);
-
-    sqlite3* connection = nullptr;
-    std::string path;
-    bool dirty = false;
-    std::uint64_t commits = 0;
-    wire::Codec codec;
-    Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move,
-        put_rejection, put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job,
-        forget_plan, forget_key, add_identity, get_identity;
-};
 
 Store::Store() : impl_{std::make_unique<Impl>()} {}
 Store::~Store() = default;
@@ -155,7 +74,8 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
     if (std::string reason; !bring_up_to_date(impl.connection, reason)) {
         return refuse(reason);
     }
-    if (!impl.prepare_all() || !impl.add_identity.start().bind(new_uuid()).bind(first_job_id(now)).run()) {
+    if (!impl.prepare_all() ||
+        !impl.add_identity.start().bind(new_uuid()).bind(first_job_id(now)).bind(first_job_id(now)).run()) {
         return refuse(sqlite3_errmsg(impl.connection));
     }
     return store;
@@ -163,7 +83,7 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
 
 // ---- writing ----
 
-bool Store::Impl::write_definition(const wire::GuestSpec& spec) {
+std::string Store::Impl::encode(const wire::GuestSpec& spec) {
     wire::JobOrder order;
     order.job_id = 1;
     order.kind = JobKind::create;
@@ -171,23 +91,37 @@ bool Store::Impl::write_definition(const wire::GuestSpec& spec) {
     order.has_spec = true;
     order.spec = spec;
     std::string frame;
-    if (!codec.encode(wire::Message{order}, limits::frame_bytes_max, frame).ok()) {
-        return false;
-    }
-    const auto payload = std::as_bytes(std::span{frame}).subspan(wire::frame_header_bytes);
-    return put_definition.start().bind(spec.uuid).bind_blob(payload).run();
+    const bool encoded = codec.encode(wire::Message{order}, limits::frame_bytes_max, frame).ok();
+    return encoded ? frame.substr(wire::frame_header_bytes) : std::string{};
+}
+
+bool Store::Impl::write_definition(const wire::GuestSpec& spec) {
+    const std::string blob = encode(spec);
+    return !blob.empty() &&
+           put_definition.start().bind(spec.uuid).bind_blob(std::as_bytes(std::span{blob})).run();
+}
+
+bool Store::Impl::write_pool(const DesktopPoolRecord& record) {
+    const std::string blob = encode(record.guest);
+    return !blob.empty() && records::put(put_pool, record, std::as_bytes(std::span{blob}));
+}
+
+bool Store::Impl::write_session(const SessionRecord& record) {
+    return records::put(put_session, record) && raise_identity(0, 0, record.id + 1);
+}
+
+bool Store::Impl::raise_identity(std::uint64_t job, std::uint64_t plan, std::uint64_t session) {
+    return put_identity.start().bind(job).bind(plan).bind(session).run();
 }
 
 bool Store::Impl::write_job(const JobRecord& record) {
     // Beside the row: a job that is forgotten later must not give its number away again.
-    return records::put(put_job, record) &&
-           put_identity.start().bind(record.id + 1).bind(std::uint64_t{0}).run();
+    return records::put(put_job, record) && raise_identity(record.id + 1, 0, 0);
 }
 
 bool Store::Impl::write_plan(const PlanView& plan) {
     const std::uint64_t id = plan.record.id;
-    bool ok =
-        records::put(put_plan, plan.record) && put_identity.start().bind(std::uint64_t{0}).bind(id + 1).run();
+    bool ok = records::put(put_plan, plan.record) && raise_identity(0, id + 1, 0);
     for (std::uint32_t i = 0; ok && i < plan.moves.size(); ++i) {
         ok = records::put(put_move, id, i, plan.moves[i]);
     }
@@ -207,7 +141,10 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
         bool operator()(const PersistHost& a) const {
             return records::put(store.put_host, core.host(a.host).record);
         }
-        bool operator()(const PersistVm& a) const { return records::put(store.put_vm, core.vm(a.vm).record); }
+        bool operator()(const PersistVm& a) const {
+            // A row that was forgotten later in the same step is empty by now.
+            return !core.vm(a.vm).in_use || records::put(store.put_vm, core.vm(a.vm).record);
+        }
         bool operator()(const PersistDefinition& a) const {
             return store.write_definition(core.definition(a.definition).spec);
         }
@@ -226,25 +163,38 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
         bool operator()(const ForgetIdempotency& a) const {
             return store.forget_key.start().bind(a.key.high).bind(a.key.low).run();
         }
+        bool operator()(const PersistDesktopPool& a) const {
+            return store.write_pool(core.desktop_pool(a.pool).record);
+        }
+        bool operator()(const PersistDesktop& a) const {
+            return !core.desktop(a.desktop).in_use ||
+                   records::put(store.put_desktop, core.desktop(a.desktop).record);
+        }
+        bool operator()(const PersistSession& a) const {
+            return !core.session(a.session).in_use || store.write_session(core.session(a.session).record);
+        }
+        bool operator()(const ForgetDesktopPool& a) const {
+            return store.forget_pool.start().bind(a.name).run();
+        }
+        bool operator()(const ForgetDesktop& a) const {
+            return store.forget_desktop.start().bind(a.uuid).run();
+        }
+        bool operator()(const ForgetSession& a) const {
+            return store.forget_session.start().bind(a.id).run();
+        }
         bool operator()(const Send&) const { return true; }
         bool operator()(const SendOrder&) const { return true; }
         bool operator()(const CloseLink&) const { return true; }
         bool operator()(const Reply&) const { return true; }
         bool operator()(const JobChanged&) const { return true; }
+        bool operator()(const SessionChanged&) const { return true; }
         bool operator()(const Report&) const { return true; }
     };
     return std::visit(Performer{*this, core}, action);
 }
 
 bool Store::write(const Core& core, const Action& action) {
-    const bool persisting =
-        std::holds_alternative<PersistHost>(action) || std::holds_alternative<PersistVm>(action) ||
-        std::holds_alternative<PersistDefinition>(action) || std::holds_alternative<PersistJob>(action) ||
-        std::holds_alternative<PersistPlan>(action) || std::holds_alternative<PersistIdempotency>(action) ||
-        std::holds_alternative<ForgetHost>(action) || std::holds_alternative<ForgetVm>(action) ||
-        std::holds_alternative<ForgetJob>(action) || std::holds_alternative<ForgetPlan>(action) ||
-        std::holds_alternative<ForgetIdempotency>(action);
-    return !persisting || (impl_->begin_once() && impl_->perform(core, action));
+    return !durable(action) || (impl_->begin_once() && impl_->perform(core, action));
 }
 
 bool Store::commit() {
@@ -253,6 +203,18 @@ bool Store::commit() {
         impl_->commits += impl_->dirty ? 0 : 1;
     }
     return !impl_->dirty;
+}
+
+bool Store::try_again() {
+    // Statements that failed hold the transaction open until they are reset.
+    for (const Impl::Entry& entry : impl_->entries()) {
+        entry.statement->start();
+    }
+    if (sqlite3_get_autocommit(impl_->connection) == 0) {
+        sqlite3_exec(impl_->connection, "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+    impl_->dirty = false;
+    return impl_->begin_once() && impl_->raise_identity(0, 0, 0) && commit();
 }
 
 std::string Store::last_error() const {
@@ -270,113 +232,6 @@ std::uint64_t Store::bytes_on_disk() const {
         bytes += error ? 0 : size;
     }
     return bytes;
-}
-
-// ---- reading everything back ----
-
-template <class Record, class Restore>
-Status Store::Impl::restore_all(std::string_view sql, const char* what, std::string& why, Restore restore) {
-    Statement rows;
-    std::uint64_t position = 0;
-    if (!rows.prepare(connection, sql)) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
-    }
-    rows.start();
-    while (rows.next()) {
-        ++position;
-        Record record;
-        const Status status =
-            records::get(rows, record) ? restore(record) : Status{Err{Fault::image_corrupt}};
-        if (!status.ok()) {
-            why = path + ": record " + std::to_string(position) + " of the stored " + what + ": " +
-                  std::string{describe(status.fault())};
-            return status;
-        }
-    }
-    if (rows.failed()) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
-    }
-    return {};
-}
-
-Status Store::Impl::restore_definitions(Core& core, std::string& why) {
-    Statement rows;
-    if (!rows.prepare(connection, "SELECT spec FROM definitions ORDER BY uuid")) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
-    }
-    const auto message = std::make_unique<wire::Message>();
-    rows.start();
-    while (rows.next()) {
-        wire::Chunk chunk;
-        const auto* order = codec.decode(rows.read_blob(), *message, chunk).ok()
-                                ? std::get_if<wire::JobOrder>(message.get())
-                                : nullptr;
-        const Status status = order != nullptr && order->has_spec ? core.restore_definition(order->spec)
-                                                                  : Status{Err{Fault::image_corrupt}};
-        if (!status.ok()) {
-            why = path + ": a stored definition: " + std::string{describe(status.fault())};
-            return status;
-        }
-    }
-    return {};
-}
-
-template <class Item>
-bool Store::Impl::read_list(std::string_view sql, std::uint64_t plan_id, std::vector<Item>& out) {
-    Statement rows;
-    if (!rows.prepare(connection, sql)) {
-        return false;
-    }
-    rows.start().bind(plan_id);
-    while (rows.next()) {
-        if (!records::get(rows, out.emplace_back())) {
-            return false;
-        }
-    }
-    return !rows.failed();
-}
-
-Status Store::Impl::restore_plan(Core& core, const PlanRecord& stored) {
-    PlanRecord record = stored;
-    std::vector<PlanMove> moves;
-    std::vector<PlanRejection> rejected;
-    std::vector<PlanHostLoad> hosts;
-    if (!read_list(records::get_moves, record.id, moves) ||
-        !read_list(records::get_rejections, record.id, rejected) ||
-        !read_list(records::get_plan_hosts, record.id, hosts)) {
-        return Err{Fault::image_corrupt};
-    }
-    record.moves = static_cast<std::uint32_t>(moves.size());
-    record.rejected = static_cast<std::uint32_t>(rejected.size());
-    record.hosts = static_cast<std::uint32_t>(hosts.size());
-    return core.restore_plan({record, moves, rejected, hosts});
-}
-
-Status Store::restore_into(Core& core, std::string& why) {
-    Identity identity;
-    Statement& row = impl_->get_identity.start();
-    if (!row.next() ||
-        row.read(identity.store_id).read(identity.next_job_id).read(identity.next_plan_id).corrupt()) {
-        why = impl_->path + ": the store's own identity is missing";
-        return Err{Fault::image_corrupt};
-    }
-    row.run();
-    core.restore_identity(identity);
-    BALLAST_CHECK(impl_->restore_all<HostRecord>(records::get_hosts, "hosts", why,
-                                                 [&](const HostRecord& r) { return core.restore_host(r); }));
-    BALLAST_CHECK(impl_->restore_all<VmRecord>(records::get_vms, "vms", why,
-                                               [&](const VmRecord& r) { return core.restore_vm(r); }));
-    BALLAST_CHECK(impl_->restore_definitions(core, why));
-    BALLAST_CHECK(impl_->restore_all<JobRecord>(records::get_jobs, "jobs", why,
-                                                [&](const JobRecord& r) { return core.restore_job(r); }));
-    BALLAST_CHECK(impl_->restore_all<PlanRecord>(
-        records::get_plans, "plans", why, [&](const PlanRecord& r) { return impl_->restore_plan(core, r); }));
-    return impl_->restore_all<IdempotencyRecord>(
-        records::get_keys, "idempotency keys", why,
-        [&](const IdempotencyRecord& r) { return core.restore_idempotency(r); });
 }
 
 }  // namespace ballast::controller

@@ -30,12 +30,15 @@ class Store {
     Status restore_into(Core& core, std::string& why);
 
     // Carries out the persisting actions of one step; others are ignored. They become durable together at
-    // `commit`. False: the disk failed (see last_error); the process must end without performing what comes
+    // `commit`. False: the disk failed (see last_error); nothing may be performed of what comes
     // after.
     bool write(const Core& core, const Action& action);
     // Makes everything written since the last commit survive power loss. Does nothing when nothing was
     // written.
     bool commit();
+    // After a failure: takes back what was not committed, and tries whether a change can be written and
+    // synced.
+    bool try_again();
     std::string last_error() const;
     std::uint64_t commits() const noexcept;
     // Size of the database file and its log.

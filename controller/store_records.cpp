@@ -113,7 +113,7 @@ bool put(Statement& statement, const JobRecord& record) {
     return statement.bind(record.total_ms).bind(record.rounds).bind(record.compression).run();
 }
 bool get(Statement& row, JobRecord& record) {
-    row.read(record.id).read(record.kind, JobKind::clone).read(record.origin, JobOrigin::drain);
+    row.read(record.id).read(record.kind, JobKind::clone).read(record.origin, JobOrigin::session);
     row.read(record.state, job_state_last).read(record.vm_uuid).read(record.vm_name);
     get_side(row, record.source);
     get_side(row, record.destination);
@@ -148,7 +148,7 @@ bool put(Statement& statement, const PlanRecord& record) {
 }
 bool get(Statement& row, PlanRecord& record) {
     policy::Parameters& parameters = record.parameters;
-    row.read(record.id).read(record.state, PlanState::cancelled).read(record.origin, JobOrigin::drain);
+    row.read(record.id).read(record.state, PlanState::cancelled).read(record.origin, JobOrigin::session);
     row.read(record.policy)
         .read(parameters.critical_load)
         .read(parameters.window)
@@ -211,11 +211,13 @@ bool get(Statement& row, PlanHostLoad& load) {
 
 bool put(Statement& statement, const IdempotencyRecord& record) {
     statement.start().bind(record.key.high).bind(record.key.low).bind(record.body.high).bind(record.body.low);
-    return statement.bind(record.expires).bind(record.effect).bind(record.job_id).bind(record.plan_id).run();
+    statement.bind(record.expires).bind(record.effect).bind(record.job_id).bind(record.plan_id);
+    return statement.bind(record.session_id).run();
 }
 bool get(Statement& row, IdempotencyRecord& record) {
     row.read(record.key.high).read(record.key.low).read(record.body.high).read(record.body.low);
-    row.read(record.expires).read(record.effect, Effect::changed).read(record.job_id).read(record.plan_id);
+    row.read(record.expires).read(record.effect, Effect::session).read(record.job_id).read(record.plan_id);
+    row.read(record.session_id);
     return !row.corrupt();
 }
 

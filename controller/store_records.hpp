@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "controller/core/desktop/records.hpp"
 #include "controller/core/records.hpp"
 #include "controller/sqlite.hpp"
 
@@ -36,8 +37,17 @@ inline constexpr std::string_view get_plan_hosts =
     "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved,"
     "before_disk,before_memory_used,after_disk,after_memory_used FROM plan_hosts "
     "WHERE plan_id=? ORDER BY position";
-inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_keys = "SELECT * FROM idempotency ORDER BY key_high, key_low";
+
+inline constexpr std::string_view put_pool =
+    "REPLACE INTO desktop_pools VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_pools = "SELECT * FROM desktop_pools ORDER BY name";
+inline constexpr std::string_view put_desktop = "REPLACE INTO desktops VALUES(?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_desktops = "SELECT * FROM desktops ORDER BY name, uuid";
+inline constexpr std::string_view put_session =
+    "REPLACE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_sessions = "SELECT * FROM sessions ORDER BY id";
 
 // Each binds to, or reads the present row of, the statement of the same name. Reading: false when a value is
 // not what the type allows.
@@ -49,6 +59,14 @@ bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, co
 bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection);
 bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load);
 bool put(Statement& statement, const IdempotencyRecord& record);
+bool put(Statement& statement, const DesktopRecord& record);
+bool put(Statement& statement, const SessionRecord& record);
+// `guest` is the template as the store keeps definitions.
+bool put(Statement& statement, const DesktopPoolRecord& record, std::span<const std::byte> guest);
+bool get(Statement& row, DesktopRecord& record);
+bool get(Statement& row, SessionRecord& record);
+// Without the guest, which `guest` then is; valid until the statement's next row.
+bool get(Statement& row, DesktopPoolRecord& record, std::span<const std::byte>& guest);
 bool get(Statement& row, HostRecord& record);
 bool get(Statement& row, VmRecord& record);
 bool get(Statement& row, JobRecord& record);

@@ -77,6 +77,34 @@ ALTER TABLE plan_hosts ADD COLUMN before_disk REAL NOT NULL DEFAULT 0;
 ALTER TABLE plan_hosts ADD COLUMN before_memory_used REAL NOT NULL DEFAULT 0;
 ALTER TABLE plan_hosts ADD COLUMN after_disk REAL NOT NULL DEFAULT 0;
 ALTER TABLE plan_hosts ADD COLUMN after_memory_used REAL NOT NULL DEFAULT 0;
+)sql",
+    // The desktop service. Sessions begin where jobs are: agents must not know a number from a lost store.
+    R"sql(
+ALTER TABLE identity ADD COLUMN next_session_id INTEGER NOT NULL DEFAULT 1;
+UPDATE identity SET next_session_id = next_job_id;
+ALTER TABLE idempotency ADD COLUMN session_id INTEGER NOT NULL DEFAULT 0;
+-- The guest is a JobOrder of the wire protocol, as in definitions.
+CREATE TABLE desktop_pools(
+  name TEXT PRIMARY KEY, kind INTEGER NOT NULL, enabled INTEGER NOT NULL, closing INTEGER NOT NULL,
+  ready INTEGER NOT NULL, paused INTEGER NOT NULL, saved INTEGER NOT NULL, most INTEGER NOT NULL,
+  after_session INTEGER NOT NULL, console INTEGER NOT NULL, guest_signals INTEGER NOT NULL,
+  pause_after INTEGER NOT NULL, save_after INTEGER NOT NULL, paused_max INTEGER NOT NULL,
+  session_max INTEGER NOT NULL, session_idle INTEGER NOT NULL, disconnect INTEGER NOT NULL,
+  boot_timeout INTEGER NOT NULL, shutdown_grace INTEGER NOT NULL, guest BLOB NOT NULL,
+  volumes INTEGER NOT NULL,
+  disk_1 INTEGER NOT NULL, source_1 INTEGER NOT NULL, template_1 TEXT NOT NULL, bytes_1 INTEGER NOT NULL,
+  disk_2 INTEGER NOT NULL, source_2 INTEGER NOT NULL, template_2 TEXT NOT NULL, bytes_2 INTEGER NOT NULL,
+  data_share TEXT NOT NULL, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE desktops(
+  uuid BLOB PRIMARY KEY, name TEXT NOT NULL, pool TEXT NOT NULL, kind INTEGER NOT NULL, user TEXT NOT NULL,
+  state INTEGER NOT NULL, since INTEGER NOT NULL, generation INTEGER NOT NULL, used INTEGER NOT NULL,
+  volumes INTEGER NOT NULL, session INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE sessions(
+  id INTEGER PRIMARY KEY, user TEXT NOT NULL, pool TEXT NOT NULL, personal INTEGER NOT NULL, state INTEGER NOT NULL,
+  desktop BLOB NOT NULL, desktop_name TEXT NOT NULL, taken_from INTEGER NOT NULL, ended_by INTEGER NOT NULL,
+  detail TEXT NOT NULL, password TEXT NOT NULL, client TEXT NOT NULL, decision INTEGER NOT NULL,
+  requested INTEGER NOT NULL, opened INTEGER NOT NULL, last_used INTEGER NOT NULL, left_at INTEGER NOT NULL,
+  ended INTEGER NOT NULL) STRICT;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

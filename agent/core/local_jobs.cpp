@@ -104,7 +104,17 @@ void Core::decide_destroying(std::uint32_t row, Actions& out) noexcept {
     if (job.helper != no_worker) {
         return;
     }
-    if (job.truth.domain.state == DomainState::absent) {
+    // A save file is removed only by an order that expected nothing else to be here. After a restart of the
+    // agent that is not known any more: the file then stays, and is shown.
+    const bool whole =
+        orders_[row].expected_states.size() == 1 && orders_[row].expected_states[0] == DomainState::absent;
+    if (job.truth.domain.state == DomainState::absent && whole && job.truth.file_complete &&
+        !job.file_stuck) {
+        file(row, FileStep::discard_complete, out);
+    } else if (job.truth.domain.state == DomainState::absent && whole && job.truth.file_complete) {
+        blame_call(job, "the save file cannot be deleted");
+        fail(row, out);
+    } else if (job.truth.domain.state == DomainState::absent) {
         succeed(row, out);
     } else if (job.record.fault != Fault::none || !try_destroy(row, out)) {
         blame_call(job, "the domain cannot be destroyed");

@@ -268,7 +268,7 @@ constexpr std::array table{
             "  ballast get vms -o name | head",
             "",
             "listHosts getHost listVms getVm listJobs getJob listPlans getPlan listDecisions getDecision "
-            "getLimits",
+            "getLimits listPools getPool listSessions getSession listPrivateDesktops getPrivateDesktop",
             &declare_get},
     Command{"describe", "Shows everything that is known of an object",
             "All its values, its open job, and what can be done with it now.\n\n  ballast describe vm web1",

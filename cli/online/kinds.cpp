@@ -76,12 +76,48 @@ constexpr std::array limit_columns{
     Column{"REFUSED", "refused", Show::count},
 };
 
+constexpr std::array pool_columns{
+    Column{"NAME", "name", Show::text},
+    Column{"KIND", "kind", Show::text},
+    Column{"ENABLED", "enabled", Show::text},
+    Column{"READY", "desktops.ready", Show::count},
+    Column{"RUNNING", "desktops.running", Show::count},
+    Column{"PAUSED", "desktops.paused", Show::count},
+    Column{"SAVED", "desktops.saved", Show::count},
+    Column{"ALL", "desktops.all", Show::count},
+    Column{"MAX", "targets.max", Show::count},
+    Column{"GRANTS", "grants", Show::count},
+    Column{"DENIALS", "denials", Show::count},
+};
+
+constexpr std::array session_columns{
+    Column{"ID", "id", Show::count},
+    Column{"USER", "user", Show::text},
+    Column{"POOL", "pool", Show::text},
+    Column{"VM", "vm", Show::text},
+    Column{"STATE", "state", Show::state},
+    Column{"HOST", "endpoint.host", Show::text},
+    Column{"PORT", "endpoint.port", Show::count},
+    Column{"AGE", "requested_at", Show::age},
+    Column{"ENDED_BY", "ended_by", Show::text},
+};
+
+constexpr std::array private_columns{
+    Column{"USER", "user", Show::text},    Column{"POOL", "pool", Show::text}, Column{"VM", "vm", Show::text},
+    Column{"STATE", "state", Show::state}, Column{"HOST", "host", Show::text},
+};
+
 constexpr std::array table{
     Kind{"hosts", "host", "/v1/hosts", "name", "state", true, Completes::hosts, host_columns},
     Kind{"vms", "vm", "/v1/vms", "name", "state host kind", true, Completes::vms, vm_columns},
     Kind{"jobs", "job", "/v1/jobs", "id", "state host kind", true, Completes::jobs, job_columns},
     Kind{"plans", "plan", "/v1/plans", "id", "state", true, Completes::plans, plan_columns},
     Kind{"decisions", "decision", "/v1/decisions", "id", "", true, Completes::nothing, decision_columns},
+    Kind{"pools", "pool", "/v1/pools", "name", "", true, Completes::nothing, pool_columns},
+    Kind{"sessions", "session", "/v1/sessions", "id", "state pool user", true, Completes::nothing,
+         session_columns},
+    Kind{"private_desktops", "private_desktop", "/v1/private-desktops", "user", "state pool", true,
+         Completes::nothing, private_columns},
     Kind{"limits", "limit", "/v1/limits", "name", "", false, Completes::nothing, limit_columns},
 };
 

@@ -8,14 +8,14 @@ namespace ballast::controller {
 // What one step can need at most, reports aside: a hello or a lost link touches the open jobs of one host (at
 // most limits::agent_jobs_max, two persists, an order, an ack and a JobChanged each); a tick ends at most
 // deadlines_per_tick_max jobs and forgets at most forgotten_per_tick_max rows of each table (step.hpp).
-static_assert(sizeof(Action) <= 512, "the list of actions is part of the controller's memory");
+static_assert(sizeof(Action) <= 640, "the list of actions is part of the controller's memory");
 
 namespace {
 
 // The store's actions are the first alternatives of the variant.
-constexpr std::size_t durable_kinds = 11;
+constexpr std::size_t durable_kinds = 17;
 static_assert(std::is_same_v<std::variant_alternative_t<0, Action>, PersistHost> &&
-              std::is_same_v<std::variant_alternative_t<durable_kinds - 1, Action>, ForgetIdempotency> &&
+              std::is_same_v<std::variant_alternative_t<durable_kinds - 1, Action>, ForgetSession> &&
               std::is_same_v<std::variant_alternative_t<durable_kinds, Action>, Send>);
 
 // The row that a Persist action names; nothing for the others.
@@ -38,10 +38,23 @@ std::optional<std::uint32_t> persisted_row(const Action& action) noexcept {
     if (const auto* entry = std::get_if<PersistIdempotency>(&action)) {
         return entry->entry;
     }
+    if (const auto* pool = std::get_if<PersistDesktopPool>(&action)) {
+        return pool->pool;
+    }
+    if (const auto* desktop = std::get_if<PersistDesktop>(&action)) {
+        return desktop->desktop;
+    }
+    if (const auto* session = std::get_if<PersistSession>(&action)) {
+        return session->session;
+    }
     return std::nullopt;
 }
 
 }  // namespace
+
+bool durable(const Action& action) noexcept {
+    return action.index() < durable_kinds;
+}
 
 void Actions::clear() noexcept {
     list_.clear();
@@ -51,7 +64,7 @@ void Actions::clear() noexcept {
 }
 
 void Actions::add(const Action& action) noexcept {
-    if (action.index() >= durable_kinds) {
+    if (!durable(action)) {
         list_.push(action);
         return;
     }

@@ -1,6 +1,7 @@
 // What the shell must do after a step, strictly in this order. Whatever must survive comes first, whatever
 // tells anybody comes after it: the shell writes all Persist* and Forget* in one transaction, syncs it, and
-// only then goes on. When a write fails, the shell must stop performing and end the process.
+// only then goes on. When a write fails, the shell performs nothing further, and goes on only with a core
+// made anew of what the store holds.
 //
 // Actions name rows; the shell reads them through Core's accessors before the next step.
 #pragma once
@@ -49,10 +50,29 @@ struct ForgetPlan {
 struct ForgetIdempotency {
     Digest key;
 };
+struct PersistDesktopPool {
+    std::uint32_t pool;
+};  // Core::desktop_pool(i).record
+struct PersistDesktop {
+    std::uint32_t desktop;
+};  // Core::desktop(i).record
+struct PersistSession {
+    std::uint32_t session;
+};  // Core::session(i).record; next_session_id is at least its id + 1
+struct ForgetDesktopPool {
+    Name name;
+};
+struct ForgetDesktop {
+    Uuid uuid;
+};
+struct ForgetSession {
+    std::uint64_t id;
+};
 
 // ---- the agents ----
 using SmallMessage =
-    std::variant<wire::HelloReply, wire::JobCancel, wire::JobAck, wire::HandoverQuery, wire::HandoverAnswer>;
+    std::variant<wire::HelloReply, wire::JobCancel, wire::JobAck, wire::HandoverQuery, wire::HandoverAnswer,
+                 wire::RelayOpen, wire::RelayClose, wire::GuestNote, wire::StoreProbe>;
 struct Send {
     LinkId link;
     SmallMessage message;
@@ -77,22 +97,31 @@ struct Reply {
 struct JobChanged {
     std::uint32_t job;
 };
+// A session has got another state or endpoint: likewise.
+struct SessionChanged {
+    std::uint32_t session;
+};
 
 enum class Severity : std::uint8_t { info = 6, warning = 4, error = 3 };  // syslog's numbers
-enum class Subject : std::uint8_t { controller, host, vm, job, plan };
+enum class Subject : std::uint8_t { controller, host, vm, job, plan, pool, desktop, session };
 // Something worth a line in the log and in the list of events.
 struct Report {
     Severity severity;
     Subject subject;
     std::string_view what;  // a static word: "host_up", "job_failed"
     Name name;              // of the host or VM; may be empty
-    std::uint64_t id;       // of the job or plan; may be 0
+    std::uint64_t id;       // of the job, plan or session; may be 0
     Detail detail;
 };
 
-using Action = std::variant<PersistHost, PersistVm, PersistDefinition, PersistJob, PersistPlan,
-                            PersistIdempotency, ForgetHost, ForgetVm, ForgetJob, ForgetPlan,
-                            ForgetIdempotency, Send, SendOrder, CloseLink, Reply, JobChanged, Report>;
+using Action =
+    std::variant<PersistHost, PersistVm, PersistDefinition, PersistJob, PersistPlan, PersistIdempotency,
+                 ForgetHost, ForgetVm, ForgetJob, ForgetPlan, ForgetIdempotency, PersistDesktopPool,
+                 PersistDesktop, PersistSession, ForgetDesktopPool, ForgetDesktop, ForgetSession, Send,
+                 SendOrder, CloseLink, Reply, JobChanged, SessionChanged, Report>;
+
+// True for what the store keeps.
+bool durable(const Action& action) noexcept;
 
 // The actions of one step. Kept by the shell and reused: cleared by the core at the start of a step.
 class Actions {

@@ -23,6 +23,9 @@ constexpr std::array limit_rows{
     LimitRow{"decisions", &Limits::decisions},
     LimitRow{"idempotency_keys", &Limits::idempotency_keys},
     LimitRow{"handover_queries", &Limits::handover_queries},
+    LimitRow{"desktop_pools", &Limits::desktop_pools},
+    LimitRow{"desktops", &Limits::desktops},
+    LimitRow{"sessions", &Limits::sessions},
 };
 
 std::size_t tables_bytes(const Settings& settings) noexcept {
@@ -72,6 +75,9 @@ LimitUses Core::limits() const noexcept {
     uses.push({"decisions", t.decisions.size(), decided, 0});
     add("idempotency_keys", t.keys);
     add("handover_queries", t.handovers);
+    add("desktop_pools", t.desktop_pools);
+    add("desktops", t.desktops);
+    add("sessions", t.sessions);
     return uses;
 }
 

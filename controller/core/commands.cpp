@@ -1,5 +1,5 @@
 // Commands of operators: looked up, checked, carried out, remembered, answered.
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -10,6 +10,9 @@ bool about_host(CommandKind kind) noexcept {
 bool about_plan(CommandKind kind) noexcept {
     return kind == CommandKind::plan_create || kind == CommandKind::plan_apply ||
            kind == CommandKind::plan_cancel || kind == CommandKind::rebalance;
+}
+bool about_pool(CommandKind kind) noexcept {
+    return kind >= CommandKind::pool_create && kind <= CommandKind::pool_delete;
 }
 
 void job_cancel(Step& step, const Command& command, Outcome& outcome) noexcept {
@@ -41,6 +44,12 @@ void dispatch(Step& step, const Command& command, Outcome& outcome) noexcept {
         host_command(step, command, outcome);
     } else if (about_plan(command.kind)) {
         plan_command(step, command, outcome);
+    } else if (about_pool(command.kind)) {
+        pool_command(step, command, outcome);
+    } else if (command.kind == CommandKind::private_put || command.kind == CommandKind::private_delete) {
+        private_command(step, command, outcome);
+    } else if (command.kind == CommandKind::session_open || command.kind == CommandKind::session_close) {
+        session_command(step, command, outcome);
     } else if (command.kind == CommandKind::vm_create) {
         create_command(step, command, outcome);
     } else {

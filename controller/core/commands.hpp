@@ -2,12 +2,14 @@
 // answered by exactly one Reply in the same step; the end of a job is told by JobChanged actions.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
 #include "base/fault.hpp"
 #include "base/fixed_vector.hpp"
 #include "base/vocabulary.hpp"
+#include "controller/core/desktop/records.hpp"
 #include "controller/core/records.hpp"
 
 namespace ballast::controller {
@@ -34,7 +36,19 @@ enum class CommandKind : std::uint8_t {
     plan_cancel,  // `id`
     rebalance,    // plan_create and plan_apply in one
     job_cancel,   // `id`
+    pool_create,  // `pool`; desktop pools from here on
+    pool_replace,
+    pool_targets,  // `target`, `targets`
+    pool_enable,
+    pool_disable,
+    pool_delete,
+    private_put,     // `user`, `target`: the pool that the private desktop is made of
+    private_delete,  // `user`
+    session_open,    // `user`, and `target`: the pool, or `flag`: the user's private desktop; `client`,
+                     // `random`
+    session_close,   // `id`
 };
+inline constexpr CommandKind last_command = CommandKind::session_close;
 std::string_view to_string(CommandKind) noexcept;  // the word of the HTTP API: "pause", "cordon", "rebalance"
 
 struct Command {
@@ -49,9 +63,14 @@ struct Command {
     MigrationMode mode = MigrationMode::automatic;
     FixedString<15> policy;  // empty: the configured one
     bool has_parameters = false;
-    policy::Parameters parameters;          // when absent: the configured ones
-    const wire::GuestSpec* spec = nullptr;  // vm_create; validated by the shell; used during the step only
-    Digest idempotency_key;                 // empty: none
+    policy::Parameters parameters;            // when absent: the configured ones
+    const wire::GuestSpec* spec = nullptr;    // vm_create; validated by the shell; used during the step only
+    const DesktopPoolRecord* pool = nullptr;  // pool_create, pool_replace; likewise
+    PoolTargets targets;
+    UserName user;
+    FixedString<63> client;                // numeric address of the session's client; empty: any
+    std::array<std::uint8_t, 8> random{};  // session_open: what its password is made of
+    Digest idempotency_key;                // empty: none
     Digest idempotency_body;
 };
 
@@ -75,6 +94,7 @@ enum class OutcomeKind : std::uint8_t {
     already_so = 2,  // nothing to do: 200
     changed = 3,     // done at once: 200
     plan = 4,        // a plan was computed (and, for rebalance and apply, started)
+    session = 5,     // a session was opened: 201
 };
 
 // Why one candidate (a host, a guest) cannot do.
@@ -95,9 +115,12 @@ struct Outcome {
     Fault fault = Fault::none;
     Detail detail;
     bool dry_run = false;
-    bool replayed = false;       // answered from an idempotency key
-    std::uint64_t job_id = 0;    // 0 on a dry run
-    std::uint64_t plan_id = 0;   // 0 on a dry run: the plan is Core::dry_plan()
+    bool replayed = false;      // answered from an idempotency key
+    std::uint64_t job_id = 0;   // 0 on a dry run
+    std::uint64_t plan_id = 0;  // 0 on a dry run: the plan is Core::dry_plan()
+    std::uint64_t session_id = 0;
+    Name pool;                   // of the pool that was addressed or made
+    UserName user;               // of the private desktop that was addressed
     Uuid vm_uuid;                // of the guest that was addressed or made
     HostName host;               // of the host that was addressed or chosen
     FixedString<63> pointer;     // validation_failed: the member that is wrong ("/parameters/window")

@@ -3,7 +3,7 @@
 
 #include <new>
 
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -20,6 +20,10 @@ void tick(Step& step) noexcept {
     tick_hosts(step);
     tick_jobs(step);
     tick_vms(step);
+    tick_store_proof(step);
+    tick_desktops(step);
+    tick_sessions(step);
+    tick_pools(step);
     tick_handovers(step);
     tick_keys(step);
     run_plans(step);
@@ -36,11 +40,10 @@ Status on_message_of(Step& step, std::uint32_t host, const wire::Message& messag
             [&](const wire::JobUpdate& update) { return on_job_update(step, host, update); },
             [&](const wire::HandoverQuery& query) { return on_handover_query(step, host, query); },
             [&](const wire::HandoverAnswer& answer) { return on_handover_answer(step, host, answer); },
+            [&](const wire::RelayStatus& status) { return on_relay_status(step, host, status); },
+            [&](const wire::StoreAnswer& answer) { return on_store_answer(step, host, answer); },
+            [&](const wire::GuestSignal& signal) { return on_guest_signal(step, host, signal); },
             [](const wire::Ping&) { return Status{}; }, [](const wire::Pong&) { return Status{}; },
-            // Agents tell these unasked; a pool without desktops has no use for them.
-            [](const wire::GuestSignal&) { return Status{}; },
-            [](const wire::RelayStatus&) { return Status{}; },
-            [](const wire::StoreAnswer&) { return Status{}; },
             [](const std::monostate&) { return Status{}; },                      // of a newer protocol
             [](const auto&) { return Status{Err{Fault::protocol_violation}}; },  // never sent to a controller
         },

@@ -34,13 +34,16 @@ class Core {
     Core(const Core&) = delete;
     Core& operator=(const Core&) = delete;
 
-    // ---- before start: what the store holds, hosts first, then guests and definitions, jobs, plans, keys
-    // ---- `limit_reached` when the tables are smaller than what is stored; `invalid_argument` when the
-    // record contradicts what was restored before it.
+    // ---- before start: what the store holds, hosts first, then guests and definitions, pools, desktops,
+    // sessions, jobs, plans, keys ---- `limit_reached` when the tables are smaller than what is stored;
+    // `invalid_argument` when the record contradicts what was restored before it.
     void restore_identity(const Identity& identity) noexcept;
     Status restore_host(const HostRecord& record) noexcept;
     Status restore_vm(const VmRecord& record) noexcept;
     Status restore_definition(const wire::GuestSpec& spec) noexcept;
+    Status restore_desktop_pool(const DesktopPoolRecord& record) noexcept;
+    Status restore_desktop(const DesktopRecord& record) noexcept;
+    Status restore_session(const SessionRecord& record) noexcept;
     Status restore_job(const JobRecord& record) noexcept;
     Status restore_plan(const PlanView& plan) noexcept;
     Status restore_idempotency(const IdempotencyRecord& record) noexcept;
@@ -61,18 +64,27 @@ class Core {
     std::span<const JobRow> jobs() const noexcept;
     std::span<const PlanRow> plans() const noexcept;
     std::span<const LinkRow> links() const noexcept;
+    std::span<const DesktopPoolRow> desktop_pools() const noexcept;
+    std::span<const DesktopRow> desktops() const noexcept;
+    std::span<const SessionRow> sessions() const noexcept;
     const HostRow& host(std::uint32_t row) const noexcept;
     const VmRow& vm(std::uint32_t row) const noexcept;
     const JobRow& job(std::uint32_t row) const noexcept;
     PlanView plan(std::uint32_t row) const noexcept;
     const DefinitionRow& definition(std::uint32_t row) const noexcept;
     const IdempotencyRow& idempotency(std::uint32_t row) const noexcept;
+    const DesktopPoolRow& desktop_pool(std::uint32_t row) const noexcept;
+    const DesktopRow& desktop(std::uint32_t row) const noexcept;
+    const SessionRow& session(std::uint32_t row) const noexcept;
     // By name or uuid. `no_row` when there is none, and for a guest's name that two guests have (`ambiguous`
     // is set).
     std::uint32_t find_host(std::string_view name_or_uuid) const noexcept;
     std::uint32_t find_vm(std::string_view name_or_uuid, bool* ambiguous = nullptr) const noexcept;
     std::uint32_t find_job(std::uint64_t id) const noexcept;
     std::uint32_t find_plan(std::uint64_t id) const noexcept;
+    std::uint32_t find_desktop_pool(std::string_view name) const noexcept;
+    std::uint32_t find_private_desktop(std::string_view user) const noexcept;
+    std::uint32_t find_session(std::uint64_t id) const noexcept;
 
     // Age 0 is the newest; null beyond the oldest.
     const DecisionRow* decision(std::size_t age) const noexcept;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "controller/core/commands.hpp"
+#include "controller/core/desktop/states.hpp"
 
 namespace ballast::controller {
 
@@ -42,6 +43,18 @@ struct Counters {
     std::uint64_t migration_memory_bytes = 0;
     std::uint64_t migration_wire_bytes = 0;
     std::uint64_t migration_downtime_ms = 0;  // summed over succeeded migrations
+    // The desktop service
+    std::array<std::array<std::uint64_t, desktop_states_count>, desktop_states_count>
+        desktop_transitions{};                                 // [from][to]
+    std::array<std::uint64_t, desktop_states_count> grants{};  // by the tier that they were taken from
+    std::array<std::uint64_t, causes_count> sessions_ended{};  // by why
+    std::uint64_t sessions_denied = 0;
+    std::uint64_t desktop_starts_failed = 0;
+    std::uint64_t desktop_deadlines_missed = 0;
+    std::uint64_t wake_probes = 0;
+    std::uint64_t guest_signals = 0;
+    std::uint64_t guest_signals_ignored = 0;  // of nobody who was asked, or not the answer
+    std::uint64_t relay_statuses = 0;
 };
 
 }  // namespace ballast::controller

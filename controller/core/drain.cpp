@@ -1,7 +1,7 @@
 // Draining: guests leave a host one after the other, each to the least loaded host that can take it, until
 // the host is empty of running guests or the operator uncordons it. Needs no plan of its own and so survives
 // restarts: the flag is enough to go on.
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -13,7 +13,7 @@ std::uint32_t next_guest(const Step& step, std::uint32_t host) noexcept {
         const VmRow& row = step.t.vms[vm];
         const bool can_go = row.in_use && row.host == host && row.state == VmState::running &&
                             row.job == no_row && row.record.movable && !row.duplicate_suspected &&
-                            row.move_not_before <= step.now.wall;
+                            desktop_settled(step.t, row.desktop) && row.move_not_before <= step.now.wall;
         if (can_go && (next == no_row || row.record.name < step.t.vms[next].record.name)) {
             next = vm;
         }

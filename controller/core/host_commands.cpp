@@ -29,10 +29,10 @@ void lose_sides(Step& step, std::uint32_t host) noexcept {
             continue;
         }
         if (job.source_host == host) {
-            job.record.source.state = SideState::lost;
+            set_side_state(step, job, job.record.source, SideState::lost, Cause::given_up);
         }
         if (job.destination_host == host) {
-            job.record.destination.state = SideState::lost;
+            set_side_state(step, job, job.record.destination, SideState::lost, Cause::given_up);
         }
         if (ended(job.record.state)) {
             step.persist_job(row);

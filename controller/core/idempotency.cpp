@@ -17,6 +17,7 @@ OutcomeKind outcome_of(Effect effect) noexcept {
         case Effect::already_so: return OutcomeKind::already_so;
         case Effect::job: return OutcomeKind::accepted;
         case Effect::plan: return OutcomeKind::plan;
+        case Effect::session: return OutcomeKind::session;
         case Effect::changed: break;
     }
     return OutcomeKind::changed;
@@ -43,6 +44,7 @@ bool replay(Step& step, const Command& command, Outcome& outcome) noexcept {
     outcome.replayed = true;
     outcome.job_id = record.job_id;
     outcome.plan_id = record.plan_id;
+    outcome.session_id = record.session_id;
     return true;
 }
 
@@ -66,12 +68,14 @@ void remember(Step& step, const Command& command, const Outcome& outcome) noexce
     switch (outcome.kind) {
         case OutcomeKind::accepted: record.effect = Effect::job; break;
         case OutcomeKind::plan: record.effect = Effect::plan; break;
+        case OutcomeKind::session: record.effect = Effect::session; break;
         case OutcomeKind::changed: record.effect = Effect::changed; break;
         case OutcomeKind::already_so:
         case OutcomeKind::problem: record.effect = Effect::already_so; break;
     }
     record.job_id = outcome.job_id;
     record.plan_id = outcome.plan_id;
+    record.session_id = outcome.session_id;
     step.out.add(PersistIdempotency{row});
 }
 

@@ -70,6 +70,9 @@ void take_facts(HostRow& host, const wire::HostReport& report) noexcept {
     host.hypervisor_version = report.hypervisor_version;
     host.hypervisor_kind = report.hypervisor_kind;
     host.net_mbps = report.net_mbps;
+    host.store_path = report.store_path;
+    host.store_proven = report.store_proven;
+    host.store_free_mib = report.store_free_mib;
     host.degraded = report.cpu_count == 0;
     host.inventory_known = true;
 }

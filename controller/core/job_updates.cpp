@@ -45,6 +45,11 @@ void unsee(VmRow& vm, std::uint32_t host) noexcept {
     }
 }
 
+bool gives_state(JobKind kind) noexcept {
+    return kind == JobKind::create || kind == JobKind::restore || kind == JobKind::clone ||
+           kind == JobKind::pause || kind == JobKind::unpause;
+}
+
 // The truth that came with a result: shown at once, ahead of the host's next report.
 void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::JobUpdate& update) noexcept {
     if (job.vm == no_row) {
@@ -80,6 +85,12 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
         here.console_address = update.domain.console_address;
     } else if (succeeded && (update.kind == JobKind::shutdown || update.kind == JobKind::destroy)) {
         unsee(vm, host);
+    } else if (succeeded && gives_state(update.kind)) {
+        // An agent that has not looked at the domain (it was restarted) still knows what it did.
+        Sighting& here = sighting_for(vm, host);
+        here.saved = false;
+        here.in_flight = wire::InFlight::no;
+        here.state = update.kind == JobKind::pause ? DomainState::paused : DomainState::running;
     }
     refresh_vm(step, job.vm);
 }
@@ -115,7 +126,7 @@ void begin_transfer(Step& step, std::uint32_t row) noexcept {
                 compose(job.record.source.host, " was lost before anything moved"));
         return;
     }
-    job.record.source.state = SideState::ordered;
+    set_side_state(step, job, job.record.source, SideState::ordered, Cause::agent);
     step.persist_job(row);
     send_order(step, row, JobKind::migrate_out);
     step.out.add(JobChanged{row});
@@ -129,13 +140,15 @@ void on_progress(Step& step, std::uint32_t row, JobSide& side, const wire::JobUp
     const bool first = job.record.state == JobState::queued && !ended(job.record.state);
     const std::uint32_t percent = std::min(update.percent, 99U);
     const bool shown = (is_source && percent != job.record.percent) || side.step_name != update.step_name;
-    side.state = ready || side.state == SideState::ready ? SideState::ready : SideState::working;
+    set_side_state(step, job, side,
+                   ready || side.state == SideState::ready ? SideState::ready : SideState::working,
+                   Cause::agent);
     side.step_name = update.step_name;
     side.fault = update.fault;
     if (ended(job.record.state)) {
         return;
     }
-    job.record.state = JobState::running;
+    set_job_state(step, job, JobState::running, Cause::agent);
     if (is_source) {
         job.record.percent = percent;
         take_figures(job.record, update);
@@ -153,7 +166,7 @@ void on_result(Step& step, std::uint32_t row, JobSide& side, std::uint32_t host,
                const wire::JobUpdate& update) noexcept {
     JobRow& job = step.t.jobs[row];
     const bool is_source = &side == &job.record.source;
-    side.state = SideState::ended;
+    set_side_state(step, job, side, SideState::ended, Cause::agent);
     side.result = update.state;
     side.fault = update.fault;
     side.step_name = update.step_name;
@@ -219,7 +232,8 @@ Status on_job_update(Step& step, std::uint32_t host, const wire::JobUpdate& upda
     if (side->state == SideState::ended || side->state == SideState::acked ||
         side->state == SideState::lost) {
         if (ended(update.state)) {
-            side->state = SideState::ended;  // it missed our acknowledgement
+            set_side_state(step, job, *side, SideState::ended,
+                           Cause::agent);  // it missed our acknowledgement
             settle_job(step, row);
         }
         return {};

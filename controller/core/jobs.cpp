@@ -2,7 +2,7 @@
 // anything left to say of it, and only then may another operation touch the guest.
 #include <algorithm>
 
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -43,23 +43,23 @@ void send_cancel(Step& step, std::uint32_t host, std::uint64_t id) noexcept {
     }
 }
 
-void send_ack(Step& step, std::uint32_t host, JobSide& side, std::uint64_t id) noexcept {
+void send_ack(Step& step, std::uint32_t host, JobRow& job, JobSide& side) noexcept {
     if (host != no_row && step.t.hosts[host].link != 0) {
-        step.out.add(Send{step.t.hosts[host].link, wire::JobAck{id}});
-        side.state = SideState::acked;
+        step.out.add(Send{step.t.hosts[host].link, wire::JobAck{job.record.id}});
+        set_side_state(step, job, side, SideState::acked, Cause::agent);
         ++step.t.counters.acks_sent;
     }
 }
 
 // A connected agent that has not said a word of the job since it connected does not have it: it tells of
 // every job that it holds when it connects.
-void give_up_silent(Step& step, JobSide& side, std::uint32_t host, Instant heard) noexcept {
+void give_up_silent(Step& step, JobRow& job, JobSide& side, std::uint32_t host, Instant heard) noexcept {
     if (!open(side.state) || host == no_row || step.t.hosts[host].link == 0) {
         return;
     }
     const Instant since = step.t.hosts[host].link_changed;
     if (heard < since && step.now.mono - since >= step.t.settings.deadline_grace) {
-        side.state = SideState::lost;
+        set_side_state(step, job, side, SideState::lost, Cause::given_up);
     }
 }
 
@@ -68,8 +68,8 @@ void tick_ended(Step& step, std::uint32_t row) noexcept {
     if (job.settled() || step.now.mono - job.deadline < step.t.settings.deadline_grace) {
         return;
     }
-    give_up_silent(step, job.record.source, job.source_host, job.source_heard);
-    give_up_silent(step, job.record.destination, job.destination_host, job.destination_heard);
+    give_up_silent(step, job, job.record.source, job.source_host, job.source_heard);
+    give_up_silent(step, job, job.record.destination, job.destination_host, job.destination_heard);
     if (job.settled()) {
         step.persist_job(row);
         settle_job(step, row);
@@ -127,13 +127,15 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept {
     record.expected_states = wanted.expected;
     record.plan_id = wanted.plan_id;
     record.created = step.now.wall;
-    const Duration patience = step.t.settings.deadline(wanted.kind) + step.t.settings.deadline_grace;
+    const Duration allowed = wanted.deadline.ms > 0 ? wanted.deadline : step.t.settings.deadline(wanted.kind);
+    const Duration patience = allowed + step.t.settings.deadline_grace;
     record.deadline = step.wall_after(patience);
     record.source.host = step.t.hosts[wanted.host].record.name;
     job.deadline = step.now.mono + patience;
     job.vm = wanted.vm;
     job.source_host = wanted.host;
     job.move = wanted.move;
+    job.cause = wanted.cause;
     vm.job = row;
     ++step.t.counters.jobs[static_cast<std::size_t>(wanted.kind)][static_cast<std::size_t>(JobState::queued)];
     JobKind order = wanted.kind;
@@ -141,11 +143,11 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept {
         record.migration_id = migration_id_of(step.t.identity, record.id);
         record.mode = wanted.mode;
         record.destination.host = step.t.hosts[wanted.destination].record.name;
-        record.destination.state = SideState::ordered;
+        set_side_state(step, job, record.destination, SideState::ordered, wanted.cause);
         job.destination_host = wanted.destination;
         order = JobKind::migrate_in;
     } else {
-        record.source.state = SideState::ordered;
+        set_side_state(step, job, record.source, SideState::ordered, wanted.cause);
     }
     step.persist_job(row);
     send_order(step, row, order);
@@ -170,7 +172,10 @@ void send_order(Step& step, std::uint32_t job, JobKind kind) noexcept {
 void end_job(Step& step, std::uint32_t row, JobState state, Fault fault, std::string_view detail) noexcept {
     JobRow& job = step.t.jobs[row];
     BALLAST_ASSERT(!ended(job.record.state) && ended(state));
-    job.record.state = state;
+    set_job_state(step, job, state,
+                  fault == Fault::deadline_exceeded ? Cause::deadline
+                  : state == JobState::succeeded    ? Cause::job_ended
+                                                    : Cause::job_failed);
     job.record.fault = fault;
     job.record.detail = detail.empty() && fault != Fault::none ? Detail{describe(fault)} : Detail{detail};
     job.record.ended = step.now.wall;
@@ -186,6 +191,7 @@ void end_job(Step& step, std::uint32_t row, JobState state, Fault fault, std::st
     step.persist_job(row);
     cancel_undecided(step, job);
     move_ended(step, job);
+    desktop_job_ended(step, job);
     step.out.add(JobChanged{row});
     step.report(state == JobState::succeeded ? Severity::info : Severity::warning, Subject::job,
                 state == JobState::succeeded ? "job_succeeded"
@@ -206,12 +212,12 @@ void settle_job(Step& step, std::uint32_t row) noexcept {
     JobSide& source = job.record.source;
     JobSide& destination = job.record.destination;
     if (source.state == SideState::ended) {
-        send_ack(step, job.source_host, source, job.record.id);
+        send_ack(step, job.source_host, job, source);
     }
     // docs/migration.md, rule 4: the destination keeps its record until the source's copy is settled on our
     // disk.
     if (destination.state == SideState::ended && !open(source.state)) {
-        send_ack(step, job.destination_host, destination, job.record.id);
+        send_ack(step, job.destination_host, job, destination);
     }
     if (job.settled() && job.vm != no_row && step.t.vms[job.vm].job == row) {
         step.t.vms[job.vm].job = no_row;

@@ -1,5 +1,5 @@
 // Connections of agents: who may be which host. A link is nobody's until its hello has been checked.
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -94,6 +94,7 @@ void lose_host_link(Step& step, std::uint32_t host) noexcept {
             refresh_vm(step, vm);
         }
     }
+    desktops_link_down(step, host);
     recount_hosts(step.t);
 }
 
@@ -144,7 +145,7 @@ Status on_hello(Step& step, std::uint32_t link, const wire::Hello& hello) noexce
     }
     take_identity(step, host, hello);
     LinkRow& accepted = step.t.links[link];
-    accepted.state = LinkState::accepted;
+    set_link_state(accepted, LinkState::accepted);
     accepted.host = host;
     row.link = accepted.id;
     row.link_changed = step.now.mono;
@@ -162,12 +163,14 @@ Status on_hello(Step& step, std::uint32_t link, const wire::Hello& hello) noexce
     answer_hello(step, accepted, {});
     refresh_host(step, host);
     resend_orders(step, host);
+    desktops_link_up(step, host);
     return {};
 }
 
 void close_link(Step& step, std::uint32_t link, Fault fault) noexcept {
     step.out.add(CloseLink{step.t.links[link].id, fault});
     const std::uint32_t host = step.t.links[link].host;
+    set_link_state(step.t.links[link], LinkState::closed);
     step.t.links.remove(link);
     if (host != no_row) {
         lose_host_link(step, host);
@@ -180,6 +183,7 @@ Status link_down(Step& step, const LinkDown& event) noexcept {
         return {};  // we had closed it ourselves
     }
     const std::uint32_t host = step.t.links[link].host;
+    set_link_state(step.t.links[link], LinkState::closed);
     step.t.links.remove(link);
     ++step.t.counters.links_lost;
     if (event.fault == Fault::protocol_violation) {

@@ -1,7 +1,7 @@
 // The tables as a policy sees them, and what stands in the way of one move.
 #include <algorithm>
 
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 #include "policy/placement.hpp"
 
 namespace ballast::controller {
@@ -10,7 +10,8 @@ namespace {
 // A guest that two hosts claim, or whose last job an agent has not settled, is not touched.
 bool movable(const Tables& t, const VmRow& vm) noexcept {
     const bool allowed = vm.record.kind != VmKind::plain || vm.record.ours || t.settings.balance.plain_guests;
-    return vm.record.movable && allowed && !vm.duplicate_suspected && vm.job == no_row;
+    return vm.record.movable && allowed && !vm.duplicate_suspected && vm.job == no_row &&
+           desktop_settled(t, vm.desktop);
 }
 
 policy::Host model_host(const Tables& t, const HostRow& row) noexcept {

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "controller/core/core.hpp"
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -49,6 +49,15 @@ void Core::fill_order(const SendOrder& order, const Now& now, wire::JobOrder& ou
     }
     if (job.record.kind == JobKind::migrate) {
         fill_migration(*tables_, job, order.kind, out);
+    }
+    const std::uint32_t desktop = job.vm == no_row ? no_row : tables_->vms[job.vm].desktop;
+    if (order.kind == JobKind::create && desktop != no_row) {
+        out.has_spec = true;
+        fill_desktop_spec(*tables_, tables_->desktops[desktop], out.spec);
+    }
+    if (order.kind == JobKind::disk_create && desktop != no_row) {
+        out.has_volume = next_volume(*tables_, tables_->desktops[desktop], out.volume);
+        in_store(tables_->hosts[job.source_host], out.volume);
     }
     if (order.kind == JobKind::create && job.vm != no_row && tables_->vms[job.vm].definition != no_row) {
         out.has_spec = true;

@@ -22,6 +22,7 @@ struct Identity {
     std::uint64_t next_job_id =
         0;  // the shell gives max(stored id + 1); a new store begins at first_job_id()
     std::uint64_t next_plan_id = 1;
+    std::uint64_t next_session_id = 1;  // agents know sessions by their ids: never reused either
 };
 // Seconds of the calendar: a controller whose store was lost does not reuse the ids of the lost one.
 constexpr std::uint64_t first_job_id(WallTime created) noexcept {
@@ -47,7 +48,14 @@ struct VmRecord {
     WallTime last_moved;  // 0: never
 };
 
-enum class JobOrigin : std::uint8_t { operator_request = 0, plan = 1, balancing = 2, drain = 3 };
+enum class JobOrigin : std::uint8_t {
+    operator_request = 0,
+    plan = 1,
+    balancing = 2,
+    drain = 3,
+    pool = 4,     // a pool's targets and timers
+    session = 5,  // somebody logged in or out
+};
 std::string_view to_string(JobOrigin) noexcept;
 
 // One agent's part of a job. A job that is no migration has one (the source side).
@@ -183,7 +191,7 @@ struct Digest {
 
 // The first effect of a request with an idempotency key. Refusals are not kept: they had no effect, and the
 // same request may be granted later.
-enum class Effect : std::uint8_t { already_so = 0, job = 1, plan = 2, changed = 3 };
+enum class Effect : std::uint8_t { already_so = 0, job = 1, plan = 2, changed = 3, session = 4 };
 struct IdempotencyRecord {
     Digest key;
     Digest body;
@@ -191,6 +199,7 @@ struct IdempotencyRecord {
     Effect effect = Effect::already_so;
     std::uint64_t job_id = 0;
     std::uint64_t plan_id = 0;
+    std::uint64_t session_id = 0;
 };
 
 static_assert(std::is_trivially_copyable_v<HostRecord> && std::is_trivially_copyable_v<VmRecord> &&

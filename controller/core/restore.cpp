@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "controller/core/core.hpp"
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -178,6 +178,7 @@ void Core::start(const Now& now) noexcept {
             adopt_move(t, job);
         }
     }
+    start_desktops(t, now);
     for (VmRow& vm : t.vms.rows()) {
         if (vm.in_use) {
             vm.state_reason = "no host has reported it yet";

@@ -7,6 +7,7 @@
 
 #include "base/fixed_vector.hpp"
 #include "base/instant.hpp"
+#include "controller/core/desktop/rows.hpp"
 #include "controller/core/events.hpp"
 #include "controller/core/records.hpp"
 #include "policy/pool_model.hpp"
@@ -25,7 +26,8 @@ struct SampleSeries {
     policy::Series values() const noexcept { return storage.first(size); }
 };
 
-enum class LinkState : std::uint8_t { awaiting_hello = 0, accepted = 1 };
+enum class LinkState : std::uint8_t { awaiting_hello = 0, accepted = 1, closed = 2 };
+std::string_view to_string(LinkState) noexcept;
 struct LinkRow {
     bool in_use = false;
     LinkId id = 0;
@@ -64,6 +66,9 @@ struct HostRow {
     FixedString<47> hypervisor_version;
     FixedString<15> hypervisor_kind;
     std::uint32_t net_mbps = 0;
+    Path store_path;  // of the store that all hosts share; empty: it has none
+    bool store_proven = false;
+    std::uint64_t store_free_mib = 0;
     std::uint64_t report_sequence = 0;
     // From the samples
     std::uint64_t sample_sequence = 0;
@@ -114,6 +119,8 @@ struct VmRow {
     Instant duplicate_since;
     std::uint32_t job = no_row;  // the open job
     std::uint32_t definition = no_row;
+    std::uint32_t desktop = no_row;  // the desktop that it is; such a guest is not forgotten
+    History history;
     WallTime inactive_since;   // 0: not inactive
     WallTime move_not_before;  // after a failed try to move it: no policy and no drain tries again before
     SampleSeries cpu_cores;
@@ -132,6 +139,7 @@ struct JobRow {
     Instant source_heard;  // the last word of each side\'s agent
     Instant destination_heard;
     std::uint32_t move = no_row;  // index in the plan's moves
+    Cause cause = Cause::job_begun;
     // "queued", "preparing", "transferring", "ended"... for people
     std::string_view step() const noexcept;
     // Neither side has anything left to say: the row may be reused.
@@ -169,6 +177,10 @@ enum class DecisionKind : std::uint8_t {
     placed,         // a destination was chosen for one guest
     not_placed,     // none could take it
     drained_guest,  // a guest was sent away from a draining host
+    session_granted,
+    session_denied,
+    desktop_started,      // a pool got one more
+    desktop_not_started,  // it should have, and could not
 };
 std::string_view to_string(DecisionKind) noexcept;
 
@@ -188,6 +200,8 @@ struct DecisionRow {
     HostName chosen;  // the destination
     std::uint64_t plan_id = 0;
     std::uint64_t job_id = 0;
+    std::uint64_t session_id = 0;
+    Name pool;  // of desktops
     Detail why;
     FixedVector<PlanRejection, 8> rejected;
     std::uint32_t rejected_left_out = 0;

@@ -25,6 +25,10 @@ struct Limits {
     std::uint32_t idempotency_keys = 4096;
     std::uint32_t handover_queries = 64;  // asked by way of the controller, not answered yet
     std::uint32_t window_samples = 7;     // samples kept of each series, 1 to limits::window_samples_max
+    std::uint32_t desktop_pools = 16;
+    std::uint32_t desktops = 2000;      // of all pools, the private ones included
+    std::uint32_t sessions = 1024;      // open, and ended ones that are still shown
+    std::uint32_t history_per_vm = 16;  // changes kept of each guest
 };
 
 struct BalanceSettings {
@@ -33,6 +37,15 @@ struct BalanceSettings {
     FixedString<15> policy = "vds-3b";
     policy::Parameters parameters;  // samples_min applies to automatic rounds only
     bool plain_guests = true;       // may guests that were found, not created by us, be moved?
+};
+
+struct DesktopSettings {
+    std::uint32_t host_operations_max = 4;  // creations, saves and restores of desktops at once on one host
+    Duration probe = seconds(30);           // how long a woken guest may take to show that it is alive
+    Duration opening = seconds(300);        // of a session
+    Duration closing = seconds(15);
+    Duration retry_first = seconds(5);  // after a start that failed; doubles with every further one
+    Duration retry_max = seconds(600);
 };
 
 struct Settings {
@@ -56,6 +69,7 @@ struct Settings {
     Duration idempotency_ttl = seconds(24 * 3600);
     Duration drain_retry = seconds(60);  // before a guest is tried again that could not be moved
     BalanceSettings balance;
+    DesktopSettings desktops;
 
     Duration deadline(JobKind kind) const noexcept { return deadlines[static_cast<std::size_t>(kind)]; }
 };

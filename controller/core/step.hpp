@@ -25,6 +25,14 @@ struct Step {
     WallTime wall_after(Duration duration) const noexcept { return {now.wall.unix_ms + duration.ms}; }
 };
 
+// ---- setters.cpp: the only places that change the state of a job, a side or a link; they refuse what the
+// tables of machines.hpp do not list, and keep the guest's history ----
+void set_job_state(Step& step, JobRow& job, JobState to, Cause cause) noexcept;
+void set_side_state(Step& step, JobRow& job, JobSide& side, SideState to, Cause cause) noexcept;
+void set_link_state(LinkRow& link, LinkState to) noexcept;
+// Adds one change to the guest's history. `vm` may be none.
+void note(Step& step, std::uint32_t vm, const HistoryRow& change) noexcept;
+
 // ---- links.cpp: who is connected ----
 Status link_up(Step& step, const LinkUp& event) noexcept;
 Status link_down(Step& step, const LinkDown& event) noexcept;
@@ -66,6 +74,8 @@ struct NewJob {
     FixedVector<DomainState, 8> expected;
     std::uint64_t plan_id = 0;
     std::uint32_t move = no_row;
+    Cause cause = Cause::job_begun;  // for the guest's history
+    Duration deadline{};             // 0: the kind's own
 };
 // Persists the job and sends its first order. `limit_reached` with the limit's name, and nothing changed.
 struct JobMade {

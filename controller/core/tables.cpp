@@ -35,6 +35,9 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
       plans{arena, given.limits.plans},
       keys{arena, given.limits.idempotency_keys},
       handovers{arena, given.limits.handover_queries},
+      desktop_pools{arena, given.limits.desktop_pools},
+      desktops{arena, given.limits.desktops},
+      sessions{arena, given.limits.sessions},
       vm_index{arena, given.limits.vms} {
     const Limits& limits = settings.limits;
     const std::size_t plans_with_dry = std::size_t{limits.plans} + 1;
@@ -49,6 +52,9 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
     capable = arena.make_array<bool>(limits.hosts);
     placement_rejected = arena.make_array<policy::Rejection>(limits.hosts);
     order = arena.make_array<std::uint32_t>(limits.vms);
+    vm_history = arena.make_array<HistoryRow>(std::size_t{limits.vms} * limits.history_per_vm);
+    trials = arena.make_array<HostTrial>(std::size_t{limits.desktop_pools} * limits.hosts);
+    rooms = arena.make_array<HostRoom>(limits.hosts);
     workspace = policy::make_workspace(arena, limits.hosts, limits.vms);
     plan =
         policy::make_plan(arena, limits.hosts, limits.moves_per_plan, limits.rejected_per_plan, limits.vms);
@@ -75,6 +81,8 @@ std::uint32_t Tables::add_vm() noexcept {
         vms[row].net_mbps = series_at(vm_samples, series_per_vm * row + 1, window);
         vms[row].disk_mbps = series_at(vm_samples, series_per_vm * row + 2, window);
         vms[row].memory_used_mib = series_at(vm_samples, series_per_vm * row + 3, window);
+        const std::size_t changes = settings.limits.history_per_vm;
+        vms[row].history.storage = vm_history.subspan(row * changes, changes);
     }
     return row;
 }

@@ -27,6 +27,9 @@ struct Tables {
     Table<PlanRow> plans;
     Table<IdempotencyRow> keys;
     Table<HandoverRow> handovers;
+    Table<DesktopPoolRow> desktop_pools;
+    Table<DesktopRow> desktops;
+    Table<SessionRow> sessions;
     UuidIndex vm_index;
 
     std::span<DecisionRow> decisions;  // a ring: id modulo its size
@@ -38,6 +41,8 @@ struct Tables {
     std::span<PlanMove> plan_moves;
     std::span<PlanRejection> plan_rejected;
     std::span<PlanHostLoad> plan_hosts;
+    std::span<HistoryRow> vm_history;
+    std::span<HostTrial> trials;  // by pool, then by host
 
     // Intermediate results of planning and placement; nothing in them survives a step.
     std::span<policy::Host> model_hosts;  // by host row
@@ -45,6 +50,7 @@ struct Tables {
     std::span<bool> capable;              // by host row
     std::span<policy::Rejection> placement_rejected;
     std::span<std::uint32_t> order;  // of VM rows
+    std::span<HostRoom> rooms;       // by host row
     policy::Workspace workspace;
     policy::Plan plan;
     PlanRow dry_plan;
@@ -52,11 +58,21 @@ struct Tables {
     Counters counters;
     Instant started;
     Instant balance_next;
+    std::uint64_t nonces = 0;  // given to guests since the start
+    StoreRound store_round;
 
     // Fresh rows with their storage; `no_row` when the table is full (the refusal is counted).
     std::uint32_t add_host() noexcept;
     std::uint32_t add_vm() noexcept;
     std::uint32_t add_plan() noexcept;
+
+    HostTrial& trial(std::uint32_t pool, std::uint32_t host) noexcept { return trials_of(pool)[host]; }
+    const HostTrial& trial(std::uint32_t pool, std::uint32_t host) const noexcept {
+        return trials[std::size_t{pool} * settings.limits.hosts + host];
+    }
+    std::span<HostTrial> trials_of(std::uint32_t pool) noexcept {
+        return trials.subspan(std::size_t{pool} * settings.limits.hosts, settings.limits.hosts);
+    }
 };
 
 inline constexpr std::size_t series_per_host = 2;

@@ -91,6 +91,11 @@ bool allowed(const VmRow& vm, CommandKind kind) noexcept {
 
 void local_job(Step& step, const Command& command, std::uint32_t row, Outcome& outcome) noexcept {
     const VmRow& vm = step.t.vms[row];
+    if (vm.record.kind == VmKind::personal &&
+        (command.kind == CommandKind::vm_pause || command.kind == CommandKind::vm_save)) {
+        refuse_state(step.t, row, outcome, Fault::unsupported, "a private desktop is never paused or saved");
+        return;
+    }
     if (!allowed(vm, command.kind)) {
         const bool paused = vm.state == VmState::paused;
         refuse_state(step.t, row, outcome, paused ? Fault::guest_paused : Fault::state_conflict,
@@ -129,6 +134,12 @@ void set_movable(Step& step, const Command& command, std::uint32_t row, Outcome&
 
 void forget(Step& step, const Command& command, std::uint32_t row, Outcome& outcome) noexcept {
     const VmRow& vm = step.t.vms[row];
+    if (vm.desktop != no_row) {
+        refuse_state(step.t, row, outcome, Fault::state_conflict,
+                     compose("it is a desktop of pool ", step.t.desktops[vm.desktop].record.pool,
+                             ", which forgets it itself"));
+        return;
+    }
     if (vm.state != VmState::inactive) {
         refuse_state(
             step.t, row, outcome, Fault::state_conflict,
@@ -169,7 +180,8 @@ Detail vm_blocked(const Tables& t, std::uint32_t row) noexcept {
         return vm.state_reason;
     }
     if (vm.job == no_row) {
-        return {};
+        const bool waking = vm.desktop != no_row && t.desktops[vm.desktop].awaited != Awaited::nothing;
+        return waking ? Detail{"its guest has not said yet that it is up"} : Detail{};
     }
     const JobRecord& job = t.jobs[vm.job].record;
     return compose(
@@ -194,7 +206,7 @@ FixedVector<CommandKind, 12> actions_of(const Tables& t, std::uint32_t row) noex
     if (vm.state == VmState::running) {
         actions.push(CommandKind::vm_migrate);
     }
-    if (vm.state == VmState::inactive) {
+    if (vm.state == VmState::inactive && vm.desktop == no_row) {
         if (vm.definition != no_row) {
             actions.push(CommandKind::vm_start);
         }

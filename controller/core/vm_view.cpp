@@ -1,7 +1,7 @@
 // From what several hosts say of a guest to what it is: where it is, what it does, and whether two claim it.
 #include <algorithm>
 
-#include "controller/core/step.hpp"
+#include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -186,9 +186,24 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
         vm.inactive_since = {};
     }
     if (seen.state == before) {
+        if (vm.desktop != no_row) {
+            follow_desktop(step, vm.desktop);
+        }
         return;
     }
     vm.state = seen.state;
+    if (vm.desktop == no_row) {  // a desktop has a machine of its own
+        note(step, row,
+             {{},
+              0,
+              0,
+              MachineKind::guest,
+              static_cast<std::uint8_t>(before),
+              static_cast<std::uint8_t>(vm.state),
+              vm.job == no_row                          ? Cause::found_so
+              : ended(step.t.jobs[vm.job].record.state) ? Cause::job_ended
+                                                        : step.t.jobs[vm.job].cause});
+    }
     ++step.t.counters.vm_transitions[static_cast<std::size_t>(before)][static_cast<std::size_t>(vm.state)];
     if (vm.state == VmState::saved || vm.state == VmState::inactive) {
         // What it used before says nothing about what it will use; and it uses nothing now.
@@ -201,6 +216,9 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
                 vm.record.name, 0,
                 compose(to_string(before), " -> ", to_string(vm.state), vm.state_reason.empty() ? "" : ": ",
                         vm.state_reason));
+    if (vm.desktop != no_row) {
+        follow_desktop(step, vm.desktop);
+    }
 }
 
 void persist_vm(Step& step, std::uint32_t vm) noexcept {
@@ -237,7 +255,7 @@ std::uint32_t vm_row(Step& step, const Uuid& uuid, std::string_view name) noexce
             for (std::uint32_t vm = 0; vm < step.t.vms.rows().size(); ++vm) {
                 const VmRow& candidate = step.t.vms[vm];
                 const bool idle = candidate.inactive_since.unix_ms != 0 && candidate.definition == no_row &&
-                                  candidate.job == no_row;
+                                  candidate.desktop == no_row && candidate.job == no_row;
                 if (idle &&
                     (found == no_row || candidate.inactive_since < step.t.vms[found].inactive_since)) {
                     found = vm;
@@ -302,7 +320,8 @@ void tick_vms(Step& step) noexcept {
         const bool over =
             vm.inactive_since.unix_ms != 0 &&
             step.now.wall.unix_ms - vm.inactive_since.unix_ms >= step.t.settings.forget_vm_after.ms;
-        if (over && vm.definition == no_row && vm.job == no_row && forgotten < forgotten_per_tick_max) {
+        if (over && vm.definition == no_row && vm.desktop == no_row && vm.job == no_row &&
+            forgotten < forgotten_per_tick_max) {
             ++forgotten;
             changed = true;
             step.report(Severity::info, Subject::vm, "vm_forgotten", vm.record.name, 0,

@@ -15,29 +15,37 @@ constexpr std::string_view word(const std::array<std::string_view, n>& words, En
 }
 
 // The i-th word is the name of the enumerator with the value i.
-constexpr std::array<std::string_view, 4> origins{"operator", "plan", "balancing", "drain"};
+constexpr std::array<std::string_view, 6> origins{"operator", "plan", "balancing",
+                                                  "drain",    "pool", "session"};
+constexpr std::array<std::string_view, 3> link_states{"awaiting_hello", "accepted", "closed"};
 constexpr std::array<std::string_view, 7> side_states{"unused", "ordered", "working", "ready",
                                                       "ended",  "acked",   "lost"};
 constexpr std::array<std::string_view, 4> plan_states{"ready", "applying", "done", "cancelled"};
 constexpr std::array<std::string_view, 6> move_states{"pending", "running", "succeeded",
                                                       "failed",  "skipped", "cancelled"};
-constexpr std::array<std::string_view, 21> command_kinds{
-    "none",     "create",  "start",   "pause",       "unpause", "save",      "restore",
-    "shutdown", "destroy", "migrate", "set_movable", "forget",  "cordon",    "uncordon",
-    "drain",    "forget",  "create",  "apply",       "cancel",  "rebalance", "cancel"};
+constexpr std::array<std::string_view, 31> command_kinds{
+    "none",    "create",  "start",       "pause",     "unpause", "save",     "restore", "shutdown",
+    "destroy", "migrate", "set_movable", "forget",    "cordon",  "uncordon", "drain",   "forget",
+    "create",  "apply",   "cancel",      "rebalance", "cancel",  "create",   "replace", "set_targets",
+    "enable",  "disable", "delete",      "assign",    "delete",  "open",     "close"};
 constexpr std::array<std::string_view, 9> slugs{"none",          "invalid-request",  "validation-failed",
                                                 "not-found",     "state-conflict",   "idempotency-key-reused",
                                                 "limit-reached", "host-unreachable", "no-capacity"};
-constexpr std::array<std::string_view, 7> decision_kinds{
-    "no_overload", "no_move", "planned", "waiting", "placed", "not_placed", "drained_guest"};
-static_assert(command_kinds.size() == static_cast<std::size_t>(CommandKind::job_cancel) + 1);
+constexpr std::array<std::string_view, 11> decision_kinds{
+    "no_overload",        "no_move",       "planned",         "waiting",        "placed",
+    "not_placed",         "drained_guest", "session_granted", "session_denied", "desktop_started",
+    "desktop_not_started"};
+static_assert(command_kinds.size() == static_cast<std::size_t>(last_command) + 1);
 static_assert(slugs.size() == static_cast<std::size_t>(Slug::no_capacity) + 1);
-static_assert(decision_kinds.size() == static_cast<std::size_t>(DecisionKind::drained_guest) + 1);
+static_assert(decision_kinds.size() == static_cast<std::size_t>(DecisionKind::desktop_not_started) + 1);
 
 }  // namespace
 
 std::string_view to_string(JobOrigin value) noexcept {
     return word(origins, value);
+}
+std::string_view to_string(LinkState value) noexcept {
+    return word(link_states, value);
 }
 std::string_view to_string(SideState value) noexcept {
     return word(side_states, value);

@@ -133,8 +133,11 @@ Answer Api::run(const Call& call, Command& command) {
     }
     const Outcome* outcome = engine_.run(command);
     if (outcome == nullptr) {
-        return refuse(request,
-                      {.slug = Slug::internal, .detail = "the controller's store failed; it is stopping"});
+        return refuse(request, {.slug = Slug::no_capacity,
+                                .detail = "the store cannot be written, so that nothing can be changed: " +
+                                          engine_.trouble(),
+                                .fault = Fault::io_failed,
+                                .retry_after_seconds = 10});
     }
     if (outcome->kind == OutcomeKind::problem) {
         return refuse(request, problem_of(*outcome));
@@ -147,6 +150,11 @@ Answer Api::succeed(const Call& call, const Outcome& outcome) {
     const Duration wait = wait_asked(request);
     const bool about_plan = outcome.plan_id != 0;
     const bool waits_for_plan = about_plan && call.operation.command != CommandKind::plan_create;
+    if (outcome.session_id != 0) {
+        const unsigned status = outcome.kind == OutcomeKind::session ? 201 : 200;
+        const Wait pending{0, 0, mono_now() + wait, outcome.replayed, outcome.session_id, status};
+        return over(pending) ? Answer{conclude(request, pending)} : Answer{pending};
+    }
     if (wait.ms > 0 && (outcome.kind == OutcomeKind::accepted || waits_for_plan)) {
         const Wait pending{outcome.job_id, outcome.plan_id, mono_now() + wait, outcome.replayed};
         if (!over(pending)) {
@@ -164,19 +172,40 @@ Answer Api::succeed(const Call& call, const Outcome& outcome) {
                     ? refuse(request, {.slug = Slug::not_found, .detail = "the plan is gone again"})
                     : plan_reply(request, core().plan(plan), status);
         reply.headers.emplace_back("Location", "/v1/plans/" + std::to_string(outcome.plan_id));
-    } else if (outcome.job_id != 0) {
-        reply = job_reply(request, outcome.job_id, 200);
-    } else if (!outcome.vm_uuid.nil()) {
-        const std::uint32_t vm = core().find_vm(to_text(outcome.vm_uuid).view());
-        reply = vm != no_row ? vm_reply(request, vm) : Reply{.status = 204};
     } else {
-        const std::uint32_t host = core().find_host(outcome.host.view());
-        reply = host != no_row ? host_reply(request, host) : Reply{.status = 204};
+        reply = object_of(call, outcome);
     }
     if (outcome.replayed) {
         reply.headers.emplace_back("Idempotency-Replayed", "true");
     }
     return reply;
+}
+
+// What was changed at once, as it is now; no content when it is gone.
+Reply Api::object_of(const Call& call, const Outcome& outcome) {
+    const Request& request = call.request;
+    if (outcome.job_id != 0) {
+        return job_reply(request, outcome.job_id, 200);
+    }
+    if (!outcome.vm_uuid.nil()) {
+        const std::uint32_t vm = core().find_vm(to_text(outcome.vm_uuid).view());
+        return vm != no_row ? vm_reply(request, vm) : Reply{.status = 204};
+    }
+    if (!outcome.pool.empty()) {
+        const std::uint32_t pool = core().find_desktop_pool(outcome.pool.view());
+        const bool made = call.operation.command == CommandKind::pool_create &&
+                          outcome.kind == OutcomeKind::changed && !outcome.replayed;
+        return pool != no_row ? object_reply(request, pool_form(core()), pool, made ? 201 : 200)
+                              : Reply{.status = 204};
+    }
+    if (!outcome.user.empty()) {
+        const std::uint32_t desktop = core().find_private_desktop(outcome.user.view());
+        const unsigned status = outcome.kind == OutcomeKind::changed && !outcome.replayed ? 201 : 200;
+        return desktop != no_row ? object_reply(request, private_desktop_form(core()), desktop, status)
+                                 : Reply{.status = 204};
+    }
+    const std::uint32_t host = core().find_host(outcome.host.view());
+    return host != no_row ? host_reply(request, host) : Reply{.status = 204};
 }
 
 Reply Api::dry_run_reply(const Call& call, const Outcome& outcome) {
@@ -190,7 +219,8 @@ Reply Api::dry_run_reply(const Call& call, const Outcome& outcome) {
     json.object();
     json.member("dry_run", true);
     json.member("action", to_string(call.operation.command));
-    json.member("decision", outcome.kind == OutcomeKind::accepted     ? "accepted"
+    json.member("decision", outcome.kind == OutcomeKind::session      ? "granted"
+                            : outcome.kind == OutcomeKind::accepted   ? "accepted"
                             : outcome.kind == OutcomeKind::already_so ? "already_so"
                                                                       : "changed");
     if (!outcome.vm_uuid.nil()) {
@@ -198,6 +228,9 @@ Reply Api::dry_run_reply(const Call& call, const Outcome& outcome) {
     }
     if (!outcome.host.empty()) {
         json.member("host", outcome.host.view());
+    }
+    if (outcome.session_id != 0) {
+        json.member("session", outcome.session_id);
     }
     json.member("detail", outcome.detail.view());
     render_reasons(json, outcome);
@@ -235,6 +268,11 @@ bool Api::over(const Wait& wait) {
     if (mono_now() >= wait.until) {
         return true;
     }
+    if (wait.session_id != 0) {
+        const std::uint32_t session = core().find_session(wait.session_id);
+        return session == no_row || core().session(session).record.state == SessionState::open ||
+               core().session(session).record.state == SessionState::closed;
+    }
     if (wait.job_id != 0) {
         const std::uint32_t job = core().find_job(wait.job_id);
         return job == no_row || ended(core().job(job).record.state);
@@ -245,7 +283,9 @@ bool Api::over(const Wait& wait) {
 
 Reply Api::conclude(const Request& request, const Wait& wait) {
     Reply reply;
-    if (wait.job_id != 0) {
+    if (wait.session_id != 0) {
+        reply = session_reply(request, wait.session_id, wait.status);
+    } else if (wait.job_id != 0) {
         reply = job_reply(request, wait.job_id, 202);
     } else if (const std::uint32_t plan = core().find_plan(wait.plan_id); plan != no_row) {
         const PlanView view = core().plan(plan);
@@ -290,6 +330,26 @@ Reply Api::job_reply(const Request& request, std::uint64_t job_id, unsigned stat
     const unsigned really = record.state == JobState::succeeded ? 200 : status;
     Reply reply = object_reply(request, job_form(core()), row, really);
     reply.headers.emplace_back("Location", "/v1/jobs/" + std::to_string(job_id));
+    return reply;
+}
+
+Reply Api::session_reply(const Request& request, std::uint64_t session_id, unsigned status) {
+    const std::uint32_t row = core().find_session(session_id);
+    if (row == no_row) {
+        return refuse(request, {.slug = Slug::not_found,
+                                .detail = "session " + std::to_string(session_id) + " is gone again"});
+    }
+    const SessionRecord& record = core().session(row).record;
+    const bool never_open = record.opened.unix_ms == 0 && record.ended.unix_ms != 0;
+    if (request.method == Method::post && never_open) {
+        return refuse(request, {.slug = Slug::no_capacity,
+                                .detail = "session " + std::to_string(session_id) + " could not be opened (" +
+                                          std::string{to_string(record.ended_by)} +
+                                          "): " + std::string{record.detail.view()},
+                                .retry_after_seconds = 5});
+    }
+    Reply reply = object_reply(request, session_form(core()), row, status);
+    reply.headers.emplace_back("Location", "/v1/sessions/" + std::to_string(session_id));
     return reply;
 }
 

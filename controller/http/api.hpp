@@ -61,12 +61,15 @@ class Api final : public Service {
     Reply plan_reply(const Request& request, const PlanView& plan, unsigned status);
     Reply host_reply(const Request& request, std::uint32_t host);
     Reply vm_reply(const Request& request, std::uint32_t vm);
+    // A session that could not be opened is a problem to whoever asked for it.
+    Reply session_reply(const Request& request, std::uint64_t session_id, unsigned status);
 
     std::uint64_t replies_refused() const noexcept { return refused_; }
 
   private:
     std::optional<Problem> check(const Call& call);
     Answer succeed(const Call& call, const Outcome& outcome);
+    Reply object_of(const Call& call, const Outcome& outcome);
     Reply dry_run_reply(const Call& call, const Outcome& outcome);
     Problem problem_of(const Outcome& outcome);
 

@@ -25,6 +25,24 @@ ListForm plan_form(const Core& core) {
             [&core](TextTable& table, std::uint32_t row) { plan_row(table, core.plan(row)); }};
 }
 
+ListForm pool_form(const Core& core) {
+    return {"pools", pool_headings(),
+            [&core](JsonOut& json, std::uint32_t row) { render_desktop_pool(json, core, row); },
+            [&core](TextTable& table, std::uint32_t row) { pool_row(table, core, row); }};
+}
+
+ListForm private_desktop_form(const Core& core) {
+    return {"private_desktops", private_desktop_headings(),
+            [&core](JsonOut& json, std::uint32_t row) { render_private_desktop(json, core, row); },
+            [&core](TextTable& table, std::uint32_t row) { private_desktop_row(table, core, row); }};
+}
+
+ListForm session_form(const Core& core) {
+    return {"sessions", session_headings(),
+            [&core](JsonOut& json, std::uint32_t row) { render_session(json, core, row); },
+            [&core](TextTable& table, std::uint32_t row) { session_row(table, core, row); }};
+}
+
 Reply plan_object_reply(const Request& request, const PlanView& plan, unsigned status) {
     Reply reply;
     reply.status = status;

@@ -23,12 +23,6 @@ bool read_text(JsonFields& fields, std::string_view name, bool required, FixedSt
     return text.has_value() && out.try_assign(*text);
 }
 
-void read_path(JsonFields& fields, std::string_view name, bool required, Path& out) {
-    if (read_text(fields, name, required, out) && !out.view().starts_with('/')) {
-        fields.reject(name, "expected an absolute path on the host");
-    }
-}
-
 bool is_mac(std::string_view text) noexcept {
     if (text.size() != 17) {
         return false;
@@ -64,7 +58,7 @@ void read_disk(JsonFields& fields, wire::GuestSpec& spec) {
     } else {
         fields.reject("format", "expected raw, qcow2 or phy");
     }
-    read_path(fields, "target", true, disk.target);
+    read_absolute_path(fields, "target", true, disk.target);
     read_text(fields, "device", true, disk.device);
     disk.writable = fields.flag("writable", false).value_or(true);
     (void)spec.disks.try_push(disk);  // the list's bound was checked
@@ -93,6 +87,9 @@ void read_identity(JsonFields& fields, wire::GuestSpec& spec) {
     } else {
         fields.reject("uuid", "expected a uuid, \"8-4-4-4-12\" hexadecimal digits");
     }
+}
+
+void read_type(JsonFields& fields, wire::GuestSpec& spec) {
     const std::string type = fields.text("type", true, 7).value_or("pv");
     const std::optional<GuestType> parsed = parse_guest_type(type);
     if (!parsed.has_value() || *parsed == GuestType::unknown) {
@@ -103,8 +100,8 @@ void read_identity(JsonFields& fields, wire::GuestSpec& spec) {
 }
 
 void read_boot(JsonFields& fields, wire::GuestSpec& spec) {
-    read_path(fields, "kernel", false, spec.kernel);
-    read_path(fields, "ramdisk", false, spec.ramdisk);
+    read_absolute_path(fields, "kernel", false, spec.kernel);
+    read_absolute_path(fields, "ramdisk", false, spec.ramdisk);
     read_text(fields, "cmdline", false, spec.cmdline);
     read_text(fields, "bootloader", false, spec.bootloader);
     read_text(fields, "boot_order", false, spec.boot_order);
@@ -113,17 +110,12 @@ void read_boot(JsonFields& fields, wire::GuestSpec& spec) {
     }
 }
 
-}  // namespace
-
-void read_guest_spec(JsonFields& fields, wire::GuestSpec& spec) {
-    read_identity(fields, spec);
+void read_hardware(JsonFields& fields, wire::GuestSpec& spec) {
     spec.memory_mib = static_cast<std::uint32_t>(
         fields.integer("memory_mib", true, memory_mib_min, memory_mib_max).value_or(0));
     spec.vcpus = static_cast<std::uint32_t>(
         fields.integer("vcpus", false, 1, std::int64_t{limits::vcpus_per_domain_max}).value_or(1));
     read_boot(fields, spec);
-    fields.objects("disks", limits::disks_per_domain_max, [&](JsonFields& disk) { read_disk(disk, spec); });
-    fields.objects("vifs", limits::vifs_per_domain_max, [&](JsonFields& vif) { read_vif(vif, spec); });
     fields.object("vnc", [&](JsonFields& vnc) {
         spec.vnc = true;
         spec.vnc_listen = "127.0.0.1";
@@ -135,6 +127,37 @@ void read_guest_spec(JsonFields& fields, wire::GuestSpec& spec) {
     spec.cpu_cap_percent = static_cast<std::uint32_t>(
         fields.integer("cpu_cap_percent", false, 0, 100 * std::int64_t{limits::vcpus_per_domain_max})
             .value_or(0));
+}
+
+}  // namespace
+
+void read_absolute_path(JsonFields& fields, std::string_view name, bool required, Path& out) {
+    if (read_text(fields, name, required, out) && !out.view().starts_with('/')) {
+        fields.reject(name, "expected an absolute path on the host");
+    }
+}
+
+void read_guest_spec(JsonFields& fields, wire::GuestSpec& spec) {
+    read_identity(fields, spec);
+    read_type(fields, spec);
+    read_hardware(fields, spec);
+    fields.objects("disks", limits::disks_per_domain_max, [&](JsonFields& disk) { read_disk(disk, spec); });
+    fields.objects("vifs", limits::vifs_per_domain_max, [&](JsonFields& vif) { read_vif(vif, spec); });
+}
+
+void read_guest_template(JsonFields& fields, wire::GuestSpec& spec,
+                         const std::function<void(JsonFields& disk, std::size_t index)>& volume) {
+    read_type(fields, spec);
+    read_hardware(fields, spec);
+    fields.objects("disks", limits::disks_per_domain_max, [&](JsonFields& disk) {
+        read_disk(disk, spec);
+        volume(disk, spec.disks.size() - 1);
+    });
+    fields.objects("vifs", limits::vifs_per_domain_max, [&](JsonFields& vif) {
+        wire::Vif made;
+        read_text(vif, "bridge", true, made.bridge);
+        (void)spec.vifs.try_push(made);
+    });
 }
 
 }  // namespace ballast::controller::http

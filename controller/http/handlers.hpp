@@ -23,6 +23,22 @@ Answer list_vms(Api& api, const Call& call);
 Answer get_vm(Api& api, const Call& call);
 Answer create_vm(Api& api, const Call& call);
 Answer act_on_vm(Api& api, const Call& call);
+Answer get_vm_history(Api& api, const Call& call);
+// handlers_pools.cpp
+Answer list_desktop_pools(Api& api, const Call& call);
+Answer get_desktop_pool(Api& api, const Call& call);
+Answer put_desktop_pool(Api& api, const Call& call);  // POST makes, PUT replaces
+Answer act_on_desktop_pool(Api& api, const Call& call);
+Answer get_pool_targets(Api& api, const Call& call);
+Answer put_pool_targets(Api& api, const Call& call);
+// handlers_sessions.cpp
+Answer list_private_desktops(Api& api, const Call& call);
+Answer get_private_desktop(Api& api, const Call& call);
+Answer act_on_private_desktop(Api& api, const Call& call);
+Answer list_sessions(Api& api, const Call& call);
+Answer get_session(Api& api, const Call& call);
+Answer open_session(Api& api, const Call& call);
+Answer close_session(Api& api, const Call& call);
 // handlers_jobs.cpp
 Answer list_jobs(Api& api, const Call& call);
 Answer get_job(Api& api, const Call& call);

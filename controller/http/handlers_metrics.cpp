@@ -121,6 +121,17 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         {"ballast_moves_planned_total", "Moves in plans.", counters.moves_planned},
         {"ballast_moves_skipped_total", "Moves that were no longer possible when their turn came.",
          counters.moves_skipped},
+        {"ballast_sessions_denied_total", "Logins for which there was no desktop.", counters.sessions_denied},
+        {"ballast_desktop_starts_failed_total", "Desktops that failed, while they started or later.",
+         counters.desktop_starts_failed},
+        {"ballast_desktop_deadlines_missed_total",
+         "Desktops that stayed in a transitional state for too long.", counters.desktop_deadlines_missed},
+        {"ballast_wake_probes_total", "Woken guests that were asked whether they are alive.",
+         counters.wake_probes},
+        {"ballast_guest_signals_total", "What guests said of themselves.", counters.guest_signals},
+        {"ballast_guest_signals_ignored_total", "Signals of nobody who was asked, or not well-formed.",
+         counters.guest_signals_ignored},
+        {"ballast_relay_statuses_total", "What agents said of relays.", counters.relay_statuses},
         {"ballast_migration_memory_bytes_total", "Guest memory fed into migration streams.",
          counters.migration_memory_bytes},
         {"ballast_migration_wire_bytes_total", "Bytes that migrations sent.", counters.migration_wire_bytes},
@@ -132,6 +143,41 @@ void write_counters(MetricsOut& out, const Counters& counters) {
     out.metric("ballast_migration_downtime_seconds_total", "counter",
                "Time that migrated guests did not run.");
     out.value(static_cast<double>(counters.migration_downtime_ms) / 1000);
+}
+
+void write_desktops(MetricsOut& out, const Core& core) {
+    std::array<std::uint64_t, desktop_states_count> by_state{};
+    for (const DesktopRow& desktop : core.desktops()) {
+        if (desktop.in_use) {
+            ++by_state[static_cast<std::size_t>(desktop.record.state)];
+        }
+    }
+    std::array<std::uint64_t, 4> sessions{};
+    for (const SessionRow& session : core.sessions()) {
+        if (session.in_use) {
+            ++sessions[static_cast<std::size_t>(session.record.state)];
+        }
+    }
+    const Counters& counters = core.counters();
+    out.metric("ballast_desktops", "gauge", "Desktops by state.");
+    for (std::size_t i = 0; i < by_state.size(); ++i) {
+        out.value("state", to_string(static_cast<DesktopState>(i)), by_state[i]);
+    }
+    out.metric("ballast_sessions", "gauge", "Sessions by state; those that are over are shown for a while.");
+    for (std::size_t i = 0; i < sessions.size(); ++i) {
+        out.value("state", to_string(static_cast<SessionState>(i)), sessions[i]);
+    }
+    out.metric("ballast_grants_total", "counter", "Sessions granted, by the tier that they were taken from.");
+    for (const DesktopState tier :
+         {DesktopState::ready, DesktopState::paused, DesktopState::saved, DesktopState::inactive}) {
+        out.value("tier", to_string(tier), counters.grants[static_cast<std::size_t>(tier)]);
+    }
+    out.metric("ballast_sessions_ended_total", "counter", "Sessions ended, by why.");
+    for (std::size_t cause = 1; cause < causes_count; ++cause) {
+        if (counters.sessions_ended[cause] != 0) {
+            out.value("cause", to_string(static_cast<Cause>(cause)), counters.sessions_ended[cause]);
+        }
+    }
 }
 
 void write_http(MetricsOut& out, const Api& api) {
@@ -201,6 +247,7 @@ Answer get_metrics(Api& api, const Call&) {
     write_hosts(out, api.core());
     write_vms(out, api.core());
     write_jobs(out, api.core().counters());
+    write_desktops(out, api.core());
     write_counters(out, api.core().counters());
     write_http(out, api);
     return reply;

@@ -143,6 +143,9 @@ Answer get_status(Api& api, const Call& call) {
     json.member("reserved_bytes", around.reserved_bytes);
     json.member("locked", around.memory_locked);
     json.end_object();
+    if (!api.engine().trouble().empty()) {
+        json.member("store_trouble", api.engine().trouble());
+    }
     json.member("store_bytes", api.engine().store().bytes_on_disk());
     json.end_object();
     json.next_document();

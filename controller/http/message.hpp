@@ -51,12 +51,14 @@ struct Reply {
     std::vector<std::pair<std::string_view, std::string>> headers{};
 };
 
-// The answer comes when the job, or the plan, has ended, or at `until`.
+// The answer comes when the job, the plan or the session's opening has ended, or at `until`.
 struct Wait {
     std::uint64_t job_id = 0;  // 0: waits for the plan
     std::uint64_t plan_id = 0;
     Instant until;
-    bool replayed = false;  // of an idempotency key
+    bool replayed = false;         // of an idempotency key
+    std::uint64_t session_id = 0;  // waits until the session is open or over, instead
+    unsigned status = 200;         // of the answer about a session
 };
 
 using Answer = std::variant<Reply, Wait>;

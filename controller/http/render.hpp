@@ -15,6 +15,22 @@ void render_vm(JsonOut& json, const Core& core, std::uint32_t vm);
 void render_job(JsonOut& json, const JobRow& job);
 void render_plan(JsonOut& json, const PlanView& plan);
 void render_decision(JsonOut& json, const DecisionRow& decision);
+void render_desktop_pool(JsonOut& json, const Core& core, std::uint32_t pool);
+void render_private_desktop(JsonOut& json, const Core& core, std::uint32_t desktop);
+void render_session(JsonOut& json, const Core& core, std::uint32_t session);
+// The newest change first.
+void render_history(JsonOut& json, const Core& core, std::uint32_t vm);
+std::vector<std::string_view> pool_headings();
+void pool_row(TextTable& table, const Core& core, std::uint32_t pool);
+std::vector<std::string_view> private_desktop_headings();
+void private_desktop_row(TextTable& table, const Core& core, std::uint32_t desktop);
+std::vector<std::string_view> session_headings();
+void session_row(TextTable& table, const Core& core, std::uint32_t session);
+std::vector<std::string_view> history_headings();
+void history_rows(TextTable& table, const Core& core, std::uint32_t vm);
+// Where clients of other machines reach what listens on this address of the host.
+std::string_view reachable_address(const Core& core, std::uint32_t host, std::string_view listens) noexcept;
+
 // ballast-pool/1
 void render_snapshot(JsonOut& json, const Core& core, WallTime taken_at);
 

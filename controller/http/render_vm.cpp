@@ -11,22 +11,6 @@ double mean(const Core& core, const SampleSeries& series) noexcept {
     return policy::mean_of_last(series.values(), core.settings().balance.parameters.window);
 }
 
-// A console that listens on every address of its host is reached at the address that the host is known by.
-std::string_view console_host(const Core& core, const VmRow& vm) noexcept {
-    const std::string_view listens = vm.console_address.view();
-    if (!listens.empty() && listens != "0.0.0.0" && listens != "::") {
-        return listens;
-    }
-    const HostRow& host = core.host(vm.host);
-    if (!host.migration_address.empty()) {
-        return host.migration_address.view();
-    }
-    const auto links = core.links();
-    const auto link = std::find_if(links.begin(), links.end(),
-                                   [&](const LinkRow& row) { return row.in_use && row.id == host.link; });
-    return link != links.end() ? link->remote_address.view() : host.record.name.view();
-}
-
 void render_console(JsonOut& json, const Core& core, const VmRow& vm) {
     json.key("console");
     if (vm.console_port == 0 || vm.host == no_row) {
@@ -34,7 +18,7 @@ void render_console(JsonOut& json, const Core& core, const VmRow& vm) {
         return;
     }
     json.object();
-    json.member("host", console_host(core, vm));
+    json.member("host", reachable_address(core, vm.host, vm.console_address.view()));
     json.member("port", vm.console_port);
     json.member("protocol", "vnc");
     json.end_object();
@@ -52,6 +36,29 @@ void render_open_job(JsonOut& json, const Core& core, const VmRow& vm) {
     json.member("kind", to_string(job.record.kind));
     json.member("state", to_string(job.record.state));
     json.member("percent", job.record.percent);
+    json.end_object();
+}
+
+void render_desktop_of(JsonOut& json, const Core& core, const VmRow& vm) {
+    if (vm.desktop == no_row) {
+        return;
+    }
+    const DesktopRow& desktop = core.desktop(vm.desktop);
+    json.key("desktop");
+    json.object();
+    json.member("pool", desktop.record.pool.view());
+    json.member("state", to_string(desktop.record.state));
+    json.member("since", desktop.record.since);
+    json.member("generation", desktop.record.generation);
+    if (desktop.record.session != 0) {
+        json.member("session", desktop.record.session);
+    }
+    if (!desktop.address.empty()) {
+        json.member("address", desktop.address.view());
+    }
+    if (!desktop.trouble.empty()) {
+        json.member("trouble", desktop.trouble.view());
+    }
     json.end_object();
 }
 
@@ -75,6 +82,22 @@ void render_sightings(JsonOut& json, const Core& core, const VmRow& vm) {
 }
 
 }  // namespace
+
+// What listens on every address of its host is reached at the address that the host is known by.
+std::string_view reachable_address(const Core& core, std::uint32_t row, std::string_view listens) noexcept {
+    if (!listens.empty() && listens != "0.0.0.0" && listens != "::") {
+        return listens;
+    }
+    const HostRow& host = core.host(row);
+    if (!host.migration_address.empty()) {
+        return host.migration_address.view();
+    }
+    const auto links = core.links();
+    const auto link = std::find_if(links.begin(), links.end(), [&](const LinkRow& known) {
+        return known.in_use && known.id == host.link;
+    });
+    return link != links.end() ? link->remote_address.view() : host.record.name.view();
+}
 
 void render_vm(JsonOut& json, const Core& core, std::uint32_t index) {
     const VmRow& vm = core.vm(index);
@@ -108,6 +131,7 @@ void render_vm(JsonOut& json, const Core& core, std::uint32_t index) {
     render_console(json, core, vm);
     render_open_job(json, core, vm);
     render_sightings(json, core, vm);
+    render_desktop_of(json, core, vm);
     json.key("allowed_actions");
     json.array();
     for (const CommandKind action : core.allowed_actions(index)) {

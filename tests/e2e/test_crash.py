@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 
 from pool import wait_until
@@ -69,3 +70,27 @@ class DamagedStore(PoolCase):
         self.pool.controller.start()
         self.assertEqual(self.pool.controller.process.wait(timeout=10), 1)
         self.assertIn("controller.db", self.pool.controller.log_tail())
+
+
+class FullDisk(PoolCase):
+    hosts = 1
+
+    def bound_files(self, soft):
+        """What the controller may write, as a full disk would: its files grow no further."""
+        pid = self.pool.controller.process.pid
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+    def test_a_full_disk_refuses_changes_and_nothing_else(self):
+        plan = self.pool.post("/v1/plans", {"policy": "vds-1a"})
+        self.bound_files(0)
+        problem = self.expect_problem("no-capacity", 503, "POST", "/v1/hosts/h1:cordon")
+        self.assertIn("the store cannot be written", problem["detail"])
+        self.assertIn("store_trouble", self.pool.get("/v1/status"))
+        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}")["policy"], "vds-1a")
+        self.bound_files(resource.RLIM_INFINITY)
+        wait_until("changes are taken again", lambda: "store_trouble" not in self.pool.get("/v1/status"))
+        self.wait_for_hosts()
+        self.assertEqual(self.pool.get("/v1/hosts/h1")["state"], "up")  # what was refused did not happen
+        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}")["policy"], "vds-1a")
+        self.assertEqual(self.pool.post("/v1/hosts/h1:cordon")["state"], "cordoned")

@@ -157,6 +157,37 @@ class RealAnswers(PoolCase):
         decisions = wait_until("a decision", lambda: self.pool.get("/v1/decisions")["decisions"])
         self.expect(200, "getDecision", id=decisions[0]["id"])
 
+    def change_desktops(self):
+        template = {"type": "pv", "memory_mib": 64, "kernel": "/boot/guest"}
+        pool = {"name": "kiosk", "after_session": "reset", "template": template,
+                "targets": {"ready": 1, "paused": 0, "saved": 0, "max": 1}}
+        self.expect(200, "createPool", "?dry_run=true", pool)
+        self.expect(201, "createPool", "", pool)
+        self.expect(200, "replacePool", "", pool, pool="kiosk")
+        self.expect(200, "getPoolTargets", pool="kiosk")
+        self.expect(200, "setPoolTargets", "", {"max": 2}, pool="kiosk")
+        self.expect(200, "disablePool", pool="kiosk")
+        self.expect(200, "enablePool", pool="kiosk")
+        wait_until("a desktop is ready",
+                   lambda: self.expect(200, "getPool", pool="kiosk")["desktops"].get("ready") == 1)
+        session = self.expect(201, "openSession", "?wait=20", {"user": "ann", "pool": "kiosk"})
+        self.expect(200, "openSession", "", {"user": "ann", "pool": "kiosk"})
+        self.expect(200, "getSession", id=session["id"])
+        self.expect(200, "getVmHistory", vm=session["vm"])
+        self.expect(200, "getVmHistory", accept="text/plain", vm=session["vm"])
+        self.expect(409, "deletePool", pool="kiosk")
+        for name in ("listPools", "listSessions", "listPrivateDesktops"):
+            for accept in (None, "application/x-ndjson", "text/plain"):
+                self.expect(200, name, accept=accept)
+        self.expect(200, "closeSession", id=session["id"])
+        self.expect(201, "createPool", "", {"name": "office", "kind": "private", "template": template})
+        self.expect(201, "assignPrivateDesktop", "", {"pool": "office"}, user="ann")
+        self.expect(200, "listPrivateDesktops")
+        self.expect(200, "getPrivateDesktop", user="ann")
+        self.expect(204, "deletePrivateDesktop", user="ann")
+        self.call("deletePool", pool="office")
+        self.call("deletePool", pool="kiosk")
+
     def refusals(self):
         self.expect(401, "listVms", token=False)
         self.expect(401, "getStatus", token="x" * 43)
@@ -168,7 +199,7 @@ class RealAnswers(PoolCase):
 
     def test_every_operation_answers_as_the_contract_says(self):
         self.exercised = set()
-        for part in (self.read_everything, self.change_guests, self.change_hosts, self.change_plans, self.refusals,
+        for part in (self.read_everything, self.change_guests, self.change_hosts, self.change_plans, self.change_desktops, self.refusals,
                      self.read_everything):
             with self.subTest(part.__name__):
                 part()

@@ -40,6 +40,14 @@ def start(pool):
     wait_until("all hosts are there", lambda: pool.get("/v1/status")["hosts"].get("up") == HOSTS, seconds=30)
 
 
+def make_kiosk(pool):
+    """A pool of desktops beside the plain guests: one of its spares is paused and one saved after a while."""
+    pool.post("/v1/pools", {
+        "name": "kiosk", "after_session": "reset", "targets": {"ready": 2, "paused": 1, "saved": 1, "max": 6},
+        "pause_after_seconds": 10, "save_after_seconds": 10,
+        "template": {"type": "pv", "memory_mib": 256, "kernel": "/boot/guest", "vifs": [{"bridge": "xenbr0"}]}})
+
+
 def say_how_to_reach_it(pool):
     base = f"http://127.0.0.1:{pool.http_port}"
     print(f"""A controller and {HOSTS} simulated hosts with {HOSTS * GUESTS_PER_HOST} guests run below {pool.directory}.
@@ -54,6 +62,10 @@ Try, in another terminal:
   curl -H 'Accept: text/plain' {base}/v1/jobs
   curl -H 'Accept: text/plain' {base}/v1/decisions
   curl -X POST '{base}/v1/rebalance?dry_run=true'
+  curl -H 'Accept: text/plain' {base}/v1/pools
+  curl -X POST '{base}/v1/sessions?wait=10' -d '{{"user":"ann","pool":"kiosk"}}'
+  curl -H 'Accept: text/plain' {base}/v1/sessions
+  curl -H 'Accept: text/plain' {base}/v1/vms/kiosk-001/history
 
 Ctrl-C ends it.
 """, flush=True)
@@ -161,6 +173,7 @@ def main():
     try:
         with Pool(sys.argv[1], directory) as pool:
             start(pool)
+            make_kiosk(pool)
             say_how_to_reach_it(pool)
             settled = follow(pool, seconds)
             return 0 if settled or seconds is None else 1

@@ -16,51 +16,69 @@ Overload(Handlers...) -> Overload<Handlers...>;
 }  // namespace
 
 void World::persist(const Action& action) {
-    std::visit(Overload{
-                   [&](const PersistHost& a) {
-                       const HostRecord& record = core->host(a.host).record;
-                       store.hosts[std::string{record.name.view()}] = record;
-                   },
-                   [&](const PersistVm& a) {
-                       if (core->vm(a.vm).in_use) {
-                           store.vms[core->vm(a.vm).record.uuid] = core->vm(a.vm).record;
-                       }
-                   },
-                   [&](const PersistDefinition& a) {
-                       const wire::GuestSpec& spec = core->definition(a.definition).spec;
-                       store.definitions[spec.uuid] = spec;
-                   },
-                   [&](const PersistJob& a) {
-                       const JobRecord& record = core->job(a.job).record;
-                       store.jobs[record.id] = record;
-                       store.identity.next_job_id = std::max(store.identity.next_job_id, record.id + 1);
-                   },
-                   [&](const PersistPlan& a) {
-                       const PlanView view = core->plan(a.plan);
-                       store.plans[view.record.id] = {view.record,
-                                                      {view.moves.begin(), view.moves.end()},
-                                                      {view.rejected.begin(), view.rejected.end()},
-                                                      {view.hosts.begin(), view.hosts.end()}};
-                       store.identity.next_plan_id =
-                           std::max(store.identity.next_plan_id, view.record.id + 1);
-                   },
-                   [&](const PersistIdempotency& a) {
-                       const IdempotencyRecord& record = core->idempotency(a.entry).record;
-                       store.keys[{record.key.high, record.key.low}] = record;
-                   },
-                   [&](const ForgetHost& a) { store.hosts.erase(std::string{a.name.view()}); },
-                   [&](const ForgetVm& a) {
-                       store.vms.erase(a.uuid);
-                       store.definitions.erase(a.uuid);
-                   },
-                   [&](const ForgetJob& a) { store.jobs.erase(a.id); },
-                   [&](const ForgetPlan& a) { store.plans.erase(a.id); },
-                   [&](const ForgetIdempotency& a) {
-                       store.keys.erase({a.key.high, a.key.low});
-                   },
-                   [](const auto&) {},
-               },
-               action);
+    std::visit(
+        Overload{
+            [&](const PersistHost& a) {
+                const HostRecord& record = core->host(a.host).record;
+                store.hosts[std::string{record.name.view()}] = record;
+            },
+            [&](const PersistVm& a) {
+                if (core->vm(a.vm).in_use) {
+                    store.vms[core->vm(a.vm).record.uuid] = core->vm(a.vm).record;
+                }
+            },
+            [&](const PersistDefinition& a) {
+                const wire::GuestSpec& spec = core->definition(a.definition).spec;
+                store.definitions[spec.uuid] = spec;
+            },
+            [&](const PersistJob& a) {
+                const JobRecord& record = core->job(a.job).record;
+                store.jobs[record.id] = record;
+                store.identity.next_job_id = std::max(store.identity.next_job_id, record.id + 1);
+            },
+            [&](const PersistPlan& a) {
+                const PlanView view = core->plan(a.plan);
+                store.plans[view.record.id] = {view.record,
+                                               {view.moves.begin(), view.moves.end()},
+                                               {view.rejected.begin(), view.rejected.end()},
+                                               {view.hosts.begin(), view.hosts.end()}};
+                store.identity.next_plan_id = std::max(store.identity.next_plan_id, view.record.id + 1);
+            },
+            [&](const PersistIdempotency& a) {
+                const IdempotencyRecord& record = core->idempotency(a.entry).record;
+                store.keys[{record.key.high, record.key.low}] = record;
+            },
+            [&](const PersistDesktopPool& a) {
+                const DesktopPoolRecord& record = core->desktop_pool(a.pool).record;
+                store.pools[std::string{record.name.view()}] = record;
+            },
+            [&](const PersistDesktop& a) {
+                if (core->desktop(a.desktop).in_use) {
+                    const DesktopRecord& record = core->desktop(a.desktop).record;
+                    store.desktops[record.uuid] = record;
+                }
+            },
+            [&](const PersistSession& a) {
+                const SessionRecord& record = core->session(a.session).record;
+                store.sessions[record.id] = record;
+                store.identity.next_session_id = std::max(store.identity.next_session_id, record.id + 1);
+            },
+            [&](const ForgetDesktopPool& a) { store.pools.erase(std::string{a.name.view()}); },
+            [&](const ForgetDesktop& a) { store.desktops.erase(a.uuid); },
+            [&](const ForgetSession& a) { store.sessions.erase(a.id); },
+            [&](const ForgetHost& a) { store.hosts.erase(std::string{a.name.view()}); },
+            [&](const ForgetVm& a) {
+                store.vms.erase(a.uuid);
+                store.definitions.erase(a.uuid);
+            },
+            [&](const ForgetJob& a) { store.jobs.erase(a.id); },
+            [&](const ForgetPlan& a) { store.plans.erase(a.id); },
+            [&](const ForgetIdempotency& a) {
+                store.keys.erase({a.key.high, a.key.low});
+            },
+            [](const auto&) {},
+        },
+        action);
 }
 
 void World::perform(const Action& action) {
@@ -138,12 +156,60 @@ void World::take_small(Agent& agent, const SmallMessage& message) {
                         source == SideState::acked || source == SideState::lost);
         }
         agent.jobs.erase(job);
+    } else if (const auto* note = std::get_if<wire::GuestNote>(&message)) {
+        signal(agent, *note);
+    } else if (std::holds_alternative<wire::RelayOpen>(message) ||
+               std::holds_alternative<wire::RelayClose>(message)) {
+        take_relay(agent, message);
     } else if (const auto* cancel = std::get_if<wire::JobCancel>(&message)) {
         const auto job = agent.jobs.find(cancel->job_id);
         if (job != agent.jobs.end() && !job->second.ended) {
             finish(agent, job->second, JobState::cancelled, Fault::cancelled);
         }
     }
+}
+
+void World::relay_status(const std::string& name, std::uint64_t session, wire::RelayState state,
+                         std::uint32_t idle_seconds) {
+    Agent& agent = agents.at(name);
+    wire::RelayStatus status;
+    status.session_id = session;
+    status.state = state;
+    status.idle_seconds = idle_seconds;
+    if (const auto relay = agent.relays.find(session); relay != agent.relays.end()) {
+        status.uuid = relay->second.uuid;
+        status.address = "192.0.2.1";
+        status.port = agent.next_relay_port;
+    }
+    const wire::Message message = status;
+    (void)deliver(name, message);
+}
+
+void World::take_relay(Agent& agent, const SmallMessage& message) {
+    if (const auto* open = std::get_if<wire::RelayOpen>(&message)) {
+        EXPECT_EQ(agent.guests.count(open->uuid), 1U) << "a relay to a guest that is elsewhere";
+        EXPECT_EQ(store.sessions.count(open->session_id), 1U) << "a relay of a session that is not on disk";
+        agent.relays[open->session_id] = *open;
+        ++agent.next_relay_port;
+        relay_status(agent.name, open->session_id, wire::RelayState::listening);
+    } else if (const auto* close = std::get_if<wire::RelayClose>(&message)) {
+        relay_status(agent.name, close->session_id, wire::RelayState::closed);
+        agent.relays.erase(close->session_id);
+    }
+}
+
+void World::signal(Agent& agent, const wire::GuestNote& note) {
+    const auto guest = agent.guests.find(note.uuid);
+    if (!agent.guests_signal || guest == agent.guests.end() || guest->second.state != DomainState::running) {
+        return;
+    }
+    wire::GuestSignal said;
+    said.uuid = note.uuid;
+    said.nonce = note.nonce;
+    said.address = "198.51.100.7";
+    said.ready = true;
+    const wire::Message message = said;
+    (void)deliver(agent.name, message);
 }
 
 void World::finish(Agent& agent, AgentJob& job, JobState state, Fault fault) {
@@ -219,8 +285,17 @@ void World::advance(Agent& agent, AgentJob& job) {
             guest->second.state = order.kind == JobKind::pause ? DomainState::paused : DomainState::running;
             break;
         case JobKind::shutdown:
-        case JobKind::destroy: agent.guests.erase(guest); break;
+        case JobKind::destroy:
+            if (guest != agent.guests.end()) {
+                agent.guests.erase(guest);
+            }
+            agent.saved.erase(order.uuid);
+            break;
         case JobKind::disk_create:
+            EXPECT_TRUE(order.has_volume);
+            EXPECT_TRUE(agent.disks.insert(std::string{order.volume.path.view()}).second)
+                << "a disk made twice";
+            break;
         case JobKind::disk_delete:
         case JobKind::golden_keep:
         case JobKind::clone: ADD_FAILURE() << "not ordered here"; break;

@@ -22,6 +22,9 @@ Settings World::default_settings() {
     settings.limits.plans = 8;
     settings.limits.decisions = 32;
     settings.limits.idempotency_keys = 16;
+    settings.limits.desktop_pools = 4;
+    settings.limits.desktops = 16;
+    settings.limits.sessions = 16;
     settings.balance.parameters.cool_down_seconds = 300;
     settings.balance.parameters.samples_min = 7;
     return settings;
@@ -44,6 +47,15 @@ void World::build() {
     }
     for (const auto& [uuid, spec] : store.definitions) {
         ASSERT_TRUE(core->restore_definition(spec).ok());
+    }
+    for (const auto& [name, record] : store.pools) {
+        ASSERT_TRUE(core->restore_desktop_pool(record).ok());
+    }
+    for (const auto& [uuid, record] : store.desktops) {
+        ASSERT_TRUE(core->restore_desktop(record).ok());
+    }
+    for (const auto& [id, record] : store.sessions) {
+        ASSERT_TRUE(core->restore_session(record).ok());
     }
     for (const auto& [id, record] : store.jobs) {
         ASSERT_TRUE(core->restore_job(record).ok());
@@ -86,9 +98,8 @@ Status World::step(const Event& event) {
     const std::vector<Action> list(actions->list().begin(), actions->list().end());
     bool told = false;
     for (const Action& action : list) {
-        const bool durable = action.index() <= Action{ForgetIdempotency{}}.index();
-        EXPECT_FALSE(durable && told) << "somebody would be told before it is on disk";
-        told = told || !durable;
+        EXPECT_FALSE(durable(action) && told) << "somebody would be told before it is on disk";
+        told = told || !durable(action);
         persist(action);
         if (std::holds_alternative<Reply>(action)) {
             outcome_ = actions->outcome;

@@ -35,6 +35,9 @@ struct Store {
     };
     std::map<std::uint64_t, StoredPlan> plans;
     std::map<std::pair<std::uint64_t, std::uint64_t>, IdempotencyRecord> keys;
+    std::map<std::string, DesktopPoolRecord> pools;
+    std::map<Uuid, DesktopRecord> desktops;
+    std::map<std::uint64_t, SessionRecord> sessions;
 };
 
 struct Guest {
@@ -68,7 +71,11 @@ struct Agent {
     std::uint64_t samples = 0;
     bool samples_stopped = false;
     Fault refuse_next = Fault::none;
-    bool idle = false;  // takes orders but does not go on with them
+    bool idle = false;          // takes orders but does not go on with them
+    bool guests_signal = true;  // ballast-guest answers in them
+    std::map<std::uint64_t, wire::RelayOpen> relays;
+    std::uint16_t next_relay_port = 6001;
+    std::set<std::string> disks;
 
     std::uint64_t used_mib() const;
 };
@@ -87,6 +94,8 @@ class World {
     void disconnect(const std::string& name);
     void connect_all();
     void report(const std::string& name);
+    void relay_status(const std::string& name, std::uint64_t session, wire::RelayState state,
+                      std::uint32_t idle_seconds = 0);
     void sample(const std::string& name);
     // Agents go on with their jobs by one stage, then a second passes: tick, and samples when they are due.
     void second();
@@ -131,6 +140,8 @@ class World {
     void advance_migration(Agent& source, AgentJob& job);
     void finish(Agent& agent, AgentJob& job, JobState state, Fault fault = Fault::none);
     void tell(Agent& agent, const AgentJob& job);
+    void take_relay(Agent& agent, const SmallMessage& message);
+    void signal(Agent& agent, const wire::GuestNote& note);
     void work();
     Agent* agent_of(LinkId link);
 

@@ -1,0 +1,415 @@
+// The reconciler: brings every pool towards its targets, many desktops at once, within the limits of each
+// host.
+#include <algorithm>
+
+#include "controller/core/desktop/parts.hpp"
+
+namespace ballast::controller {
+namespace {
+
+// Where the desktops of one pool stand. Spares are those that no session holds and that are on their way to,
+// or in, one of the three tiers; what is under way counts where it is going.
+struct Census {
+    std::uint32_t ready = 0;
+    std::uint32_t paused = 0;
+    std::uint32_t saved = 0;
+    std::uint32_t spares = 0;
+    std::uint32_t alive = 0;  // all that are not inactive
+    std::uint32_t inactive = 0;
+};
+
+bool spare(const DesktopRow& desktop) noexcept {
+    return desktop.record.session == 0 && desktop.goal != Goal::discard;
+}
+
+void count(const DesktopRow& desktop, Census& census) noexcept {
+    const DesktopState state = desktop.record.state;
+    census.inactive += state == DesktopState::inactive ? 1 : 0;
+    census.alive += state == DesktopState::inactive ? 0 : 1;
+    if (!spare(desktop)) {
+        return;
+    }
+    switch (state) {
+        case DesktopState::creating:
+        case DesktopState::ready:
+        case DesktopState::unpausing:
+        case DesktopState::restoring:
+        case DesktopState::migrating:
+            ++(desktop.goal == Goal::save ? census.saved : census.ready);
+            ++census.spares;
+            break;
+        case DesktopState::pausing:
+        case DesktopState::paused:
+            ++census.paused;
+            ++census.spares;
+            break;
+        case DesktopState::saving:
+        case DesktopState::saved:
+            ++census.saved;
+            ++census.spares;
+            break;
+        case DesktopState::inactive:
+        case DesktopState::booting:
+        case DesktopState::running:
+        case DesktopState::stopping:
+        case DesktopState::failed: break;
+    }
+}
+
+Census take_census(const Tables& t, std::uint32_t pool) noexcept {
+    Census census;
+    for (const DesktopRow& desktop : t.desktops.rows()) {
+        if (desktop.in_use && desktop.pool == pool) {
+            count(desktop, census);
+        }
+    }
+    return census;
+}
+
+bool can_start(const Tables& t, const DesktopRow& desktop) noexcept {
+    return desktop.record.state == DesktopState::inactive && desktop.record.session == 0 &&
+           t.vms[desktop.vm].state == VmState::inactive && vm_blocked(t, desktop.vm).empty();
+}
+
+// The next number that no guest has.
+Name next_name(Tables& t, std::uint32_t pool) noexcept {
+    const Name& prefix = t.desktop_pools[pool].record.name;
+    for (;;) {
+        const std::uint32_t number = ++t.desktop_pools[pool].last_number;
+        const auto name = compose<limits::name_bytes_max>(
+            prefix, "-", number < 10 ? "00" : (number < 100 ? "0" : ""), number);
+        bool ambiguous = false;
+        if (find_vm_row(t, name, ambiguous) == no_row && !ambiguous) {
+            return Name{name.view()};
+        }
+    }
+}
+
+void report_unplaced(Step& step, std::uint32_t pool, const DesktopPlacement& placement) noexcept {
+    DecisionRow decision;
+    decision.kind = DecisionKind::desktop_not_started;
+    decision.origin = JobOrigin::pool;
+    decision.pool = step.t.desktop_pools[pool].record.name;
+    decision.why = placement.nearest.empty()
+                       ? compose("no host can take one more desktop now")
+                       : compose("no host can take one more desktop now; ", placement.nearest_missing_mib,
+                                 " MiB are missing on ", placement.nearest);
+    decide(step, decision);
+}
+
+// One more desktop. False: not now.
+bool start_one(Step& step, std::uint32_t pool) noexcept {
+    Tables& t = step.t;
+    const DesktopPlacement placement = place_desktop(step, pool);
+    if (placement.host == no_row) {
+        report_unplaced(step, pool, placement);
+        t.desktop_pools[pool].retry_at = step.now.mono + t.settings.desktops.retry_first;
+        return false;
+    }
+    std::uint32_t desktop =
+        t.desktops.find([&](const DesktopRow& row) { return row.pool == pool && can_start(t, row); });
+    std::string_view limit_name;
+    if (desktop == no_row) {
+        desktop = add_desktop(step, pool, next_name(t, pool), {}, limit_name);
+    }
+    if (desktop == no_row) {
+        step.report(Severity::warning, Subject::pool, "pool_limited", t.desktop_pools[pool].record.name, 0,
+                    compose("limit ", limit_name, " is reached"));
+        t.desktop_pools[pool].retry_at = step.now.mono + t.settings.desktops.retry_max;
+        return false;
+    }
+    DecisionRow decision;
+    decision.kind = DecisionKind::desktop_started;
+    decision.origin = JobOrigin::pool;
+    decision.pool = t.desktop_pools[pool].record.name;
+    decision.vm = t.desktops[desktop].record.name;
+    decision.chosen = t.hosts[placement.host].record.name;
+    decision.why = "the targets ask for one more; this host has the fewest of the pool and room for it";
+    const std::uint64_t id = decide(step, decision).id;
+    return start_desktop(step, desktop, placement.host, Cause::wanted, id);
+}
+
+void fill_up(Step& step, std::uint32_t pool, const Census& census, std::size_t& starts) noexcept {
+    const DesktopPoolRow& row = step.t.desktop_pools[pool];
+    const PoolTargets& targets = row.record.targets;
+    if (!row.record.enabled || step.now.mono < row.retry_at || census.spares >= targets.spares() ||
+        census.alive >= targets.max) {
+        return;
+    }
+    std::uint32_t missing = std::min(targets.spares() - census.spares, targets.max - census.alive);
+    // After a failure one at a time, until one has succeeded.
+    missing = row.failures > 0 ? std::min(missing, 1U) : missing;
+    for (; missing > 0 && starts < desktop_starts_per_tick_max; --missing, ++starts) {
+        if (!start_one(step, pool)) {
+            return;
+        }
+    }
+}
+
+// The desktop of the pool that has been in the state for longest, at least `after`; `no_row` when there is
+// none.
+std::uint32_t oldest(const Step& step, std::uint32_t pool, DesktopState state, Duration after) noexcept {
+    std::uint32_t found = no_row;
+    for (std::uint32_t row = 0; row < step.t.desktops.rows().size(); ++row) {
+        const DesktopRow& desktop = step.t.desktops[row];
+        const bool fits = desktop.in_use && desktop.pool == pool && desktop.record.state == state &&
+                          desktop.goal == Goal::none && spare(desktop) && desktop_at_hand(step, desktop) &&
+                          step.now.mono - desktop.since >= after;
+        if (fits && (found == no_row || desktop.since < step.t.desktops[found].since)) {
+            found = row;
+        }
+    }
+    return found;
+}
+
+// An order on the oldest of a tier. False: there is none, or it cannot be given now.
+bool order_oldest(Step& step, std::uint32_t pool, DesktopState tier, Duration after, JobKind kind,
+                  Cause cause, Goal goal = Goal::none) noexcept {
+    const std::uint32_t desktop = oldest(step, pool, tier, after);
+    if (desktop == no_row || order_desktop(step, desktop, kind, cause) == no_row) {
+        return false;
+    }
+    step.t.desktops[desktop].goal = goal;
+    return true;
+}
+
+// Removes one spare: the cheapest to make again first.
+bool drop_spare(Step& step, std::uint32_t pool, Cause cause) noexcept {
+    for (const DesktopState tier : {DesktopState::ready, DesktopState::paused, DesktopState::saved}) {
+        if (order_oldest(step, pool, tier, Duration{}, JobKind::destroy, cause, Goal::discard)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// One step down the ladder, or up, that the targets and timers ask for. False: nothing is due.
+bool step_ladder(Step& step, std::uint32_t pool) noexcept {
+    const DesktopPoolRecord& record = step.t.desktop_pools[pool].record;
+    const PoolTargets& targets = record.targets;
+    const PoolRules& rules = record.rules;
+    const Census census = take_census(step.t, pool);
+    const bool surplus = census.spares > targets.spares();
+    if (census.alive > targets.max && census.spares > 0 && drop_spare(step, pool, Cause::surplus)) {
+        return true;
+    }
+    if (census.ready < targets.ready) {  // up: what another tier has too many of
+        if (census.paused > targets.paused &&
+            order_oldest(step, pool, DesktopState::paused, Duration{}, JobKind::unpause, Cause::wanted)) {
+            return true;
+        }
+        if (census.saved > targets.saved &&
+            order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore, Cause::wanted)) {
+            return true;
+        }
+    }
+    if (census.ready > targets.ready && rules.pause_after_seconds > 0 &&
+        order_oldest(step, pool, DesktopState::ready, ballast::seconds(rules.pause_after_seconds),
+                     JobKind::pause, Cause::idle)) {
+        return true;
+    }
+    if (census.ready > targets.ready && rules.pause_after_seconds == 0 && surplus &&
+        order_oldest(step, pool, DesktopState::ready, Duration{}, JobKind::destroy, Cause::surplus,
+                     Goal::discard)) {
+        return true;
+    }
+    if (census.paused > targets.paused && rules.save_after_seconds > 0) {
+        const Duration after = ballast::seconds(rules.save_after_seconds);
+        // Xen cannot save a paused guest: it is let run first.
+        const bool keep = !surplus || census.saved < targets.saved;
+        if (keep ? order_oldest(step, pool, DesktopState::paused, after, JobKind::unpause, Cause::idle,
+                                Goal::save)
+                 : order_oldest(step, pool, DesktopState::paused, after, JobKind::destroy, Cause::surplus,
+                                Goal::discard)) {
+            return true;
+        }
+    }
+    if (census.saved > targets.saved && surplus &&
+        order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::destroy, Cause::surplus,
+                     Goal::discard)) {
+        return true;
+    }
+    return rules.paused_max_seconds > 0 &&
+           order_oldest(step, pool, DesktopState::paused, ballast::seconds(rules.paused_max_seconds),
+                        JobKind::unpause, Cause::aged);
+}
+
+// Removes rows of desktops that are no more and will not be again.
+void forget_inactive(Step& step, std::uint32_t pool, std::uint32_t keep) noexcept {
+    std::size_t forgotten = 0;
+    std::uint32_t kept = 0;
+    for (std::uint32_t row = 0; row < step.t.desktops.rows().size() && forgotten < forgotten_per_tick_max;
+         ++row) {
+        const DesktopRow& desktop = step.t.desktops[row];
+        if (desktop.in_use && desktop.pool == pool && can_start(step.t, desktop) && ++kept > keep) {
+            ++forgotten;
+            forget_desktop(step, row);
+        }
+    }
+}
+
+void close_pool(Step& step, std::uint32_t pool, std::size_t& orders) noexcept {
+    while (orders < desktop_orders_per_tick_max && drop_spare(step, pool, Cause::pool_closed)) {
+        ++orders;
+    }
+    forget_inactive(step, pool, 0);
+    const bool empty =
+        step.t.desktops.find([pool](const DesktopRow& row) { return row.pool == pool; }) == no_row;
+    if (empty) {
+        step.report(Severity::info, Subject::pool, "pool_deleted", step.t.desktop_pools[pool].record.name, 0,
+                    {});
+        step.out.add(ForgetDesktopPool{step.t.desktop_pools[pool].record.name});
+        for (HostTrial& trial : step.t.trials_of(pool)) {
+            trial = HostTrial{};
+        }
+        step.t.desktop_pools.remove(pool);
+    }
+}
+
+}  // namespace
+
+std::uint32_t find_pool(const Tables& t, std::string_view name) noexcept {
+    return t.desktop_pools.find([name](const DesktopPoolRow& pool) { return pool.record.name == name; });
+}
+
+std::uint32_t add_desktop(Step& step, std::uint32_t pool, std::string_view name, std::string_view user,
+                          std::string_view& limit_name) noexcept {
+    Tables& t = step.t;
+    const std::uint32_t row = t.desktops.add();
+    if (row == no_row) {
+        limit_name = "desktops";
+        return no_row;
+    }
+    DesktopRow& desktop = t.desktops[row];
+    desktop.record.uuid =
+        derived_uuid(t.identity, name, static_cast<std::uint64_t>(step.now.wall.unix_ms) + row);
+    desktop.vm =
+        t.vm_index.find(desktop.record.uuid) == no_row ? vm_row(step, desktop.record.uuid, name) : no_row;
+    if (desktop.vm == no_row) {
+        t.desktops.remove(row);
+        limit_name = "vms";
+        return no_row;
+    }
+    const DesktopPoolRecord& made_of = t.desktop_pools[pool].record;
+    desktop.pool = pool;
+    desktop.record.name = Name{name};
+    desktop.record.user = UserName{user};
+    desktop.record.pool = made_of.name;
+    desktop.record.kind = made_of.kind;
+    desktop.record.since = step.now.wall;
+    desktop.since = step.now.mono;
+    VmRow& vm = t.vms[desktop.vm];
+    vm.desktop = row;
+    vm.record.kind = made_of.kind;
+    vm.record.ours = true;
+    refresh_vm(step, desktop.vm);
+    persist_vm(step, desktop.vm);
+    persist_desktop(step, row);
+    return row;
+}
+
+void forget_desktop(Step& step, std::uint32_t row) noexcept {
+    DesktopRow& desktop = step.t.desktops[row];
+    step.out.add(ForgetDesktop{desktop.record.uuid});
+    for (SessionRow& session : step.t.sessions.rows()) {
+        if (session.in_use && session.desktop == row) {
+            session.desktop = no_row;
+        }
+    }
+    step.t.vms[desktop.vm].desktop = no_row;
+    remove_vm(step, desktop.vm);
+    step.t.desktops.remove(row);
+}
+
+bool start_desktop(Step& step, std::uint32_t row, std::uint32_t host, Cause cause,
+                   std::uint64_t decision) noexcept {
+    Tables& t = step.t;
+    DesktopRow& desktop = t.desktops[row];
+    if (!job_limit(t, host, no_row).empty()) {
+        return false;
+    }
+    const wire::GuestSpec& guest = t.desktop_pools[desktop.pool].record.guest;
+    VmRow& vm = t.vms[desktop.vm];
+    vm.type = guest.type;
+    vm.memory_mib = guest.memory_mib;
+    vm.vcpus = guest.vcpus;
+    charge_host(step, host, desktop.pool);
+    set_desktop_state(step, row, DesktopState::creating, cause, decision);
+    NewJob wanted;
+    wire::Volume volume;
+    const bool disks_first = desktop.record.kind == VmKind::personal && next_volume(t, desktop, volume);
+    desktop.goal = disks_first ? Goal::build : Goal::none;
+    wanted.kind = disks_first ? JobKind::disk_create : JobKind::create;
+    wanted.origin = desktop.record.kind == VmKind::personal ? JobOrigin::session : JobOrigin::pool;
+    wanted.vm = desktop.vm;
+    wanted.host = host;
+    wanted.cause = cause;
+    if (!disks_first) {
+        wanted.expected.push(DomainState::absent);
+    }
+    return make_job(step, wanted).job != no_row;
+}
+
+void start_failed(Step& step, std::uint32_t row, std::uint32_t host, Fault fault) noexcept {
+    Tables& t = step.t;
+    const DesktopRow& desktop = t.desktops[row];
+    DesktopPoolRow& pool = t.desktop_pools[desktop.pool];
+    const auto wait = [&t](std::uint32_t failures) {
+        const std::uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, 16U);
+        return Duration{
+            std::min(t.settings.desktops.retry_first.ms << doublings, t.settings.desktops.retry_max.ms)};
+    };
+    ++t.counters.desktop_starts_failed;
+    ++pool.failed_ever;
+    pool.failures = std::min(pool.failures + 1, 1000U);
+    if (host != no_row) {
+        HostTrial& trial = t.trial(desktop.pool, host);
+        trial.failures = std::min(trial.failures + 1, 1000U);
+        trial.fault = fault;
+        trial.not_before = step.now.mono + wait(trial.failures);
+    }
+    if (desktop.record.kind == VmKind::common) {
+        pool.retry_at = step.now.mono + t.settings.desktops.retry_first;
+    }
+    step.report(Severity::warning, Subject::pool, "desktop_failed", pool.record.name, 0,
+                compose(desktop.record.name, ": ", desktop.trouble, "; ", pool.failures, " in a row"));
+}
+
+void start_succeeded(Step& step, std::uint32_t row) noexcept {
+    Tables& t = step.t;
+    const DesktopRow& desktop = t.desktops[row];
+    t.desktop_pools[desktop.pool].failures = 0;
+    const std::uint32_t host = desktop_host(t, desktop);
+    if (host != no_row) {
+        t.trial(desktop.pool, host) = HostTrial{};
+    }
+}
+
+void tick_pools(Step& step) noexcept {
+    if (step.t.desktop_pools.used() == 0) {
+        return;
+    }
+    measure_hosts(step);
+    std::size_t starts = 0;
+    std::size_t orders = 0;
+    for (std::uint32_t pool = 0; pool < step.t.desktop_pools.rows().size(); ++pool) {
+        const DesktopPoolRow& row = step.t.desktop_pools[pool];
+        if (!row.in_use) {
+            continue;
+        }
+        if (row.record.closing) {
+            close_pool(step, pool, orders);
+            continue;
+        }
+        if (row.record.kind != VmKind::common) {
+            continue;
+        }
+        fill_up(step, pool, take_census(step.t, pool), starts);
+        while (orders < desktop_orders_per_tick_max && step_ladder(step, pool)) {
+            ++orders;
+        }
+        forget_inactive(step, pool, row.record.targets.max);
+    }
+}
+
+}  // namespace ballast::controller

@@ -1,0 +1,123 @@
+// The rows of the desktop service's tables.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "controller/core/desktop/records.hpp"
+
+namespace ballast::controller {
+
+// How a pool's starts went on one host: what failed there is not tried there again at once.
+struct HostTrial {
+    std::uint32_t failures = 0;  // in a row
+    Instant not_before;
+    Fault fault = Fault::none;
+};
+
+// What one host can still take, measured once for the placements of a step.
+struct HostRoom {
+    double cpu = 0;  // utilisation
+    std::uint64_t used_mib = 0;
+    std::uint64_t may_use_mib = 0;
+    std::uint32_t starting = 0;    // desktops that show no load yet
+    std::uint32_t operations = 0;  // creations, saves and restores under way
+    std::uint32_t of_pool = 0;     // desktops of the pool that is being placed
+};
+
+// The proof of the shared store that is under way.
+struct StoreRound {
+    std::uint32_t writer = UINT32_MAX;  // none: no round
+    std::uint64_t probe_id = 0;
+    Uuid secret;
+    Instant until;  // of the round, or no next one before
+};
+
+struct DesktopPoolRow {
+    bool in_use = false;
+    DesktopPoolRecord record;
+    std::uint32_t last_number = 0;  // in the name of its newest desktop
+    std::uint32_t failures = 0;     // starts that failed in a row, on all hosts
+    Instant retry_at;               // no start before
+    std::uint64_t failed_ever = 0;
+    std::uint64_t denials = 0;
+    std::uint64_t grants = 0;
+};
+
+// What a desktop that Xen already runs is waited for.
+enum class Awaited : std::uint8_t { nothing = 0, boot = 1, wake = 2 };
+// What is to follow once it is ready.
+enum class Goal : std::uint8_t {
+    none = 0,
+    save = 1,     // be saved
+    discard = 2,  // be destroyed
+    build = 3,    // be created: its disks are being made
+};
+
+struct DesktopRow {
+    bool in_use = false;
+    DesktopRecord record;
+    std::uint32_t pool = UINT32_MAX;
+    std::uint32_t vm = UINT32_MAX;
+    Instant since;     // in this state
+    Instant deadline;  // of a transitional state; of a failed one: when clean-up is tried again
+    Awaited awaited = Awaited::nothing;
+    Goal goal = Goal::none;
+    Uuid nonce;  // what its guest is to repeat; nil: was not asked
+    Instant nonce_sent;
+    bool signalled = false;   // the guest has repeated it
+    FixedString<63> address;  // of the guest, by its own word
+    Detail trouble;           // why it failed
+};
+
+// A session's way to its desktop's console, as the agent tells it.
+struct SessionRow {
+    bool in_use = false;
+    SessionRecord record;
+    std::uint32_t desktop = UINT32_MAX;
+    Instant deadline;                       // of opening and closing
+    std::uint32_t relay_host = UINT32_MAX;  // where a relay was asked for
+    bool relay_up = false;
+    FixedString<63> relay_address;
+    std::uint16_t relay_port = 0;
+    bool connected = false;
+    bool relay_heard = false;  // it was told whether somebody is connected
+    std::uint32_t idle_seconds = 0;
+    std::uint64_t endpoint_revision = 0;  // grows when the endpoint changes
+};
+
+// One change of one state machine, of a guest or of what happens to it.
+enum class MachineKind : std::uint8_t {
+    guest = 0,
+    common = 1,
+    personal = 2,
+    session = 3,
+    job = 4,
+    migration = 5
+};
+std::string_view to_string(MachineKind) noexcept;
+std::string_view state_name(MachineKind machine, std::uint8_t state) noexcept;
+
+struct HistoryRow {
+    WallTime at;
+    std::uint64_t subject = 0;   // id of the session or job; 0: the guest itself
+    std::uint64_t decision = 0;  // 0: none was needed
+    MachineKind machine = MachineKind::guest;
+    std::uint8_t from = 0;
+    std::uint8_t to = 0;
+    Cause cause = Cause::none;
+};
+static_assert(sizeof(HistoryRow) <= 32, "every guest has a list of these");
+
+// The newest changes of one guest; its storage lies in the arena.
+struct History {
+    std::span<HistoryRow> storage;
+    std::uint64_t count = 0;  // ever
+
+    void add(const HistoryRow& row) noexcept;
+    std::size_t size() const noexcept;
+    // Age 0 is the newest. REQUIRES: age < size().
+    const HistoryRow& newest(std::size_t age) const noexcept;
+};
+
+}  // namespace ballast::controller

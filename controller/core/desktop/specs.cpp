@@ -1,0 +1,112 @@
+// What a desktop's guest is built of: its pool's template with its own name, uuid and network addresses.
+#include <algorithm>
+
+#include "base/prng.hpp"
+#include "controller/core/desktop/parts.hpp"
+
+namespace ballast::controller {
+namespace {
+
+// `text` with "{desktop}" and "{user}" replaced, cut where it does not fit.
+template <std::size_t n>
+FixedString<n> filled_in(const FixedString<n>& text, const DesktopRecord& desktop) noexcept {
+    constexpr std::string_view desktop_mark = "{desktop}";
+    constexpr std::string_view user_mark = "{user}";
+    FixedString<n> out;
+    std::string_view rest = text.view();
+    while (!rest.empty()) {
+        if (rest.starts_with(desktop_mark)) {
+            out.append_cut(desktop.name.view());
+            rest.remove_prefix(desktop_mark.size());
+        } else if (rest.starts_with(user_mark)) {
+            out.append_cut(desktop.user.view());
+            rest.remove_prefix(user_mark.size());
+        } else {
+            out.append_cut(rest.substr(0, 1));
+            rest.remove_prefix(1);
+        }
+    }
+    return out;
+}
+
+// In Xen's own range 00:16:3e, the same for the same desktop for ever: leases of addresses hang on it.
+FixedString<17> mac_of(const Uuid& uuid, std::size_t vif) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::uint64_t seed = vif;
+    for (const std::uint8_t byte : uuid.bytes) {
+        seed = seed * 257 + byte;
+    }
+    const std::uint64_t bits = Prng{seed}.next();
+    FixedString<17> mac{"00:16:3e"};
+    for (unsigned i = 0; i < 3; ++i) {
+        const auto byte = static_cast<std::uint8_t>(bits >> (8 * i)) & (i == 0 ? 0x7fU : 0xffU);
+        const std::array<char, 3> part{':', digits[byte >> 4], digits[byte & 15U]};
+        mac.append_cut({part.data(), part.size()});
+    }
+    return mac;
+}
+
+}  // namespace
+
+Uuid derived_uuid(const Identity& identity, std::string_view what, std::uint64_t number) noexcept {
+    std::uint64_t seed = 0xcbf29ce484222325ULL;  // FNV-1a
+    const auto mix = [&seed](std::uint8_t byte) { seed = (seed ^ byte) * 0x100000001b3ULL; };
+    std::for_each(identity.store_id.bytes.begin(), identity.store_id.bytes.end(), mix);
+    for (const char c : what) {
+        mix(static_cast<std::uint8_t>(c));
+    }
+    for (unsigned i = 0; i < 8; ++i) {
+        mix(static_cast<std::uint8_t>(number >> (8 * i)));
+    }
+    Prng words{seed};
+    std::array<std::uint8_t, 16> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); i += 8) {
+        const std::uint64_t word = words.next();
+        for (std::size_t j = 0; j < 8; ++j) {
+            // The store's own random id stays in every byte: stores never make the same uuids.
+            bytes[i + j] = static_cast<std::uint8_t>(word >> (8 * j)) ^ identity.store_id.bytes[i + j];
+        }
+    }
+    return uuid_from_random(bytes);
+}
+
+void fill_desktop_spec(const Tables& t, const DesktopRow& desktop, wire::GuestSpec& out) noexcept {
+    out = t.desktop_pools[desktop.pool].record.guest;
+    out.name = desktop.record.name;
+    out.uuid = desktop.record.uuid;
+    out.cmdline = filled_in(out.cmdline, desktop.record);
+    for (wire::Disk& disk : out.disks) {
+        disk.target = filled_in(disk.target, desktop.record);
+    }
+    for (std::size_t i = 0; i < out.vifs.size(); ++i) {
+        out.vifs[i].mac = mac_of(desktop.record.uuid, i);
+    }
+}
+
+void fill_data_share(const Tables& t, const DesktopRow& desktop, wire::GuestNote& note) noexcept {
+    note.data_share = filled_in(t.desktop_pools[desktop.pool].record.data_share, desktop.record);
+}
+
+void in_store(const HostRow& host, wire::Volume& volume) noexcept {
+    const std::string_view store = host.store_path.view();
+    const std::string_view path = volume.path.view();
+    if (!store.empty() && path.size() > store.size() + 1 && path.starts_with(store) &&
+        path[store.size()] == '/') {
+        volume.path = Path{Path{path.substr(store.size() + 1)}};
+    }
+}
+
+bool next_volume(const Tables& t, const DesktopRow& desktop, wire::Volume& out) noexcept {
+    const DesktopPoolRecord& pool = t.desktop_pools[desktop.pool].record;
+    if (desktop.record.volumes >= pool.volumes.size()) {
+        return false;
+    }
+    const VolumeRule& rule = pool.volumes[desktop.record.volumes];
+    out.path = filled_in(pool.guest.disks[rule.disk].target, desktop.record);
+    out.source = rule.source;
+    out.template_path = rule.template_path;
+    out.size_bytes = rule.size_bytes;
+    return true;
+}
+
+}  // namespace ballast::controller

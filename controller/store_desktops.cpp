@@ -1,0 +1,111 @@
+// The columns of pools, desktops and sessions.
+#include "controller/store_records.hpp"
+
+namespace ballast::controller::records {
+
+namespace {
+
+constexpr Cause cause_last = Cause::connection;
+static_assert(volumes_per_desktop_max == 2, "the table has columns for two");
+
+}  // namespace
+
+bool put(Statement& statement, const DesktopPoolRecord& record, std::span<const std::byte> guest) {
+    const PoolRules& rules = record.rules;
+    const PoolTargets& targets = record.targets;
+    statement.start().bind(record.name).bind(record.kind).bind(record.enabled).bind(record.closing);
+    statement.bind(targets.ready).bind(targets.paused).bind(targets.saved).bind(targets.max);
+    statement.bind(rules.after_session).bind(rules.console).bind(rules.guest_signals);
+    statement.bind(rules.pause_after_seconds).bind(rules.save_after_seconds).bind(rules.paused_max_seconds);
+    statement.bind(rules.session_max_seconds).bind(rules.session_idle_seconds).bind(rules.disconnect_seconds);
+    statement.bind(rules.boot_timeout_seconds).bind(rules.shutdown_grace_seconds).bind_blob(guest);
+    statement.bind(static_cast<std::uint32_t>(record.volumes.size()));
+    const VolumeRule none;
+    for (std::size_t i = 0; i < volumes_per_desktop_max; ++i) {
+        const VolumeRule& rule = i < record.volumes.size() ? record.volumes[i] : none;
+        statement.bind(std::uint32_t{rule.disk})
+            .bind(rule.source)
+            .bind(rule.template_path)
+            .bind(rule.size_bytes);
+    }
+    return statement.bind(record.data_share).bind(record.created).run();
+}
+
+bool get(Statement& row, DesktopPoolRecord& record, std::span<const std::byte>& guest) {
+    PoolRules& rules = record.rules;
+    PoolTargets& targets = record.targets;
+    row.read(record.name).read(record.kind, VmKind::personal).read(record.enabled).read(record.closing);
+    row.read(targets.ready).read(targets.paused).read(targets.saved).read(targets.max);
+    row.read(rules.after_session, AfterSession::reset)
+        .read(rules.console, Console::direct)
+        .read(rules.guest_signals);
+    row.read(rules.pause_after_seconds).read(rules.save_after_seconds).read(rules.paused_max_seconds);
+    row.read(rules.session_max_seconds).read(rules.session_idle_seconds).read(rules.disconnect_seconds);
+    row.read(rules.boot_timeout_seconds).read(rules.shutdown_grace_seconds);
+    guest = row.read_blob();
+    std::uint32_t volumes = 0;
+    row.read(volumes);
+    for (std::size_t i = 0; i < volumes_per_desktop_max; ++i) {
+        VolumeRule rule;
+        std::uint32_t disk = 0;
+        row.read(disk)
+            .read(rule.source, wire::VolumeSource::blank)
+            .read(rule.template_path)
+            .read(rule.size_bytes);
+        rule.disk = static_cast<std::uint8_t>(disk);
+        if (disk >= limits::disks_per_domain_max) {
+            return false;
+        }
+        if (i < volumes) {
+            record.volumes.push(rule);
+        }
+    }
+    row.read(record.data_share).read(record.created);
+    return !row.corrupt() && volumes <= volumes_per_desktop_max;
+}
+
+bool put(Statement& statement, const DesktopRecord& record) {
+    statement.start()
+        .bind(record.uuid)
+        .bind(record.name)
+        .bind(record.pool)
+        .bind(record.kind)
+        .bind(record.user);
+    statement.bind(record.state).bind(record.since).bind(record.generation).bind(record.used);
+    return statement.bind(record.volumes).bind(record.session).run();
+}
+
+bool get(Statement& row, DesktopRecord& record) {
+    row.read(record.uuid)
+        .read(record.name)
+        .read(record.pool)
+        .read(record.kind, VmKind::personal)
+        .read(record.user);
+    row.read(record.state, DesktopState::failed).read(record.since).read(record.generation).read(record.used);
+    row.read(record.volumes).read(record.session);
+    return !row.corrupt();
+}
+
+bool put(Statement& statement, const SessionRecord& record) {
+    statement.start()
+        .bind(record.id)
+        .bind(record.user)
+        .bind(record.pool)
+        .bind(record.personal)
+        .bind(record.state);
+    statement.bind(record.desktop).bind(record.desktop_name).bind(record.taken_from).bind(record.ended_by);
+    statement.bind(record.detail).bind(record.password).bind(record.client_address).bind(record.decision);
+    statement.bind(record.requested).bind(record.opened).bind(record.last_used).bind(record.left);
+    return statement.bind(record.ended).run();
+}
+
+bool get(Statement& row, SessionRecord& record) {
+    row.read(record.id).read(record.user).read(record.pool).read(record.personal);
+    row.read(record.state, SessionState::closed).read(record.desktop).read(record.desktop_name);
+    row.read(record.taken_from, DesktopState::failed).read(record.ended_by, cause_last).read(record.detail);
+    row.read(record.password).read(record.client_address).read(record.decision).read(record.requested);
+    row.read(record.opened).read(record.last_used).read(record.left).read(record.ended);
+    return !row.corrupt();
+}
+
+}  // namespace ballast::controller::records
