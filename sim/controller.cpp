@@ -364,7 +364,16 @@ void Controller::perform(const controller::Action& action) {
             std::holds_alternative<wire::JobAck>(send->message)) {
             return;
         }
-        std::visit([&](const auto& message) { transmit(send->link, message); }, send->message);
+        std::visit(
+            [&](const auto& message) {
+                if constexpr (std::is_constructible_v<Letter, decltype(message)>) {
+                    transmit(send->link, message);
+                } else {
+                    world_.engine.broken(Invariant::same_decisions,
+                                         "an order for desktops in a world that has none");
+                }
+            },
+            send->message);
     } else if (const auto* order = std::get_if<controller::SendOrder>(&action)) {
         auto message = std::make_shared<wire::JobOrder>();
         core_->fill_order(*order, now(), *message);
