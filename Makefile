@@ -65,7 +65,7 @@ image_src := $(wildcard image/core/*.cpp image/*.cpp)
 # What the command line uses of the folders below it.
 experiments_src := $(wildcard sim/experiments/*.cpp)
 # The simulator of the whole system: the cores, and the pure half of the simulated Xen.
-simulator_src := $(wildcard sim/*.cpp agent/core/*.cpp controller/core/*.cpp) \
+simulator_src := $(wildcard sim/*.cpp agent/core/*.cpp controller/core/*.cpp controller/core/desktop/*.cpp) \
                  $(addprefix xen_glue/sim/,sim_host.cpp sim_time.cpp sim_operations.cpp load.cpp cpu_share.cpp)
 cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) $(experiments_src) xen_glue/sim/precopy.cpp \
                $(simulator_src) \
