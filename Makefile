@@ -59,7 +59,7 @@ shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
 xen_src := $(wildcard xen_glue/xen/*.cpp)
 agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp agent/disks/*.cpp)
-controller_src := $(wildcard controller/*.cpp controller/http/*.cpp)
+controller_src := $(wildcard controller/*.cpp controller/http/*.cpp controller/http/feed/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 image_src := $(wildcard image/core/*.cpp image/*.cpp)
 # What the command line uses of the folders below it.

@@ -8,6 +8,7 @@
 #include "cli/online/act.hpp"
 #include "cli/online/bundle.hpp"
 #include "cli/online/desktops.hpp"
+#include "cli/online/events.hpp"
 #include "cli/online/get.hpp"
 #include "cli/online/plans.hpp"
 #include "cli/online/top.hpp"
@@ -20,6 +21,7 @@ auto all_groups() {
     return std::array{
         // One a line, so that additions merge.
         look_commands(),              //
+        event_commands(),             //
         vm_commands(),                //
         host_commands(),              //
         job_commands(),               //

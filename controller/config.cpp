@@ -84,6 +84,13 @@ void read_limits(Config& file, Limits& out) {
     }
 }
 
+void read_feed(Config& file, FeedConfig& out) {
+    constexpr std::uint32_t kib = 1024;
+    out.events = count(file, "limits.events", 4096, 16, 1048576);
+    out.event_bytes = kib * count(file, "limits.event_kib", 2048, 64, 262144, "KiB");
+    out.readers = count(file, "limits.event_readers", 32, 1, 1024);
+}
+
 // The policies' parameters are the keys of [balance] that the policies' table names. Automatic rounds judge a
 // host by a whole window, and leave a guest that moved alone for a while.
 void read_parameters(Config& file, policy::Parameters& out) {
@@ -197,6 +204,7 @@ bool load_config(const std::string& path, ControllerConfig& out, std::vector<std
         read_balance(*file, out.core);
         read_deadlines(*file, out.core);
         read_limits(*file, out.core.limits);
+        read_feed(*file, out.feed);
         read_desktops(*file, out.core.desktops);
         out.core.idempotency_ttl =
             seconds(file->integer("idempotency_hours", 24, 1, 24 * 30, "hours") * 3600);

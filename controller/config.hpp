@@ -41,11 +41,19 @@ struct HttpConfig {
         request_timeout;  // from the connection or the last answer to a complete request; and for an answer
 };
 
+// What the dashboard and followers of events are served from.
+struct FeedConfig {
+    std::uint32_t events = 0;       // kept for readers
+    std::uint32_t event_bytes = 0;  // of their texts
+    std::uint32_t readers = 0;      // of events at once
+};
+
 struct ControllerConfig {
     std::string state_dir;
     bool lock_memory = true;
     AgentsConfig agents;
     HttpConfig http;
+    FeedConfig feed;
     Settings core;
 };
 

@@ -80,6 +80,9 @@ void Engine::try_to_recover() {
     }
     log_notice("the store can be written again; agents connect anew");
     trouble_.clear();
+    if (stepped_) {
+        stepped_({});
+    }
     agents_->close_all();
 }
 
@@ -133,6 +136,9 @@ Status Engine::step(const Event& event) {
     }
     if (jobs_changed && jobs_changed_) {
         jobs_changed_();
+    }
+    if (stepped_) {
+        stepped_(actions_->list());
     }
     return status;
 }

@@ -35,6 +35,9 @@ class Engine {
     void connect(AgentPort& agents) { agents_ = &agents; }
     // Called after a step in which jobs changed.
     void on_jobs_changed(std::function<void()> notify) { jobs_changed_ = std::move(notify); }
+    // Called after each step that was stored, with what it did, and with nothing after the core was made
+    // anew.
+    void on_step(std::function<void(std::span<const Action>)> notify) { stepped_ = std::move(notify); }
     // Called when what the store holds cannot be read back after a failure: the process must end.
     void on_store_lost(std::function<void()> notify) { store_lost_ = std::move(notify); }
 
@@ -65,6 +68,7 @@ class Engine {
     std::unique_ptr<wire::Message> message_;
     AgentPort* agents_ = nullptr;
     std::function<void()> jobs_changed_;
+    std::function<void(std::span<const Action>)> stepped_;
     std::function<void()> store_lost_;
     std::uint64_t next_command_id_ = 1;
     bool stepping_ = false;

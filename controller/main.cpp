@@ -14,6 +14,7 @@
 #include "controller/config.hpp"
 #include "controller/engine.hpp"
 #include "controller/http/api.hpp"
+#include "controller/http/feed/feed.hpp"
 #include "controller/http/server.hpp"
 #include "controller/reservation.hpp"
 #include "controller/store.hpp"
@@ -90,15 +91,21 @@ std::optional<Options> parse(int argc, char** argv) {
     return options;
 }
 
-void print_budget(const Settings& settings) {
-    std::printf("%-20s %10s %12s %14s\n", "TABLE", "COUNT", "BYTES EACH", "BYTES");
-    for (const BudgetRow& row : Core::budget(settings)) {
+void print_rows(const Budget& budget) {
+    for (const BudgetRow& row : budget) {
         std::printf("%-20.*s %10llu %12llu %14llu\n", static_cast<int>(row.name.size()), row.name.data(),
                     static_cast<unsigned long long>(row.count),
                     static_cast<unsigned long long>(row.bytes_each),
                     static_cast<unsigned long long>(row.bytes));
     }
-    std::printf("%-20s %10s %12s %14zu\n", "reserved at start", "", "", Core::bytes_needed(settings));
+}
+
+void print_budget(const ControllerConfig& config) {
+    std::printf("%-20s %10s %12s %14s\n", "TABLE", "COUNT", "BYTES EACH", "BYTES");
+    print_rows(Core::budget(config.core));
+    print_rows(http::Feed::budget(config.feed, config.core.limits));
+    std::printf("%-20s %10s %12s %14zu\n", "reserved at start", "", "",
+                Core::bytes_needed(config.core) + http::Feed::bytes_needed(config.feed, config.core.limits));
 }
 
 // As many descriptors as all connections at once take.
@@ -117,13 +124,15 @@ void raise_descriptor_limit(const ControllerConfig& config) {
 // What runs once everything is up.
 class Controller {
   public:
-    Controller(Loop& loop, Engine& engine, http::Server& server)
+    Controller(Loop& loop, Engine& engine, http::Server& server, http::Feed& feed)
         : loop_{loop},
           engine_{engine},
           ticker_{loop, [this] { (void)engine_.step(Tick{}); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
           signals_{loop, [this](int number) { on_signal(number); }} {
         engine.on_jobs_changed([&server] { server.look_at_waits(); });
+        engine.on_step([&feed](std::span<const Action> actions) { feed.on_step(actions); });
+        feed.on_news([&server] { server.go_on_with_streams(); });
         engine.on_store_lost([this] { stop(exit_failed); });
     }
 
@@ -170,10 +179,14 @@ int serve(const ControllerConfig& config) {
     if (!make_directory(config.state_dir, why).ok()) {
         return fail(why);
     }
-    const std::size_t bytes = Core::bytes_needed(config.core);
-    const Reservation memory{bytes, config.lock_memory};
-    if (!memory.ok()) {
-        return fail("cannot reserve " + std::to_string(bytes) + " bytes: " + memory.why());
+    const std::size_t core_bytes = Core::bytes_needed(config.core);
+    const std::size_t feed_bytes = http::Feed::bytes_needed(config.feed, config.core.limits);
+    const std::size_t bytes = core_bytes + feed_bytes;
+    const Reservation memory{core_bytes, config.lock_memory};
+    const Reservation feed_memory{feed_bytes, config.lock_memory};
+    if (!memory.ok() || !feed_memory.ok()) {
+        return fail("cannot reserve " + std::to_string(bytes) +
+                    " bytes: " + (memory.ok() ? feed_memory.why() : memory.why()));
     }
     log_info("reserved {} KiB for {} hosts and {} guests{}", bytes / 1024, config.core.limits.hosts,
              config.core.limits.vms, memory.locked() ? ", locked" : "");
@@ -197,14 +210,16 @@ int serve(const ControllerConfig& config) {
         return fail(why);
     }
     engine->connect(*agents);
+    http::Feed feed{loop, config.feed, config.core.limits, feed_memory.block(),
+                    [&engine]() -> const Core& { return engine->core(); }};
     http::Api api{*engine, tokens};
     const std::unique_ptr<http::Server> server = http::Server::open(loop, config.http, api, why);
     if (server == nullptr) {
         return fail(why);
     }
-    api.surround({agents.get(), server.get(), wall_now(), mono_now(), bytes, memory.locked(),
+    api.surround({agents.get(), server.get(), &feed, wall_now(), mono_now(), bytes, memory.locked(),
                   config.http.connections_max});
-    Controller controller{loop, *engine, *server};
+    Controller controller{loop, *engine, *server, feed};
     log_notice("ballast-controller {}: agents on {} port {}, HTTP on {} port {}", BALLAST_VERSION,
                config.agents.listen, agents->port(),
                config.http.listen.empty() ? "(none)" : config.http.listen, server->port());
@@ -243,7 +258,7 @@ int run(int argc, char** argv) {
         return exit_usage;
     }
     if (options->budget) {
-        print_budget(config.core);
+        print_budget(config);
         return 0;
     }
     return options->check ? 0 : serve(config);

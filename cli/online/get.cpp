@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/online/describe.hpp"
+#include "cli/online/events.hpp"
 #include "cli/online/kinds.hpp"
 #include "cli/online/online.hpp"
 #include "cli/problem.hpp"
@@ -15,6 +16,9 @@
 namespace ballast::cli {
 
 namespace {
+
+// Listed by a command of their own.
+constexpr std::string_view events_word = "events";
 
 struct GetOptions {
     std::string kind;
@@ -171,6 +175,9 @@ Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, cons
 
 Exit get(Online& online, const GetOptions& in) {
     Context& context = online.context();
+    if (in.kind == events_word) {
+        return show_events(online, {.watch = in.watch});
+    }
     const Kind& kind = *find_kind(in.kind);
     std::string query;
     if (!filter_query(context, kind, in, query)) {
@@ -206,6 +213,7 @@ Action declare_get(Options& options) {
     for (const Kind& kind : kinds()) {
         words.emplace_back(kind.singular);
     }
+    words.emplace_back(events_word);
     options.argument("KIND", &in->kind, "what to list").required().one_of(words);
     options.argument("NAME", &in->names, "only these, by name, uuid or number");
     options.value("--state", &in->state, "STATES", "only those in one of these states, separated by commas");
@@ -268,7 +276,8 @@ constexpr std::array table{
             "  ballast get vms -o name | head",
             "",
             "listHosts getHost listVms getVm listJobs getJob listPlans getPlan listDecisions getDecision "
-            "getLimits listPools getPool listSessions getSession listPrivateDesktops getPrivateDesktop",
+            "getLimits listEvents listPools getPool listSessions getSession listPrivateDesktops "
+            "getPrivateDesktop",
             &declare_get},
     Command{"describe", "Shows everything that is known of an object",
             "All its values, its open job, and what can be done with it now.\n\n  ballast describe vm web1",

@@ -3,8 +3,11 @@
 #include <charconv>
 
 #include "controller/http/digest.hpp"
+#include "controller/http/feed/event_stream.hpp"
 #include "controller/http/forms.hpp"
+#include "controller/http/handlers.hpp"
 #include "controller/http/json_out.hpp"
+#include "controller/http/server.hpp"
 #include "shell/loop.hpp"
 
 namespace ballast::controller::http {
@@ -268,6 +271,11 @@ bool Api::over(const Wait& wait) {
     if (mono_now() >= wait.until) {
         return true;
     }
+    if (wait.for_events) {
+        const Feed& feed = *surroundings_.feed;
+        return !feed.ring().reaches(wait.since) ||
+               feed.next_match(wait.since + 1, wait.filter) <= feed.ring().newest();
+    }
     if (wait.session_id != 0) {
         const std::uint32_t session = core().find_session(wait.session_id);
         return session == no_row || core().session(session).record.state == SessionState::open ||
@@ -282,6 +290,9 @@ bool Api::over(const Wait& wait) {
 }
 
 Reply Api::conclude(const Request& request, const Wait& wait) {
+    if (wait.for_events) {
+        return conclude_events(*this, request, wait);
+    }
     Reply reply;
     if (wait.session_id != 0) {
         reply = session_reply(request, wait.session_id, wait.status);
@@ -298,6 +309,18 @@ Reply Api::conclude(const Request& request, const Wait& wait) {
         reply.headers.emplace_back("Idempotency-Replayed", "true");
     }
     return reply;
+}
+
+// ---- events ----
+
+bool Api::admit_reader() {
+    const bool admitted = surroundings_.server->counters().readers_now < surroundings_.feed->limits().readers;
+    readers_refused_ += admitted ? 0 : 1;
+    return admitted;
+}
+
+Reading Api::read(Stream& stream, std::span<char> out, std::size_t& bytes) {
+    return read_stream(*surroundings_.feed, stream, out, bytes, mono_now());
 }
 
 // ---- representations ----

@@ -19,6 +19,7 @@ class Agents;
 namespace ballast::controller::http {
 
 class Server;
+class Feed;
 
 inline constexpr std::int64_t wait_seconds_max = 60;
 
@@ -26,6 +27,7 @@ inline constexpr std::int64_t wait_seconds_max = 60;
 struct Surroundings {
     const Agents* agents = nullptr;
     const Server* server = nullptr;
+    Feed* feed = nullptr;
     WallTime started;
     Instant started_mono;
     std::uint64_t reserved_bytes = 0;  // the core's block
@@ -42,6 +44,7 @@ class Api final : public Service {
     Answer handle(const Request& request) override;
     bool over(const Wait& wait) override;
     Reply conclude(const Request& request, const Wait& wait) override;
+    Reading read(Stream& stream, std::span<char> out, std::size_t& bytes) override;
 
     // ---- for the handlers ----
     const Core& core() const noexcept { return engine_.core(); }
@@ -64,7 +67,11 @@ class Api final : public Service {
     // A session that could not be opened is a problem to whoever asked for it.
     Reply session_reply(const Request& request, std::uint64_t session_id, unsigned status);
 
+    // Whether one more reader of events may come; counts those who may not.
+    bool admit_reader();
+
     std::uint64_t replies_refused() const noexcept { return refused_; }
+    std::uint64_t readers_refused() const noexcept { return readers_refused_; }
 
   private:
     std::optional<Problem> check(const Call& call);
@@ -77,6 +84,7 @@ class Api final : public Service {
     const Tokens& tokens_;
     Surroundings surroundings_;
     std::uint64_t refused_ = 0;
+    std::uint64_t readers_refused_ = 0;
 };
 
 }  // namespace ballast::controller::http

@@ -32,8 +32,9 @@ Format parse_accept(std::string_view accept) noexcept {
     };
     std::size_t best = std::string_view::npos;
     Format format = Format::json;
-    for (const Known& known : {Known{"application/json", Format::json}, Known{"text/plain", Format::text},
-                               Known{"application/x-ndjson", Format::ndjson}}) {
+    for (const Known& known :
+         {Known{"application/json", Format::json}, Known{"text/plain", Format::text},
+          Known{"application/x-ndjson", Format::ndjson}, Known{"text/event-stream", Format::sse}}) {
         const std::size_t at = accept.find(known.type);
         if (at < best) {
             best = at;
@@ -111,6 +112,11 @@ std::optional<Problem> read_head(MHD_Connection* connection, const char* url, co
                                  " printable ASCII characters without blanks"};
     }
     request.idempotency_key = key;
+    request.if_match = header(connection, MHD_HTTP_HEADER_IF_MATCH);
+    request.if_none_match = header(connection, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    request.last_event_id = header(connection, "Last-Event-ID");
+    request.accepts_gzip =
+        header(connection, MHD_HTTP_HEADER_ACCEPT_ENCODING).find("gzip") != std::string_view::npos;
     return std::nullopt;
 }
 
@@ -143,17 +149,26 @@ MHD_Response* make_response(const Reply& reply, std::string_view request_id) {
     if (response == nullptr) {
         return nullptr;
     }
+    add_headers(response, reply, request_id);
+    return response;
+}
+
+void add_headers(MHD_Response* response, const Reply& reply, std::string_view request_id) {
     const auto add = [response](std::string_view name, std::string_view value) {
         MHD_add_response_header(response, std::string{name}.c_str(), std::string{value}.c_str());
     };
     add(MHD_HTTP_HEADER_CONTENT_TYPE, reply.content_type);
-    add(MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    const bool cacheable = std::any_of(reply.headers.begin(), reply.headers.end(), [](const auto& header) {
+        return header.first == MHD_HTTP_HEADER_CACHE_CONTROL;
+    });
+    if (!cacheable) {
+        add(MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    }
     add("X-Content-Type-Options", "nosniff");
     add("X-Request-Id", request_id);
     for (const auto& [name, value] : reply.headers) {
         add(name, value);
     }
-    return response;
 }
 
 }  // namespace ballast::controller::http

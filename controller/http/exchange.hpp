@@ -30,5 +30,7 @@ std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection);
 // The response refers to `reply.body`, which must not change until the request is completed. Null without
 // memory.
 MHD_Response* make_response(const Reply& reply, std::string_view request_id);
+// The headers that every response has, and the reply's own.
+void add_headers(MHD_Response* response, const Reply& reply, std::string_view request_id);
 
 }  // namespace ballast::controller::http

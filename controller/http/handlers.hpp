@@ -39,6 +39,10 @@ Answer list_sessions(Api& api, const Call& call);
 Answer get_session(Api& api, const Call& call);
 Answer open_session(Api& api, const Call& call);
 Answer close_session(Api& api, const Call& call);
+// handlers_events.cpp, handlers_history.cpp
+Answer list_events(Api& api, const Call& call);
+Reply conclude_events(Api& api, const Request& request, const Wait& wait);
+Answer get_load_history(Api& api, const Call& call);
 // handlers_jobs.cpp
 Answer list_jobs(Api& api, const Call& call);
 Answer get_job(Api& api, const Call& call);

@@ -4,6 +4,7 @@
 
 #include "controller/agents.hpp"
 #include "controller/http/api.hpp"
+#include "controller/http/feed/feed.hpp"
 #include "controller/http/handlers.hpp"
 #include "controller/http/metrics_out.hpp"
 #include "controller/http/server.hpp"
@@ -192,6 +193,15 @@ void write_http(MetricsOut& out, const Api& api) {
     for (std::size_t i = 2; i < std::size(http.replies_by_class); ++i) {
         out.value("class", std::to_string(i) + "xx", http.replies_by_class[i]);
     }
+    out.metric("ballast_event_readers", "gauge", "Streams of events, and requests that wait for one.");
+    out.value(http.readers_now);
+    out.metric("ballast_event_readers_refused_total", "counter", "Readers refused by limits.event_readers.");
+    out.value(api.readers_refused());
+    out.metric("ballast_event_readers_cut_off_total", "counter",
+               "Readers so slow that the next event was gone before they had taken the one before.");
+    out.value(http.readers_cut_off);
+    out.metric("ballast_events_total", "counter", "Events since the start.");
+    out.value(api.surroundings().feed->events_total());
     out.metric("ballast_http_refused_total", "counter", "Requests refused before an operation saw them.");
     out.value("why", "header", http.refused_header);
     out.value("why", "body", http.refused_body);

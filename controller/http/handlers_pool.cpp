@@ -2,6 +2,7 @@
 #include <array>
 
 #include "controller/http/api.hpp"
+#include "controller/http/feed/feed.hpp"
 #include "controller/http/forms.hpp"
 #include "controller/http/handlers.hpp"
 #include "controller/http/server.hpp"
@@ -156,6 +157,10 @@ Answer get_limits(Api& api, const Call& call) {
     LimitUses uses = api.core().limits();
     (void)uses.try_push({"http_connections", api.surroundings().http_connections_max,
                          api.surroundings().server->counters().connections_now, 0});
+    const Feed& feed = *api.surroundings().feed;
+    (void)uses.try_push({"events", feed.ring().events_max(), feed.ring().count(), 0});
+    (void)uses.try_push({"event_readers", feed.limits().readers,
+                         api.surroundings().server->counters().readers_now, api.readers_refused()});
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < uses.size(); ++i) {
         items.push_back({std::string{uses[i].name}, i});

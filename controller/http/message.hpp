@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,7 +28,7 @@ enum class Role : std::uint8_t { none = 0, viewer = 1, helpdesk = 2, operator_ =
 std::string_view to_string(Role role) noexcept;
 
 // What the caller wants to read (Accept).
-enum class Format : std::uint8_t { json, text, ndjson };
+enum class Format : std::uint8_t { json, text, ndjson, sse };
 
 struct Request {
     Method method = Method::other;
@@ -36,6 +37,10 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> query;
     std::string body;
     std::string idempotency_key;
+    std::string if_match;  // If-Match, If-None-Match as sent
+    std::string if_none_match;
+    std::string last_event_id;  // Last-Event-ID, of a reader that comes again
+    bool accepts_gzip = false;
     std::string id;  // of this request: in the answer's X-Request-Id, in problems and in the log
     Format format = Format::json;
     Role role = Role::none;
@@ -51,6 +56,12 @@ struct Reply {
     std::vector<std::pair<std::string_view, std::string>> headers{};
 };
 
+// Which events somebody reads.
+struct EventFilter {
+    std::uint16_t kinds = 0;   // a set: EventKinds
+    Role role = Role::viewer;  // of the reader
+};
+
 // The answer comes when the job, the plan or the session's opening has ended, or at `until`.
 struct Wait {
     std::uint64_t job_id = 0;  // 0: waits for the plan
@@ -59,9 +70,31 @@ struct Wait {
     bool replayed = false;         // of an idempotency key
     std::uint64_t session_id = 0;  // waits until the session is open or over, instead
     unsigned status = 200;         // of the answer about a session
+    // Waits for an event after `since` instead, and answers with at most so many.
+    bool for_events = false;
+    std::uint64_t since = 0;
+    EventFilter filter{};
+    std::size_t events_max = 0;
 };
 
-using Answer = std::variant<Reply, Wait>;
+// The answer goes on: each event as it comes.
+struct Stream {
+    Format format = Format::sse;  // or ndjson
+    EventFilter filter{};
+    std::uint64_t next = 0;  // revision of the event to be sent next
+    std::string pending{};   // bytes to be sent before it
+    Instant ends;            // the reader is to come again, with its token, after this
+    Instant due;             // there is something to send then, even when nothing happens
+};
+// What there is to send on a stream.
+enum class Reading : std::uint8_t {
+    some,     // bytes were given
+    nothing,  // for now
+    over,     // it ends here, in good order
+    lost,     // the reader is so slow that the next event is gone: to be cut off
+};
+
+using Answer = std::variant<Reply, Wait, Stream>;
 
 // What the server serves. Called on the loop's thread only.
 class Service {
@@ -75,6 +108,8 @@ class Service {
     virtual bool over(const Wait& wait) = 0;
     // The answer to a request whose wait is over.
     virtual Reply conclude(const Request& request, const Wait& wait) = 0;
+    // Writes what comes next on the stream to `out`; `bytes` says how much, for `some`.
+    virtual Reading read(Stream& stream, std::span<char> out, std::size_t& bytes) = 0;
 };
 
 }  // namespace ballast::controller::http

@@ -103,6 +103,9 @@ constexpr std::array table{
     Operation{Method::post, "/v1/rebalance", &create_plan, Role::operator_, true, act,
               CommandKind::rebalance},
 
+    Operation{Method::get, "/v1/events", &list_events, Role::viewer, false, "since wait kind limit"},
+    Operation{Method::get, "/v1/history", &get_load_history, Role::viewer, false, "span"},
+
     Operation{Method::get, "/v1/decisions", &list_decisions, Role::viewer, false, list_only},
     Operation{Method::get, "/v1/decisions/{id}", &get_decision, Role::viewer, false, ""},
 };

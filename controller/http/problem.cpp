@@ -12,6 +12,7 @@ SlugFacts facts(Slug slug) noexcept {
         case Slug::not_found: return {"not-found", "No such thing", 404};
         case Slug::method_not_allowed: return {"method-not-allowed", "This path has other methods", 405};
         case Slug::state_conflict: return {"state-conflict", "Not possible in the present state", 409};
+        case Slug::events_lost: return {"events-lost", "These events are no longer kept", 410};
         case Slug::too_large: return {"too-large", "The request is too large", 413};
         case Slug::idempotency_key_reused:
             return {"idempotency-key-reused", "The idempotency key was used for another request", 422};

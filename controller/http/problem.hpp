@@ -20,6 +20,7 @@ enum class Slug : std::uint8_t {
     not_found,
     method_not_allowed,
     state_conflict,
+    events_lost,
     too_large,
     idempotency_key_reused,
     validation_failed,

@@ -28,7 +28,9 @@ Server::Impl::Impl(Loop& event_loop, const HttpConfig& settings, Service& served
       config{settings},
       service{served},
       slots(settings.connections_max + unix_connections_max),
-      sweeper{event_loop, [this] { sweep(); }} {
+      sweeper{event_loop, [this] { sweep(); }},
+      streams_rest{event_loop, [this] { go_on_with_streams(); }} {
+    looked_at.reserve(slots.size());
     std::array<char, 16> text{};
     const int length = std::snprintf(text.data(), text.size(), "%08llx",
                                      static_cast<unsigned long long>(random_u64() & 0xffffffffU));
@@ -127,8 +129,12 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
             slot.wait = *wait;
             slot.stage = Stage::waiting;
             ++counters.waiting_now;
+            counters.readers_now += wait->for_events ? 1 : 0;
             MHD_suspend_connection(slot.connection);
             return MHD_YES;
+        }
+        if (auto* stream = std::get_if<Stream>(&result)) {
+            return begin_stream(slot, std::move(*stream));
         }
         slot.reply = std::get<Reply>(std::move(result));
     }
@@ -144,23 +150,27 @@ MHD_Result Server::Impl::answer(Slot& slot) {
     MHD_destroy_response(response);
     slot.stage = Stage::sending;
     slot.deadline = mono_now() + config.request_timeout;
-    ++counters.replies_by_class[std::min(slot.reply.status / 100, 5U)];
-    counters.refused_unauthenticated += slot.reply.status == MHD_HTTP_UNAUTHORIZED ? 1 : 0;
-    const Request& request = slot.request;
-    if (request.method == Method::get) {
-        log_debug("http {}: {} {} -> {}", request.id, request.method_text, request.path, slot.reply.status);
-    } else {
-        log_info("http {}: {} {} by {} -> {}", request.id, request.method_text, request.path,
-                 to_string(request.role), slot.reply.status);
-    }
+    count_answer(slot, slot.reply.status);
     return queued;
 }
 
-void Server::Impl::completed(Slot& slot) {
-    if (slot.stage == Stage::waiting) {
-        --counters.waiting_now;
+void Server::Impl::count_answer(const Slot& slot, unsigned status) {
+    ++counters.replies_by_class[std::min(status / 100, 5U)];
+    counters.refused_unauthenticated += status == MHD_HTTP_UNAUTHORIZED ? 1 : 0;
+    const Request& request = slot.request;
+    if (request.method == Method::get) {
+        log_debug("http {}: {} {} -> {}", request.id, request.method_text, request.path, status);
+    } else {
+        log_info("http {}: {} {} by {} -> {}", request.id, request.method_text, request.path,
+                 to_string(request.role), status);
     }
+}
+
+void Server::Impl::completed(Slot& slot) {
+    stop_waiting(slot);
     slot.reply = Reply{};
+    slot.stream = Stream{};
+    slot.gone = false;
     if (slot.request.body.capacity() > buffer_kept_bytes) {
         slot.request.body = {};
     }
@@ -171,8 +181,8 @@ void Server::Impl::look_at_waits() {
     for (Slot& slot : slots) {
         if (slot.in_use && slot.stage == Stage::waiting && service.over(slot.wait)) {
             slot.reply = service.conclude(slot.request, slot.wait);
+            stop_waiting(slot);
             slot.stage = Stage::concluded;
-            --counters.waiting_now;
             MHD_resume_connection(slot.connection);
             slot.endpoint->resumed.start_once(milliseconds(0));
         }
@@ -181,9 +191,14 @@ void Server::Impl::look_at_waits() {
 
 void Server::Impl::sweep() {
     look_at_waits();
+    end_abandoned_streams();
     const Instant at = mono_now();
     for (Slot& slot : slots) {
-        const bool bounded = slot.stage != Stage::waiting && slot.stage != Stage::concluded;
+        const bool idle = slot.stage == Stage::idle;
+        if (slot.in_use && idle && at >= slot.stream.due) {
+            resume_stream(slot);
+        }
+        const bool bounded = slot.stage != Stage::waiting && slot.stage != Stage::concluded && !idle;
         if (slot.in_use && bounded && at > slot.deadline) {
             ++counters.cut_off_slow;
             ::shutdown(slot.fd, SHUT_RDWR);               // the daemon sees the end and closes
@@ -223,6 +238,10 @@ std::unique_ptr<Server> Server::open(Loop& loop, const HttpConfig& config, Servi
 
 void Server::look_at_waits() {
     impl_->look_at_waits();
+}
+void Server::go_on_with_streams() {
+    impl_->look_at_waits();
+    impl_->go_on_with_streams();
 }
 std::uint16_t Server::port() const noexcept {
     return impl_->port;

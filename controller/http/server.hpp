@@ -18,8 +18,10 @@ struct ServerCounters {
     std::uint64_t connections_now = 0;
     std::uint64_t requests = 0;
     std::uint64_t waiting_now = 0;
-    std::uint64_t refused_header = 0;  // header above the bound, or bytes that cannot be in one
-    std::uint64_t refused_body = 0;    // body above the bound
+    std::uint64_t readers_now = 0;      // of events: streams, and requests that wait for one
+    std::uint64_t readers_cut_off = 0;  // the next event was gone before they took the one before
+    std::uint64_t refused_header = 0;   // header above the bound, or bytes that cannot be in one
+    std::uint64_t refused_body = 0;     // body above the bound
     std::uint64_t refused_unauthenticated = 0;
     std::uint64_t cut_off_slow = 0;          // neither a whole request nor its answer in time
     std::uint64_t replies_by_class[6] = {};  // [2] is 2xx
@@ -37,6 +39,8 @@ class Server {
     // Answers the requests whose wait is over. Call when jobs have changed; the server itself looks at the
     // clock.
     void look_at_waits();
+    // There are new events: streams that have said all go on. Call instead of look_at_waits.
+    void go_on_with_streams();
     // Of the TCP side; 0 without one.
     std::uint16_t port() const noexcept;
     const ServerCounters& counters() const noexcept;

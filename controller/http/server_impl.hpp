@@ -3,6 +3,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <poll.h>
 
 #include <memory>
 #include <string>
@@ -18,7 +19,9 @@ namespace ballast::controller::http {
 // Beside the TCP side's, so that root on the box gets in when strangers hold all of those.
 inline constexpr unsigned unix_connections_max = 8;
 
-enum class Stage : std::uint8_t { reading, discarding, waiting, concluded, sending };
+// `streaming`: the daemon asks for more when it could send what it has; `idle`: there was no more, it is
+// suspended.
+enum class Stage : std::uint8_t { reading, discarding, waiting, concluded, sending, streaming, idle };
 
 struct Endpoint;
 
@@ -35,6 +38,8 @@ struct Slot {
     Problem refusal;  // when discarding
     std::uint64_t body_bytes = 0;
     Wait wait;
+    Stream stream;
+    bool gone = false;  // nobody reads the stream any more
     bool nul_in_uri = false;
 };
 
@@ -67,6 +72,14 @@ struct Server::Impl {
     MHD_Result take_body(Slot& slot, const char* data, std::size_t bytes);
     MHD_Result dispatch(Slot& slot);
     MHD_Result answer(Slot& slot);
+    void count_answer(const Slot& slot, unsigned status);
+    // ---- streams.cpp ----
+    MHD_Result begin_stream(Slot& slot, Stream stream);
+    ssize_t read_stream(Slot& slot, std::span<char> out);
+    void resume_stream(Slot& slot);
+    void go_on_with_streams();
+    void end_abandoned_streams();
+    void stop_waiting(const Slot& slot);
     void completed(Slot& slot);
     void look_at_waits();
     void sweep();
@@ -84,6 +97,9 @@ struct Server::Impl {
     std::string id_prefix;
     std::uint64_t next_id = 1;
     ServerCounters counters;
+    std::vector<pollfd> looked_at;  // by slot
+    Timer streams_rest;             // resumes those that one turn left
+    std::size_t streams_first = 0;  // where the next turn begins: each gets its turn
 };
 
 }  // namespace ballast::controller::http

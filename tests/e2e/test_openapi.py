@@ -110,6 +110,11 @@ class RealAnswers(PoolCase):
         for name in ("getLimits", "listHosts", "listVms", "listJobs", "listPlans", "listDecisions"):
             self.expect(200, name, accept="application/x-ndjson")
             self.expect(200, name, accept="text/plain")
+        for accept in (None, "text/plain"):
+            self.expect(200, "listEvents", "?limit=1000", accept=accept)
+        self.expect(200, "listEvents", "?wait=0", accept="application/x-ndjson")
+        self.expect(200, "getLoadHistory")
+        self.expect(200, "getLoadHistory", "?span=day")
         self.expect(200, "getHost", host="h1")
         self.expect(200, "getVm", vm="vm1-01")
 
@@ -193,6 +198,7 @@ class RealAnswers(PoolCase):
         self.expect(401, "getStatus", token="x" * 43)
         self.expect(400, "listVms", "?unknown=1")
         self.expect(404, "getHost", host="nobody")
+        self.expect(410, "listEvents", "?since=1")
         self.expect(422, "migrateVm", "", {"to": "nobody"}, vm="vm1-01")
         self.expect(422, "createPlan", "", {"policy": "nonsense"})
         self.expect(503, "createVm", "", {"name": "huge", "type": "pv", "memory_mib": 1000000, "kernel": "/k"})

@@ -1,0 +1,24 @@
+// What happens in the pool: events as they come, and the loads of the time before.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "cli/online/online.hpp"
+
+namespace ballast::cli {
+
+struct EventOptions {
+    std::string kinds;       // separated by commas; empty: all
+    std::string since;       // a revision; empty: the newest there are
+    std::int64_t limit = 0;  // 0: as many as the controller gives by default
+    bool watch = false;
+};
+
+Exit show_events(Online& online, const EventOptions& in);
+
+std::span<const Command> event_commands();
+
+}  // namespace ballast::cli
