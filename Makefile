@@ -59,7 +59,7 @@ shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
 xen_src := $(wildcard xen_glue/xen/*.cpp)
 agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp agent/disks/*.cpp)
-controller_src := $(wildcard controller/*.cpp controller/http/*.cpp controller/http/feed/*.cpp)
+controller_src := $(wildcard controller/*.cpp controller/access/*.cpp controller/http/*.cpp controller/http/feed/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 image_src := $(wildcard image/core/*.cpp image/*.cpp)
 # What the command line uses of the folders below it.
@@ -236,6 +236,11 @@ $(OUT)/states-doc: $(call obj,$(wildcard base/*.cpp) controller/core/machines.cp
 states: $(OUT)/states-doc
 	$(Q)$(OUT)/states-doc > docs/states.md
 
+# Which role may call which operation, as the controller's table has it.
+.PHONY: roles
+roles: $(OUT)/ballast-controller
+	$(Q)$(OUT)/ballast-controller --roles > docs/roles.md
+
 test-programs: $(OUT)/unit-tests $(OUT)/xen-tests $(OUT)/sim-inspect $(OUT)/states-doc
 
 # libFuzzer needs clang, and its runtime in every object: a small build of its own.
@@ -281,6 +286,7 @@ check:
 	    house-rules=tests/check/tidy.py \
 	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
 	    "states=tests/check/states.sh $(OUT)/states-doc" \
+	    "roles=tests/check/roles.sh $(OUT)/ballast-controller" \
 	    unit=$(OUT)/unit-tests \
 	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
 	    xen-mapping=$(OUT)/xen-tests \

@@ -5,6 +5,7 @@
 #include "cli/about.hpp"
 #include "cli/offline/commands.hpp"
 #include "cli/offline/image.hpp"
+#include "cli/online/access.hpp"
 #include "cli/online/act.hpp"
 #include "cli/online/bundle.hpp"
 #include "cli/online/desktops.hpp"
@@ -27,6 +28,7 @@ auto all_groups() {
         job_commands(),               //
         plan_commands(),              //
         desktop_commands(),           //
+        access_commands(),            //
         top_commands(),               //
         bundle_commands(),            //
         offline::offline_commands(),  //

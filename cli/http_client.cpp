@@ -175,6 +175,8 @@ std::string curl_line(const Server& server, const HttpRequest& request) {
     add("--key", server.key);
     if (!server.token_file.empty()) {
         line += " -H \"Authorization: Bearer $(cat " + quoted(server.token_file) + ")\"";
+    } else if (!server.token.empty()) {
+        line += " -H \"Authorization: Bearer $BALLAST_TOKEN\"";
     }
     if (request.accept != "application/json") {
         add("-H", "Accept: " + request.accept);

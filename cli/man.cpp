@@ -125,8 +125,9 @@ constexpr std::string_view surroundings =
     "NAME.toml "
     "beside it.\n"
     ".TP\n\\fBBALLAST_SERVER\\fR, \\fBBALLAST_TOKEN_FILE\\fR, \\fBBALLAST_CA\\fR, \\fBBALLAST_CERT\\fR, "
-    "\\fBBALLAST_KEY\\fR, \\fBBALLAST_PROFILE\\fR, \\fBBALLAST_CONFIG\\fR\n"
-    "As the options of the same names; BALLAST_CONFIG is another configuration file.\n"
+    "\\fBBALLAST_KEY\\fR, \\fBBALLAST_TOKEN\\fR, \\fBBALLAST_PROFILE\\fR, \\fBBALLAST_CONFIG\\fR\n"
+    "As the options of the same names; BALLAST_TOKEN is the token itself, BALLAST_CONFIG another "
+    "configuration file.\n"
     ".TP\n\\fBNO_COLOR\\fR\nNo colours when set.\n"
     ".PP\nThe default server is the controller's socket on this machine, "
     "unix:/var/lib/ballast\\-controller/http.sock.\n";

@@ -76,18 +76,22 @@ bool read_file(const std::string& profile, ConnectionOptions& values, std::strin
     return true;
 }
 
+bool is_token(std::string_view text, const std::string& from, std::string& why) {
+    const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+    if (text.empty() || text.size() > token_bytes_max || !printable) {
+        why = from + ": expected a token and nothing else";
+        return false;
+    }
+    return true;
+}
+
 bool read_token(const std::string& path, std::string& token, std::string& why) {
     if (!read_input(path, token_bytes_max, token, why).ok()) {
         return false;
     }
     const std::size_t end = token.find_last_not_of(" \t\r\n");
     token.resize(end == std::string::npos ? 0 : end + 1);
-    const bool printable = std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
-    if (token.empty() || !printable) {
-        why = path + ": expected a token and nothing else";
-        return false;
-    }
-    return true;
+    return is_token(token, path, why);
 }
 
 }  // namespace
@@ -126,6 +130,11 @@ bool resolve_server(const ConnectionOptions& options, Server& out, std::string& 
     out.certificate = expand_home(values.certificate);
     out.key = expand_home(values.key);
     out.token_file = expand_home(values.token_file);
+    if (const std::string token = variable("BALLAST_TOKEN"); options.token_file.empty() && !token.empty()) {
+        out.token_file.clear();
+        out.token = token;
+        return is_token(token, "BALLAST_TOKEN", why);
+    }
     return out.token_file.empty() || read_token(out.token_file, out.token, why);
 }
 

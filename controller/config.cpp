@@ -40,7 +40,9 @@ void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
     out.tls_key = file.text("http.key", "");
     out.plain_anywhere = file.flag("http.plain_anywhere", false);
     out.plain = out.tls_certificate.empty();
-    out.authenticate = file.choice("http.auth", {"token", "none"}, 0) == 0;
+    out.gate.authenticate = file.choice("http.auth", {"token", "none"}, 0) == 0;
+    out.gate.failed_logins_per_minute =
+        count(file, "http.failed_logins_per_minute", out.gate.failed_logins_per_minute, 1, 6000);
     out.socket = file.text("http.socket", state_dir + "/http.sock", sizeof(sockaddr_un::sun_path) - 1);
     out.connections_max = count(file, "http.connections_max", 64, 2, 1024);
     out.connections_per_address_max = count(file, "http.connections_per_address_max", 32, 1, 1024);
@@ -55,7 +57,7 @@ void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
     if (!out.listen.empty() && out.plain && !is_loopback(out.listen) && !out.plain_anywhere) {
         file.reject("http.listen", "a loopback address, because http.certificate is not set");
     }
-    if (!out.authenticate && !out.listen.empty() && !is_loopback(out.listen)) {
+    if (!out.gate.authenticate && !out.listen.empty() && !is_loopback(out.listen)) {
         file.reject("http.auth", "\"token\", because http.listen is not a loopback address");
     }
     if (out.listen.empty() && out.socket.empty()) {
@@ -205,6 +207,7 @@ bool load_config(const std::string& path, ControllerConfig& out, std::vector<std
         read_deadlines(*file, out.core);
         read_limits(*file, out.core.limits);
         read_feed(*file, out.feed);
+        out.http.tokens_max = count(*file, "limits.tokens", 256, 1, 4096);
         read_desktops(*file, out.core.desktops);
         out.core.idempotency_ttl =
             seconds(file->integer("idempotency_hours", 24, 1, 24 * 30, "hours") * 3600);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/instant.hpp"
+#include "controller/access/gate.hpp"
 #include "controller/core/settings.hpp"
 
 namespace ballast::controller {
@@ -30,8 +31,9 @@ struct HttpConfig {
     bool plain_anywhere = false;  // the operator insists on plain HTTP beyond loopback
     std::string tls_certificate;
     std::string tls_key;
-    bool authenticate = true;
+    GateSettings gate;
     std::string socket;  // path of the unix socket; empty: none
+    std::uint32_t tokens_max = 0;
     std::uint32_t connections_max = 0;
     std::uint32_t connections_per_address_max = 0;
     std::uint32_t header_bytes_max = 0;

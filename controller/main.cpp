@@ -29,16 +29,18 @@ namespace {
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr Duration tick_period = seconds(1);
+constexpr Duration token_uses_saved_every = seconds(60);
 // Descriptors beside the connections: listeners, epolls, timers, the store.
 constexpr rlim_t descriptors_spare = 64;
 
 constexpr const char* usage =
     "usage: ballast-controller --config FILE [--check | --budget] [--log-level LEVEL]\n"
-    "       ballast-controller --version | --help\n"
+    "       ballast-controller --roles | --version | --help\n"
     "\n"
     "  --config FILE      settings (configs/controller.toml explains each)\n"
     "  --check            only says whether the settings are right\n"
     "  --budget           only prints what the settings reserve, a row for each table\n"
+    "  --roles            only prints which role may call which operation, in Markdown\n"
     "  --log-level LEVEL  error, warning, notice, info (default) or debug\n"
     "\n"
     "Exit codes: 0 stopped as asked; 1 failed; 2 wrong usage or settings.\n";
@@ -47,6 +49,7 @@ struct Options {
     std::string config;
     bool check = false;
     bool budget = false;
+    bool roles = false;
     bool help = false;
     bool version = false;
     LogLevel level = LogLevel::info;
@@ -80,6 +83,8 @@ std::optional<Options> parse(int argc, char** argv) {
             options.check = true;
         } else if (argument == "--budget") {
             options.budget = true;
+        } else if (argument == "--roles") {
+            options.roles = true;
         } else if (argument == "--help" || argument == "-h") {
             options.help = true;
         } else if (argument == "--version") {
@@ -124,10 +129,11 @@ void raise_descriptor_limit(const ControllerConfig& config) {
 // What runs once everything is up.
 class Controller {
   public:
-    Controller(Loop& loop, Engine& engine, http::Server& server, http::Feed& feed)
+    Controller(Loop& loop, Engine& engine, http::Server& server, http::Feed& feed, Tokens& tokens)
         : loop_{loop},
           engine_{engine},
           ticker_{loop, [this] { (void)engine_.step(Tick{}); }},
+          token_saver_{loop, [&tokens] { (void)tokens.save_uses(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
           signals_{loop, [this](int number) { on_signal(number); }} {
         engine.on_jobs_changed([&server] { server.look_at_waits(); });
@@ -138,6 +144,7 @@ class Controller {
 
     int run() {
         ticker_.start_every(tick_period);
+        token_saver_.start_every(token_uses_saved_every);
         if (const Duration period = watchdog_period(); period.ms > 0) {
             watchdog_.start_every(period);
         }
@@ -163,6 +170,7 @@ class Controller {
     Loop& loop_;
     Engine& engine_;
     Timer ticker_;
+    Timer token_saver_;
     Timer watchdog_;
     SignalWatch signals_;
     int exit_code_ = 0;
@@ -195,10 +203,15 @@ int serve(const ControllerConfig& config) {
                     memory.why());
     }
     const std::unique_ptr<Store> store = Store::open(config.state_dir + "/controller.db", wall_now(), why);
-    http::Tokens tokens;
-    if (store == nullptr || (config.http.authenticate && !tokens.load_or_create(config.state_dir, why))) {
+    if (store == nullptr) {
         return fail(why);
     }
+    Tokens tokens{*store, config.http.tokens_max};
+    const bool asks_for_tokens = config.http.gate.authenticate;
+    if (!tokens.load(why) || (asks_for_tokens && !tokens.make_first(config.state_dir, wall_now(), why))) {
+        return fail(why);
+    }
+    Gate gate{config.http.gate, tokens};
     const auto engine = std::make_unique<Engine>(config.core, memory.block(), *store);
     if (!engine->restore(why).ok()) {
         return fail(why);
@@ -212,18 +225,18 @@ int serve(const ControllerConfig& config) {
     engine->connect(*agents);
     http::Feed feed{loop, config.feed, config.core.limits, feed_memory.block(),
                     [&engine]() -> const Core& { return engine->core(); }};
-    http::Api api{*engine, tokens};
+    http::Api api{*engine, tokens, gate};
     const std::unique_ptr<http::Server> server = http::Server::open(loop, config.http, api, why);
     if (server == nullptr) {
         return fail(why);
     }
     api.surround({agents.get(), server.get(), &feed, wall_now(), mono_now(), bytes, memory.locked(),
                   config.http.connections_max});
-    Controller controller{loop, *engine, *server, feed};
+    Controller controller{loop, *engine, *server, feed, tokens};
     log_notice("ballast-controller {}: agents on {} port {}, HTTP on {} port {}", BALLAST_VERSION,
                config.agents.listen, agents->port(),
                config.http.listen.empty() ? "(none)" : config.http.listen, server->port());
-    if (!config.http.authenticate) {
+    if (!asks_for_tokens) {
         log_warning("http.auth is \"none\": whoever reaches the HTTP port may do everything");
     }
     (void)notify_ready("serving");
@@ -242,6 +255,10 @@ int run(int argc, char** argv) {
     }
     if (options->version) {
         std::printf("ballast-controller %s\n", BALLAST_VERSION);
+        return 0;
+    }
+    if (options->roles) {
+        std::fputs(http::roles_page().c_str(), stdout);
         return 0;
     }
     if (options->config.empty()) {

@@ -8,9 +8,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
+#include "controller/access/token_record.hpp"
 #include "controller/core/core.hpp"
 
 namespace ballast::controller {
@@ -39,6 +42,12 @@ class Store {
     // After a failure: takes back what was not committed, and tries whether a change can be written and
     // synced.
     bool try_again();
+    // ---- tokens (store_tokens.cpp): durable when these return true; false: the disk failed ----
+    bool put_tokens(std::span<const TokenRecord> tokens);  // new ones and changed ones
+    bool forget_token(std::uint64_t id);
+    // Appends all, by number. False with a sentence in `why`.
+    bool read_tokens(std::vector<TokenRecord>& out, std::string& why);
+
     std::string last_error() const;
     std::uint64_t commits() const noexcept;
     // Size of the database file and its log.
@@ -46,6 +55,9 @@ class Store {
 
   private:
     Store();
+    template <class Change>
+    bool change_by_itself(Change change);
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -105,6 +105,13 @@ CREATE TABLE sessions(
   detail TEXT NOT NULL, password TEXT NOT NULL, client TEXT NOT NULL, decision INTEGER NOT NULL,
   requested INTEGER NOT NULL, opened INTEGER NOT NULL, last_used INTEGER NOT NULL, left_at INTEGER NOT NULL,
   ended INTEGER NOT NULL) STRICT;
+)sql",
+    // Bearer tokens: SHA-256 of each, never the token.
+    R"sql(
+CREATE TABLE tokens(
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role INTEGER NOT NULL, user TEXT NOT NULL,
+  created_by TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL,
+  last_used INTEGER NOT NULL) STRICT;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -207,6 +207,23 @@ Exit get(Online& online, const GetOptions& in) {
     return Exit::ok;
 }
 
+void declare_watch(Options& options, GetOptions& in) {
+    options.flag("-w,--watch", in.watch, "stay and show changes; Ctrl-C ends it");
+    options.value("--every", &in.every_seconds, "SECONDS", "with -w: how often to look (default 2)")
+        .between(1, 3600);
+}
+
+// "session list" for those who think of the object first.
+template <const char* kind>
+Action declare_list(Options& options) {
+    const auto in = std::make_shared<GetOptions>();
+    in->kind = kind;
+    declare_watch(options, *in);
+    return online([in](Online& connection) { return get(connection, *in); });
+}
+constexpr char sessions_kind[] = "sessions";
+constexpr char tokens_kind[] = "tokens";
+
 Action declare_get(Options& options) {
     const auto in = std::make_shared<GetOptions>();
     std::vector<std::string> words = kind_words();
@@ -220,9 +237,7 @@ Action declare_get(Options& options) {
     options.value("--host", &in->host, "HOSTS", "only those on one of these hosts")
         .completes(Completes::hosts);
     options.value("--kind", &in->vm_kind, "KINDS", "only guests, or jobs, of these kinds");
-    options.flag("-w,--watch", in->watch, "stay and show changes; Ctrl-C ends it");
-    options.value("--every", &in->every_seconds, "SECONDS", "with -w: how often to look (default 2)")
-        .between(1, 3600);
+    declare_watch(options, *in);
     return online([in](Online& connection) { return get(connection, *in); });
 }
 
@@ -277,8 +292,12 @@ constexpr std::array table{
             "",
             "listHosts getHost listVms getVm listJobs getJob listPlans getPlan listDecisions getDecision "
             "getLimits listEvents listPools getPool listSessions getSession listPrivateDesktops "
-            "getPrivateDesktop",
+            "getPrivateDesktop listTokens getToken",
             &declare_get},
+    Command{"session list", "Lists sessions, as get sessions does", "", "", "listSessions",
+            &declare_list<sessions_kind>},
+    Command{"token list", "Lists tokens and when they were last used, as get tokens does", "", "",
+            "listTokens", &declare_list<tokens_kind>},
     Command{"describe", "Shows everything that is known of an object",
             "All its values, its open job, and what can be done with it now.\n\n  ballast describe vm web1",
             "", "getHost getVm getJob getPlan getDecision listDecisions listJobs", &declare_describe},

@@ -107,6 +107,18 @@ constexpr std::array private_columns{
     Column{"STATE", "state", Show::state}, Column{"HOST", "host", Show::text},
 };
 
+constexpr std::array token_columns{
+    Column{"ID", "id", Show::count},
+    Column{"NAME", "name", Show::text},
+    Column{"ROLE", "role", Show::text},
+    Column{"USER", "user", Show::text},
+    Column{"STATE", "state", Show::state},
+    Column{"CREATED_BY", "created_by", Show::text},
+    Column{"AGE", "created_at", Show::age},
+    Column{"EXPIRES", "expires_at", Show::text},
+    Column{"LAST_USED", "last_used_at", Show::age},
+};
+
 constexpr std::array table{
     Kind{"hosts", "host", "/v1/hosts", "name", "state", true, Completes::hosts, host_columns},
     Kind{"vms", "vm", "/v1/vms", "name", "state host kind", true, Completes::vms, vm_columns},
@@ -118,6 +130,7 @@ constexpr std::array table{
          session_columns},
     Kind{"private_desktops", "private_desktop", "/v1/private-desktops", "user", "state pool", true,
          Completes::nothing, private_columns},
+    Kind{"tokens", "token", "/v1/tokens", "id", "", true, Completes::nothing, token_columns},
     Kind{"limits", "limit", "/v1/limits", "name", "", false, Completes::nothing, limit_columns},
 };
 
@@ -133,13 +146,15 @@ bool is_number(Show show) noexcept {
 
 constexpr std::array good_states{std::string_view{"up"},        std::string_view{"running"},
                                  std::string_view{"succeeded"}, std::string_view{"done"},
-                                 std::string_view{"open"},      std::string_view{"ready"}};
+                                 std::string_view{"open"},      std::string_view{"ready"},
+                                 std::string_view{"live"}};
 constexpr std::array bad_states{std::string_view{"down"}, std::string_view{"failed"},
                                 std::string_view{"crashed"}, std::string_view{"lost"},
                                 std::string_view{"conflict"}};
-constexpr std::array faint_states{std::string_view{"inactive"}, std::string_view{"saved"},
+constexpr std::array faint_states{std::string_view{"inactive"},  std::string_view{"saved"},
                                   std::string_view{"cancelled"}, std::string_view{"closed"},
-                                  std::string_view{"paused"}};
+                                  std::string_view{"paused"},    std::string_view{"expired"},
+                                  std::string_view{"revoked"}};
 
 }  // namespace
 

@@ -45,11 +45,6 @@ std::optional<Problem> check_parameters(const Call& call) {
     return std::nullopt;
 }
 
-bool asks_dry_run(const Request& request) noexcept {
-    const std::string* text = request.parameter("dry_run");
-    return text != nullptr && *text == "true";
-}
-
 // Which of the HTTP slugs says the core's.
 Slug to_http(controller::Slug slug) noexcept {
     switch (slug) {
@@ -67,6 +62,15 @@ Slug to_http(controller::Slug slug) noexcept {
 }
 
 }  // namespace
+
+bool asks_dry_run(const Request& request) noexcept {
+    const std::string* text = request.parameter("dry_run");
+    return text != nullptr && *text == "true";
+}
+
+Caller Api::authenticate(const Credentials& credentials) {
+    return gate_.judge(credentials, now());
+}
 
 Answer Api::handle(const Request& request) {
     const Match found = match(request.method, request.path);
@@ -90,13 +94,16 @@ Answer Api::handle(const Request& request) {
 }
 
 std::optional<Problem> Api::check(const Call& call) {
-    if (call.request.role < call.operation.role) {
-        if (call.request.role == Role::none) {
-            return Problem{.slug = Slug::unauthenticated, .detail = "send Authorization: Bearer TOKEN"};
+    const Caller& caller = call.request.caller;
+    if (!allows(call.operation, caller.role)) {
+        if (caller.role == Role::none) {
+            return Problem{
+                .slug = Slug::unauthenticated,
+                .detail = caller.refusal.empty() ? "send Authorization: Bearer TOKEN" : caller.refusal};
         }
         return Problem{.slug = Slug::forbidden,
-                       .detail = "needs the role " + std::string{to_string(call.operation.role)} +
-                                 ", the token has " + std::string{to_string(call.request.role)}};
+                       .detail = "needs the role " + std::string{to_string(call.operation.role)} + ", " +
+                                 caller.name + " has " + std::string{to_string(caller.role)}};
     }
     return check_parameters(call);
 }
@@ -109,6 +116,14 @@ Duration Api::wait_asked(const Request& request) {
 Reply Api::refuse(const Request& request, Problem problem) {
     ++refused_;
     return to_reply(problem, request.id);
+}
+
+Reply Api::refuse_store(const Request& request) {
+    return refuse(request, {.slug = Slug::no_capacity,
+                            .detail = "the store cannot be written, so that nothing can be changed: " +
+                                      engine_.trouble(),
+                            .fault = Fault::io_failed,
+                            .retry_after_seconds = 10});
 }
 
 Reply Api::refuse_body(const Request& request, const JsonBody& body) {
@@ -130,17 +145,13 @@ Answer Api::run(const Call& call, Command& command) {
     command.kind = call.operation.command;
     command.dry_run = asks_dry_run(request);
     if (!request.idempotency_key.empty() && !command.dry_run) {
-        command.idempotency_key =
-            digest(std::string{to_string(request.role)} + '\n' + request.idempotency_key);
+        command.idempotency_key = digest(std::string{to_string(request.caller.role)} + '\n' +
+                                         request.caller.user + '\n' + request.idempotency_key);
         command.idempotency_body = digest(request.method_text + '\n' + request.path + '\n' + request.body);
     }
     const Outcome* outcome = engine_.run(command);
     if (outcome == nullptr) {
-        return refuse(request, {.slug = Slug::no_capacity,
-                                .detail = "the store cannot be written, so that nothing can be changed: " +
-                                          engine_.trouble(),
-                                .fault = Fault::io_failed,
-                                .retry_after_seconds = 10});
+        return refuse_store(request);
     }
     if (outcome->kind == OutcomeKind::problem) {
         return refuse(request, problem_of(*outcome));

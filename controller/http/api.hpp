@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "controller/access/gate.hpp"
 #include "controller/engine.hpp"
 #include "controller/http/message.hpp"
 #include "controller/http/operations.hpp"
 #include "controller/http/problem.hpp"
-#include "controller/http/tokens.hpp"
 
 namespace ballast::controller {
 class Agents;
@@ -35,12 +35,15 @@ struct Surroundings {
     std::uint32_t http_connections_max = 0;
 };
 
+// `?dry_run=true`
+bool asks_dry_run(const Request& request) noexcept;
+
 class Api final : public Service {
   public:
-    Api(Engine& engine, const Tokens& tokens) : engine_{engine}, tokens_{tokens} {}
+    Api(Engine& engine, Tokens& tokens, Gate& gate) : engine_{engine}, tokens_{tokens}, gate_{gate} {}
     void surround(const Surroundings& surroundings) { surroundings_ = surroundings; }
 
-    Role authenticate(std::string_view token) override { return tokens_.role_of(token); }
+    Caller authenticate(const Credentials& credentials) override;
     Answer handle(const Request& request) override;
     bool over(const Wait& wait) override;
     Reply conclude(const Request& request, const Wait& wait) override;
@@ -50,12 +53,16 @@ class Api final : public Service {
     const Core& core() const noexcept { return engine_.core(); }
     const Engine& engine() const noexcept { return engine_; }
     const Surroundings& surroundings() const noexcept { return surroundings_; }
+    Tokens& tokens() noexcept { return tokens_; }
+    const Gate& gate() const noexcept { return gate_; }
 
     // Fills in what every command has (kind, dry run, idempotency), runs it and answers.
     Answer run(const Call& call, Command& command);
     // What `?wait=` asks for; 0 without it. REQUIRES: checked by handle.
     static Duration wait_asked(const Request& request);
     Reply refuse(const Request& request, Problem problem);
+    // The store cannot be written, so that nothing can be changed.
+    Reply refuse_store(const Request& request);
     // REQUIRES: the body is not valid.
     Reply refuse_body(const Request& request, const JsonBody& body);
     Reply not_found(const Call& call, std::string_view what);
@@ -69,6 +76,8 @@ class Api final : public Service {
 
     // Whether one more reader of events may come; counts those who may not.
     bool admit_reader();
+    // What the request is about, for the records of who did what.
+    void note(std::string text) { note_ = std::move(text); }
 
     std::uint64_t replies_refused() const noexcept { return refused_; }
     std::uint64_t readers_refused() const noexcept { return readers_refused_; }
@@ -81,10 +90,12 @@ class Api final : public Service {
     Problem problem_of(const Outcome& outcome);
 
     Engine& engine_;
-    const Tokens& tokens_;
+    Tokens& tokens_;
+    Gate& gate_;
     Surroundings surroundings_;
     std::uint64_t refused_ = 0;
     std::uint64_t readers_refused_ = 0;
+    std::string note_;
 };
 
 }  // namespace ballast::controller::http

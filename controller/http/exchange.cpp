@@ -1,8 +1,10 @@
 #include "controller/http/exchange.hpp"
 
+#include <arpa/inet.h>
 #include <microhttpd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace ballast::controller::http {
@@ -123,6 +125,23 @@ std::optional<Problem> read_head(MHD_Connection* connection, const char* url, co
 std::string_view bearer_token(MHD_Connection* connection) {
     const std::string_view value = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
     return value.starts_with(bearer) ? value.substr(bearer.size()) : std::string_view{};
+}
+
+std::string peer_address(MHD_Connection* connection) {
+    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (info == nullptr || info->client_addr == nullptr) {
+        return {};
+    }
+    const sockaddr* address = info->client_addr;
+    const void* bytes =
+        address->sa_family == AF_INET6
+            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr)
+            : &reinterpret_cast<const sockaddr_in*>(address)->sin_addr;
+    const bool internet = address->sa_family == AF_INET || address->sa_family == AF_INET6;
+    return internet && ::inet_ntop(address->sa_family, bytes, text.data(), text.size()) != nullptr
+               ? text.data()
+               : std::string{};
 }
 
 bool sent_by_a_browser_page(MHD_Connection* connection) {

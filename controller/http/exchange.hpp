@@ -21,6 +21,9 @@ std::optional<Problem> read_head(MHD_Connection* connection, const char* url, co
 // The token of "Authorization: Bearer TOKEN", empty without one. Valid as long as the connection's request.
 std::string_view bearer_token(MHD_Connection* connection);
 
+// Numeric address of the client. Empty when it has none.
+std::string peer_address(MHD_Connection* connection);
+
 // A page of another site made the browser send this.
 bool sent_by_a_browser_page(MHD_Connection* connection);
 

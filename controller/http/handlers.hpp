@@ -55,4 +55,11 @@ Answer act_on_plan(Api& api, const Call& call);
 Answer list_decisions(Api& api, const Call& call);
 Answer get_decision(Api& api, const Call& call);
 
+// handlers_tokens.cpp
+Answer whoami(Api& api, const Call& call);
+Answer list_tokens(Api& api, const Call& call);
+Answer get_token(Api& api, const Call& call);
+Answer create_token(Api& api, const Call& call);
+Answer revoke_token(Api& api, const Call& call);
+
 }  // namespace ballast::controller::http

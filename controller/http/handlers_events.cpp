@@ -54,7 +54,7 @@ struct Asked {
 };
 
 std::optional<Problem> read_asked(const Request& request, Asked& asked) {
-    asked.filter.role = request.role;
+    asked.filter.role = request.caller.role;
     if (std::optional<Problem> problem = read_kinds(request, asked.filter); problem.has_value()) {
         return problem;
     }

@@ -207,6 +207,13 @@ void write_http(MetricsOut& out, const Api& api) {
     out.value("why", "body", http.refused_body);
     out.value("why", "unauthenticated", http.refused_unauthenticated);
     out.value("why", "slow", http.cut_off_slow);
+    const GateCounters& logins = api.gate().counters();
+    out.metric("ballast_http_logins_failed_total", "counter",
+               "Tokens that were unknown, expired or revoked.");
+    out.value(logins.logins_failed);
+    out.metric("ballast_http_logins_limited_total", "counter",
+               "Tokens not looked at, because too many wrong ones came from the address.");
+    out.value(logins.logins_limited);
 }
 
 void write_process(MetricsOut& out, const Api& api) {

@@ -161,6 +161,8 @@ Answer get_limits(Api& api, const Call& call) {
     (void)uses.try_push({"events", feed.ring().events_max(), feed.ring().count(), 0});
     (void)uses.try_push({"event_readers", feed.limits().readers,
                          api.surroundings().server->counters().readers_now, api.readers_refused()});
+    const Tokens& tokens = api.tokens();
+    (void)uses.try_push({"tokens", tokens.count_max(), tokens.all().size(), tokens.refused_full()});
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < uses.size(); ++i) {
         items.push_back({std::string{uses[i].name}, i});

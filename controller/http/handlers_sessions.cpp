@@ -27,9 +27,11 @@ std::array<std::uint8_t, 8> random_bytes() {
     return bytes;
 }
 
-void read_login(JsonFields& fields, Command& command) {
-    const std::optional<std::string> user = fields.text("user", true, command.user.capacity());
-    command.user = user.has_value() ? UserName{*user} : UserName{};
+// A caller of the role `user` need not say who it is.
+void read_login(JsonFields& fields, const Caller& caller, Command& command) {
+    const bool is_user = caller.role == Role::user;
+    const std::optional<std::string> user = fields.text("user", !is_user, command.user.capacity());
+    command.user = user.has_value() ? UserName{*user} : is_user ? UserName{caller.user} : UserName{};
     command.flag = fields.flag("private", false).value_or(false);
     const std::optional<std::string> pool = fields.text("pool", !command.flag, command.target.capacity());
     if (pool.has_value() && command.flag) {
@@ -44,6 +46,13 @@ void read_login(JsonFields& fields, Command& command) {
         (void)command.client.try_assign(*client);
     }
     fields.finish();
+}
+
+// The session's row, or none when there is none that the caller may see.
+std::uint32_t visible_session(Api& api, const Call& call, std::uint64_t id) {
+    const std::uint32_t row = api.core().find_session(id);
+    const bool visible = row != no_row && call.request.caller.may_see(api.core().session(row).record.user);
+    return visible ? row : no_row;
 }
 
 std::optional<Problem> check_session_states(const SetFilter& states) {
@@ -69,8 +78,8 @@ Answer list_private_desktops(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         const DesktopRecord& record = rows[i].record;
-        if (rows[i].in_use && record.kind == VmKind::personal && states.passes(to_string(record.state)) &&
-            pools.passes(record.pool.view())) {
+        if (rows[i].in_use && record.kind == VmKind::personal && call.request.caller.may_see(record.user) &&
+            states.passes(to_string(record.state)) && pools.passes(record.pool.view())) {
             items.push_back({std::string{record.user.view()}, i});
         }
     }
@@ -78,7 +87,8 @@ Answer list_private_desktops(Api& api, const Call& call) {
 }
 
 Answer get_private_desktop(Api& api, const Call& call) {
-    const std::uint32_t desktop = api.core().find_private_desktop(call.id);
+    const bool visible = call.request.caller.may_see(call.id);
+    const std::uint32_t desktop = visible ? api.core().find_private_desktop(call.id) : no_row;
     return desktop != no_row ? object_reply(call.request, private_desktop_form(api.core()), desktop)
                              : api.not_found(call, "private desktop of user");
 }
@@ -120,7 +130,8 @@ Answer list_sessions(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         const SessionRecord& record = rows[i].record;
-        if (rows[i].in_use && states.passes(to_string(record.state)) && pools.passes(record.pool.view()) &&
+        if (rows[i].in_use && call.request.caller.may_see(record.user) &&
+            states.passes(to_string(record.state)) && pools.passes(record.pool.view()) &&
             users.passes(record.user.view())) {
             items.push_back({newest_first_key(record.id), i});
         }
@@ -130,7 +141,7 @@ Answer list_sessions(Api& api, const Call& call) {
 
 Answer get_session(Api& api, const Call& call) {
     const std::optional<std::uint64_t> id = call.number();
-    if (!id.has_value() || api.core().find_session(*id) == no_row) {
+    if (!id.has_value() || visible_session(api, call, *id) == no_row) {
         return api.not_found(call, "session");
     }
     const Wait wait{0, 0, mono_now() + Api::wait_asked(call.request), false, *id, 200};
@@ -144,9 +155,14 @@ Answer open_session(Api& api, const Call& call) {
     }
     Command command;
     JsonFields fields = body.root();
-    read_login(fields, command);
+    read_login(fields, call.request.caller, command);
     if (!body.valid()) {
         return api.refuse_body(call.request, body);
+    }
+    if (!call.request.caller.may_see(command.user)) {
+        return api.refuse(call.request, {.slug = Slug::forbidden,
+                                         .detail = "the role user opens sessions of its own only, here of " +
+                                                   call.request.caller.user});
     }
     command.random = random_bytes();
     return api.run(call, command);
@@ -154,7 +170,9 @@ Answer open_session(Api& api, const Call& call) {
 
 Answer close_session(Api& api, const Call& call) {
     const std::optional<std::uint64_t> id = call.number();
-    if (!id.has_value()) {
+    const bool somebody_elses =
+        id.has_value() && api.core().find_session(*id) != no_row && visible_session(api, call, *id) == no_row;
+    if (!id.has_value() || somebody_elses) {
         return api.not_found(call, "session");
     }
     Command command;

@@ -13,17 +13,6 @@ std::string_view to_string(Method method) noexcept {
     return "other";
 }
 
-std::string_view to_string(Role role) noexcept {
-    switch (role) {
-        case Role::none: return "none";
-        case Role::viewer: return "viewer";
-        case Role::helpdesk: return "helpdesk";
-        case Role::operator_: return "operator";
-        case Role::admin: return "admin";
-    }
-    return "none";
-}
-
 const std::string* Request::parameter(std::string_view name) const noexcept {
     for (const auto& [key, value] : query) {
         if (key == name) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/instant.hpp"
+#include "controller/access/roles.hpp"
 
 namespace ballast::controller::http {
 
@@ -22,10 +23,6 @@ inline constexpr std::size_t reply_bytes_max = 16 * 1024 * 1024;  // the snapsho
 
 enum class Method : std::uint8_t { get, post, put, del, other };
 std::string_view to_string(Method method) noexcept;
-
-// What a caller may do. Ordered: a higher role may do all that a lower one may.
-enum class Role : std::uint8_t { none = 0, viewer = 1, helpdesk = 2, operator_ = 3, admin = 4 };
-std::string_view to_string(Role role) noexcept;
 
 // What the caller wants to read (Accept).
 enum class Format : std::uint8_t { json, text, ndjson, sse };
@@ -43,7 +40,8 @@ struct Request {
     bool accepts_gzip = false;
     std::string id;  // of this request: in the answer's X-Request-Id, in problems and in the log
     Format format = Format::json;
-    Role role = Role::none;
+    Caller caller;
+    std::string address;  // of the client, numeric; empty over the unix socket
 
     // Null when absent. A parameter given twice never gets this far.
     const std::string* parameter(std::string_view name) const noexcept;
@@ -100,9 +98,8 @@ using Answer = std::variant<Reply, Wait, Stream>;
 class Service {
   public:
     virtual ~Service() = default;
-    // The role of a bearer token; Role::none when it is unknown. `token` is empty without an Authorization
-    // header.
-    virtual Role authenticate(std::string_view token) = 0;
+    // Who is calling, and what that makes of it.
+    virtual Caller authenticate(const Credentials& credentials) = 0;
     virtual Answer handle(const Request& request) = 0;
     // True when `wait` is over.
     virtual bool over(const Wait& wait) = 0;

@@ -73,20 +73,22 @@ constexpr std::array table{
               CommandKind::pool_disable},
 
     Operation{Method::get, "/v1/private-desktops", &list_private_desktops, Role::viewer, false,
-              "limit page_token state pool"},
-    Operation{Method::get, "/v1/private-desktops/{id}", &get_private_desktop, Role::viewer, false, ""},
+              "limit page_token state pool", CommandKind::none, Own::objects},
+    Operation{Method::get, "/v1/private-desktops/{id}", &get_private_desktop, Role::viewer, false, "",
+              CommandKind::none, Own::objects},
     Operation{Method::put, "/v1/private-desktops/{id}", &act_on_private_desktop, Role::operator_, true, act,
               CommandKind::private_put},
     Operation{Method::del, "/v1/private-desktops/{id}", &act_on_private_desktop, Role::admin, true, act,
               CommandKind::private_delete},
 
     Operation{Method::get, "/v1/sessions", &list_sessions, Role::helpdesk, false,
-              "limit page_token state pool user"},
+              "limit page_token state pool user", CommandKind::none, Own::objects},
     Operation{Method::post, "/v1/sessions", &open_session, Role::helpdesk, true, act,
-              CommandKind::session_open},
-    Operation{Method::get, "/v1/sessions/{id}", &get_session, Role::helpdesk, false, "wait"},
+              CommandKind::session_open, Own::objects},
+    Operation{Method::get, "/v1/sessions/{id}", &get_session, Role::helpdesk, false, "wait",
+              CommandKind::none, Own::objects},
     Operation{Method::del, "/v1/sessions/{id}", &close_session, Role::helpdesk, true, act,
-              CommandKind::session_close},
+              CommandKind::session_close, Own::objects},
 
     Operation{Method::get, "/v1/jobs", &list_jobs, Role::viewer, false, "limit page_token state kind host"},
     Operation{Method::get, "/v1/jobs/{id}", &get_job, Role::viewer, false, "wait"},
@@ -108,6 +110,12 @@ constexpr std::array table{
 
     Operation{Method::get, "/v1/decisions", &list_decisions, Role::viewer, false, list_only},
     Operation{Method::get, "/v1/decisions/{id}", &get_decision, Role::viewer, false, ""},
+
+    Operation{Method::get, "/v1/whoami", &whoami, Role::viewer, false, "", CommandKind::none, Own::objects},
+    Operation{Method::get, "/v1/tokens", &list_tokens, Role::admin, false, list_only},
+    Operation{Method::post, "/v1/tokens", &create_token, Role::admin, true, "dry_run"},
+    Operation{Method::get, "/v1/tokens/{id}", &get_token, Role::admin, false, ""},
+    Operation{Method::del, "/v1/tokens/{id}", &revoke_token, Role::admin, true, "dry_run"},
 };
 
 // The id in `path` when it has the pattern's form. Where the pattern has no {id}, an empty one.
@@ -130,6 +138,13 @@ std::optional<std::string_view> match_path(std::string_view pattern, std::string
 
 std::span<const Operation> operations() noexcept {
     return table;
+}
+
+bool allows(const Operation& operation, Role role) noexcept {
+    if (operation.role == Role::none) {
+        return true;
+    }
+    return role == Role::user ? operation.own == Own::objects : role >= operation.role;
 }
 
 Match match(Method method, std::string_view path) {

@@ -72,6 +72,28 @@ void Server::Impl::refuse(Slot& slot, Problem problem) {
     slot.refusal = std::move(problem);
 }
 
+// Finds out who calls. A problem when that alone is enough to refuse.
+std::optional<Problem> Server::Impl::identify(Slot& slot) {
+    Request& request = slot.request;
+    request.address = slot.endpoint->is_unix ? std::string{} : peer_address(slot.connection);
+    request.caller = service.authenticate({.local = slot.endpoint->is_unix && peer_is_trusted(slot.fd),
+                                           .token = bearer_token(slot.connection),
+                                           .certificate = {},
+                                           .address = request.address});
+    const Caller& caller = request.caller;
+    if (caller.retry_after_seconds != 0) {
+        return Problem{.slug = Slug::rate_limited,
+                       .detail = "too many wrong credentials came from this address",
+                       .limit = "http.failed_logins_per_minute",
+                       .retry_after_seconds = caller.retry_after_seconds};
+    }
+    const bool without_secret = caller.proof == Proof::socket || caller.proof == Proof::unasked;
+    if (without_secret && request.method != Method::get && sent_by_a_browser_page(slot.connection)) {
+        return Problem{.slug = Slug::forbidden, .detail = "a web page may not act without a token"};
+    }
+    return std::nullopt;
+}
+
 MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) {
     ++counters.requests;
     Request& request = slot.request;
@@ -82,11 +104,8 @@ MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) 
     if (slot.nul_in_uri) {
         problem = Problem{.slug = Slug::invalid_request, .detail = "a NUL byte in the path or query"};
     }
-    const std::string_view token = bearer_token(slot.connection);
-    const bool trusted = slot.endpoint->is_unix ? peer_is_trusted(slot.fd) : !config.authenticate;
-    request.role = trusted ? Role::admin : service.authenticate(token);
-    if (trusted && request.method != Method::get && sent_by_a_browser_page(slot.connection)) {
-        problem = Problem{.slug = Slug::forbidden, .detail = "a web page may not act without a token"};
+    if (std::optional<Problem> refused = identify(slot); refused.has_value()) {
+        problem = std::move(refused);
     }
     if (problem.has_value()) {
         ++counters.refused_header;
@@ -161,8 +180,10 @@ void Server::Impl::count_answer(const Slot& slot, unsigned status) {
     if (request.method == Method::get) {
         log_debug("http {}: {} {} -> {}", request.id, request.method_text, request.path, status);
     } else {
-        log_info("http {}: {} {} by {} -> {}", request.id, request.method_text, request.path,
-                 to_string(request.role), status);
+        log_info(
+            "http {}: {} {} by {} -> {}", request.id, request.method_text, request.path,
+            request.caller.name.empty() ? std::string_view{"nobody"} : std::string_view{request.caller.name},
+            status);
     }
 }
 

@@ -68,6 +68,7 @@ struct Server::Impl {
 
     Slot* open_slot(Endpoint& endpoint, MHD_Connection* connection);
     void close_slot(Slot& slot);
+    std::optional<Problem> identify(Slot& slot);
     MHD_Result begin(Slot& slot, const char* url, const char* method);
     MHD_Result take_body(Slot& slot, const char* data, std::size_t bytes);
     MHD_Result dispatch(Slot& slot);

@@ -53,7 +53,7 @@ class Crash(PoolCase):
         self.wait_for_hosts()
 
     def test_files_are_private(self):
-        for name in ("controller.db", "tokens", "admin.token", "http.sock"):
+        for name in ("controller.db", "admin.token", "http.sock"):
             mode = os.stat(self.pool.state_dir / name).st_mode
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
 

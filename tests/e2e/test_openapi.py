@@ -193,6 +193,23 @@ class RealAnswers(PoolCase):
         self.call("deletePool", pool="office")
         self.call("deletePool", pool="kiosk")
 
+    def change_tokens(self):
+        self.assertEqual(self.expect(200, "whoAmI")["role"], "admin")
+        body = {"name": "ann", "role": "user", "user": "ann", "expires_in_seconds": 60}
+        self.expect(200, "createToken", "?dry_run=true", body)
+        made = self.expect(201, "createToken", "", body)
+        self.expect(409, "createToken", "", body)
+        self.assertEqual(self.expect(200, "whoAmI", token=made["token"])["user"], "ann")
+        self.expect(403, "listVms", token=made["token"])
+        self.expect(200, "listSessions", token=made["token"])
+        self.assertNotIn("token", self.expect(200, "getToken", id=made["id"]))
+        for accept in (None, "application/x-ndjson", "text/plain"):
+            self.expect(200, "listTokens", accept=accept)
+        self.expect(200, "revokeToken", "?dry_run=true", id=made["id"])
+        self.assertEqual(self.expect(200, "revokeToken", id=made["id"])["state"], "revoked")
+        self.expect(401, "whoAmI", token=made["token"])
+        self.expect(422, "createToken", "", {"name": "no blanks", "role": "king", "user": "ann"})
+
     def refusals(self):
         self.expect(401, "listVms", token=False)
         self.expect(401, "getStatus", token="x" * 43)
@@ -205,8 +222,8 @@ class RealAnswers(PoolCase):
 
     def test_every_operation_answers_as_the_contract_says(self):
         self.exercised = set()
-        for part in (self.read_everything, self.change_guests, self.change_hosts, self.change_plans, self.change_desktops, self.refusals,
-                     self.read_everything):
+        for part in (self.read_everything, self.change_guests, self.change_hosts, self.change_plans, self.change_desktops,
+                     self.change_tokens, self.refusals, self.read_everything):
             with self.subTest(part.__name__):
                 part()
         self.assertEqual(self.exercised, set(operations()))

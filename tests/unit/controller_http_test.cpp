@@ -10,9 +10,6 @@
 #include "controller/http/metrics_out.hpp"
 #include "controller/http/problem.hpp"
 #include "controller/http/text_table.hpp"
-#include "controller/http/tokens.hpp"
-#include "shell/durable_file.hpp"
-#include "tests/unit/controller_directory.hpp"
 
 namespace ballast::controller::http {
 namespace {
@@ -43,13 +40,38 @@ TEST(Operations, KnowNoOtherPaths) {
 TEST(Operations, ChangeNothingOnGetAndNeedARoleToChangeAnything) {
     for (const Operation& operation : operations()) {
         EXPECT_EQ(operation.mutating, operation.method != Method::get) << operation.path;
-        EXPECT_EQ(operation.mutating, operation.command != CommandKind::none) << operation.path;
+        const bool of_the_core = !operation.path.starts_with("/v1/tokens");
+        EXPECT_EQ(operation.mutating && of_the_core, operation.command != CommandKind::none)
+            << operation.path;
         if (operation.mutating) {
             // The help desk logs users in and out, and changes nothing else.
             const bool session = operation.path.starts_with("/v1/sessions");
             EXPECT_GE(operation.role, session ? Role::helpdesk : Role::operator_) << operation.path;
         }
     }
+}
+
+TEST(Operations, AreAllowedByTheLadderAndTheUserOnlyItsOwn) {
+    for (const Operation& operation : operations()) {
+        const bool open = operation.role == Role::none;
+        EXPECT_EQ(allows(operation, Role::none), open) << operation.path;
+        EXPECT_TRUE(allows(operation, Role::admin)) << operation.path;
+        const Role ladder[] = {Role::viewer, Role::helpdesk, Role::operator_, Role::admin};
+        for (std::size_t i = 1; i < std::size(ladder); ++i) {
+            EXPECT_LE(allows(operation, ladder[i - 1]), allows(operation, ladder[i])) << operation.path;
+        }
+        const bool own = operation.path.starts_with("/v1/sessions") || operation.path == "/v1/whoami" ||
+                         (operation.path.starts_with("/v1/private-desktops") && !operation.mutating);
+        EXPECT_EQ(allows(operation, Role::user), open || own) << operation.path;
+    }
+}
+
+TEST(Operations, AreAllOnThePageOfRoles) {
+    const std::string page = roles_page();
+    for (const Operation& operation : operations()) {
+        EXPECT_NE(page.find(std::string{operation.path} + "`"), std::string::npos) << operation.path;
+    }
+    EXPECT_NE(page.find("| `POST /v1/sessions` | own |  | yes | yes | yes |\n"), std::string::npos) << page;
 }
 
 TEST(Lists, ReadBoundsOfAPage) {
@@ -163,43 +185,6 @@ TEST(Digests, TellTextsApart) {
     EXPECT_EQ(digest("a"), digest("a"));
     EXPECT_FALSE(digest("a") == digest("b"));
     EXPECT_FALSE(digest("").empty());
-}
-
-TEST(Tokens, AreMadeOnceAndKeptHashed) {
-    const TestDirectory directory;
-    std::string why;
-    Tokens first;
-    ASSERT_TRUE(first.load_or_create(directory.path(), why)) << why;
-    std::string token;
-    std::string stored;
-    ASSERT_TRUE(read_bounded(directory.path() + "/admin.token", 1000, token, why).ok()) << why;
-    ASSERT_TRUE(read_bounded(directory.path() + "/tokens", 1000, stored, why).ok()) << why;
-    token.pop_back();
-    EXPECT_EQ(token.size(), 64U);
-    EXPECT_EQ(stored.find(token), std::string::npos);
-    EXPECT_EQ(first.role_of(token), Role::admin);
-    Tokens second;
-    ASSERT_TRUE(second.load_or_create(directory.path(), why)) << why;
-    EXPECT_EQ(second.role_of(token), Role::admin);
-    EXPECT_EQ(second.role_of(token + "0"), Role::none);
-    EXPECT_EQ(second.role_of(""), Role::none);
-    EXPECT_EQ(second.role_of(std::string(5000, 'a')), Role::none);
-}
-
-TEST(Tokens, AreRefusedWhenTheFileIsOpenToOthersOrDoesNotParse) {
-    const TestDirectory directory;
-    std::string why;
-    Tokens tokens;
-    ASSERT_TRUE(write_durable(directory.path() + "/tokens", "nonsense admin\n", why).ok());
-    EXPECT_FALSE(tokens.load_or_create(directory.path(), why));
-    EXPECT_NE(why.find("tokens:1:"), std::string::npos) << why;
-    const std::string line = to_hex(sha256("secret")) + " viewer\n";
-    ASSERT_TRUE(write_durable(directory.path() + "/tokens", line, why).ok());
-    ASSERT_TRUE(tokens.load_or_create(directory.path(), why)) << why;
-    EXPECT_EQ(tokens.role_of("secret"), Role::viewer);
-    ASSERT_EQ(::chmod((directory.path() + "/tokens").c_str(), 0644), 0);
-    EXPECT_FALSE(Tokens{}.load_or_create(directory.path(), why));
-    EXPECT_NE(why.find("0600"), std::string::npos) << why;
 }
 
 }  // namespace
