@@ -67,11 +67,15 @@ void Agents::hear(std::uint32_t host, const Letter& letter) {
         process.sample_every_ns = std::max<std::int64_t>(reply->sample_interval_ms, 100) * ms;
         send_inventory(host);
         step(host, agent::LinkUpEvent{});
+        tell_desktop_side(host);
         take_sample(host);
         arm(host, Timer::sample, process.sample_every_ns);
         return;
     }
     if (process.state != LinkState::ready) {
+        return;
+    }
+    if (hear_desktop_order(host, letter)) {
         return;
     }
     if (const auto* order = std::get_if<std::shared_ptr<const wire::JobOrder>>(&letter)) {

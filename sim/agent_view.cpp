@@ -58,6 +58,7 @@ void Agents::look(std::uint32_t host, const agent::JobRecord& record, bool surve
         out.file_consumed = slot->second.consumed;
         out.saved_memory_kib = slot->second.complete ? slot->second.complete_image.guest.memory_kib : 0;
     }
+    out.store_proven = agents_[host].desktops.store_proven;
     out.disk_free_bytes = machine.saves_full > 0 ? 0 : plenty_bytes;
     if (survey) {
         const HostFacts facts = sim::facts(machine.xen);
@@ -139,7 +140,13 @@ void Agents::send_inventory(std::uint32_t host) {
     wire::HostReport& head = sent->head;
     head.sequence = ++process.reports;
     head.net_mbps = machine.xen.config.link_mbps;
-    head.degraded = machine.hypervisor_silent > 0;
+    const bool lies = world_.scenario.mutation == Mutation::empty_report && machine.hypervisor_silent > 0;
+    head.degraded = machine.hypervisor_silent > 0 && !lies;
+    if (world_.scenario.pool.desktops.users > 0) {
+        head.store_path = store_directory;
+        head.store_proven = process.desktops.store_proven;
+        head.store_free_mib = store_free_mib;
+    }
     if (!head.degraded) {
         const HostFacts facts = sim::facts(machine.xen);
         head.cpu_count = facts.cpu_count;
@@ -150,6 +157,9 @@ void Agents::send_inventory(std::uint32_t host) {
         head.can_hap = facts.can_hap;
         head.can_shadow = facts.can_shadow;
         for (const sim::Guest& guest : machine.xen.guests) {
+            if (lies) {
+                break;
+            }
             wire::DomainInfo info = info_of(guest);
             const wire::InFlight known = process.core->in_flight(guest.uuid);
             info.in_flight = known == wire::InFlight::no ? info.in_flight : known;

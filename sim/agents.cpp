@@ -28,7 +28,8 @@ void Agents::start(std::uint32_t host) {
     process.random = dice(world_.scenario.seed, agent_part, host, life);
     const agent::CoreSettings settings{.host_name = machine.name,
                                        .journal_id = uuid_of(journal_uuids, host + 1),
-                                       .memory_reserved_kib = memory_reserved_mib * 1024};
+                                       .memory_reserved_kib = memory_reserved_mib * 1024,
+                                       .store_directory = Path{store_directory}};
     Arena counting;
     (void)agent::Core{counting, settings};
     process.memory.assign(counting.used_bytes() + 64, std::byte{0xa5});
@@ -62,6 +63,10 @@ void Agents::kill(std::uint32_t host, bool power_lost) {
     if (process.connection != no_connection) {
         world_.network.close(process.connection, Side::dialler, power_lost);
     }
+    for (const RelayPort& relay : process.desktops.relays) {
+        world_.users.cut_off(relay.visit);
+    }
+    process.desktops = DesktopSide{};
     process.core.reset();
     process.answers.clear();
     process.mail.clear();
@@ -175,7 +180,11 @@ void Agents::on_due(std::uint32_t host, Timer timer) {
     process.armed[static_cast<std::size_t>(timer)] = false;
     switch (timer) {
         case Timer::wake: step(host, agent::TickEvent{}); return;
-        case Timer::inventory: send_inventory(host); return;
+        case Timer::inventory:
+            close_orphaned_relays(host);
+            send_inventory(host);
+            look_at_guests(host);
+            return;
         case Timer::sample:
             if (process.state == LinkState::ready) {
                 take_sample(host);
@@ -183,6 +192,9 @@ void Agents::on_due(std::uint32_t host, Timer timer) {
             }
             return;
         case Timer::redial: dial(host); return;
+        case Timer::signals:
+        case Timer::relays:
+        case Timer::store: desktop_timer(host, timer); return;
     }
 }
 
@@ -272,9 +284,8 @@ void Agents::perform(std::uint32_t host, const agent::Action& action) {
             process.answers.push_back(given);
             return;
         case agent::ActionKind::start_worker:
-            world_.workers.start(
-                host, action.worker, action.op, process.core->record(action.row),
-                action.op == agent::WorkerOp::create ? &process.core->order(action.row).spec : nullptr);
+            world_.workers.start(host, action, process.core->record(action.row),
+                                 process.core->order(action.row).spec);
             return;
         case agent::ActionKind::tell_worker: {
             const bool accepts = action.tell == agent::Tell::accept;

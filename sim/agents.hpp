@@ -10,14 +10,23 @@
 
 #include "agent/core/core.hpp"
 #include "agent/core/rates.hpp"
+#include "sim/agent_desktops.hpp"
 #include "sim/network.hpp"
 
 namespace ballast::simulator {
 
 class World;
 
-enum class Timer : std::uint8_t { wake = 0, inventory = 1, sample = 2, redial = 3 };
-inline constexpr std::size_t timers_count = 4;
+enum class Timer : std::uint8_t {
+    wake = 0,
+    inventory = 1,
+    sample = 2,
+    redial = 3,
+    signals = 4,  // some guest will say that it is up
+    relays = 5,
+    store = 6,  // the file server answers
+};
+inline constexpr std::size_t timers_count = 7;
 
 // Somebody speaks to an agent: what waits until its loop runs again.
 struct Dialled {
@@ -47,6 +56,13 @@ class Agents {
     agent::WorkerId next_incoming(std::uint32_t host);
     // The host's list of domains has changed: tell soon.
     void inventory_changed(std::uint32_t host);
+
+    const DesktopSide& desktops(std::uint32_t host) const { return agents_[host].desktops; }
+    // Somebody knocks at a relay's port. Null: not let in.
+    const RelayPort* dial_relay(std::uint32_t host, std::uint16_t port, std::string_view password,
+                                std::uint32_t visit);
+    // The user's hand is seen, or hangs up.
+    void touch_relay(std::uint32_t visit, bool hangs_up);
 
     void on_run(const Event& event);
     void on_timer(const Event& event);
@@ -82,6 +98,7 @@ class Agents {
         std::uint64_t samples = 0;
         bool hypervisor_answered = true;
         agent::Rates rates;
+        DesktopSide desktops;
         Prng random{0};
     };
 
@@ -106,6 +123,21 @@ class Agents {
     void hear(std::uint32_t host, const Letter& letter);
     void say(std::uint32_t host, Letter&& letter);
     void on_due(std::uint32_t host, Timer timer);
+    // Desktops (agent_desktops.cpp).
+    bool hear_desktop_order(std::uint32_t host, const Letter& letter);
+    void tell_desktop_side(std::uint32_t host);
+    void desktop_timer(std::uint32_t host, Timer timer);
+    Fault find_console(std::uint32_t host, const Uuid& uuid, Detail& why);
+    void open_relay(std::uint32_t host, const wire::RelayOpen& order);
+    void close_relay(std::uint32_t host, std::uint64_t session_id);
+    void close_orphaned_relays(std::uint32_t host);
+    void report_relay(std::uint32_t host, const RelayPort& relay);
+    void report_closed(std::uint32_t host, const wire::RelayOpen& order, Fault fault, const Detail& why);
+    void look_at_guest(std::uint32_t host, const sim::Guest& guest);
+    void look_at_guests(std::uint32_t host);
+    void take_note(std::uint32_t host, const wire::GuestNote& note);
+    void take_probe(std::uint32_t host, const wire::StoreProbe& probe);
+    void answer_probe(std::uint32_t host);
 
     World& world_;
     std::vector<Process> agents_;

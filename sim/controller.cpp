@@ -33,7 +33,7 @@ std::span<std::byte> block(std::vector<std::byte>& memory, std::size_t bytes, st
 }  // namespace
 
 Controller::Controller(World& world) : world_{world} {
-    store_.content.identity = {uuid_of(0xc0, world.scenario.seed), first_job_id, 1};
+    store_.content.identity = {uuid_of(0xc0, world.scenario.seed), first_job_id, 1, first_session_id};
 }
 
 controller::Settings Controller::settings(const World& world) {
@@ -47,14 +47,25 @@ controller::Settings Controller::settings(const World& world) {
                        .moves_per_plan = 16,
                        .rejected_per_plan = 16,
                        .decisions = 16,
-                       .idempotency_keys = 96,
+                       .idempotency_keys = 512,
                        .handover_queries = 16,
-                       .window_samples = 3};
+                       .window_samples = 3,
+                       .desktop_pools = 4,
+                       .desktops = 24,
+                       .sessions = 24,
+                       .history_per_vm = 4};
     settings.memory_reserved_mib = memory_reserved_mib;
-    settings.deadlines = {seconds(30), seconds(40), seconds(15), seconds(15), seconds(60), seconds(60),
-                          seconds(40), seconds(30), seconds(90), seconds(90), seconds(90)};
+    settings.deadlines = {seconds(30), seconds(40), seconds(15), seconds(15), seconds(60),
+                          seconds(60), seconds(40), seconds(30), seconds(90), seconds(90),
+                          seconds(90), seconds(40), seconds(20), seconds(40), seconds(40)};
     settings.deadline_grace = seconds(10);
     settings.drain_retry = seconds(20);
+    settings.desktops = {.host_operations_max = 3,
+                         .probe = seconds(10),
+                         .opening = seconds(60),
+                         .closing = seconds(10),
+                         .retry_first = seconds(2),
+                         .retry_max = seconds(20)};
     settings.balance.enabled = world.scenario.pool.balance;
     settings.balance.parameters.window = 3;
     settings.balance.parameters.samples_min = 3;
@@ -230,6 +241,8 @@ void Controller::open(ControllerMail&& mail) {
     if (std::holds_alternative<TickDue>(mail)) {
         step(controller::Tick{});
         check_jobs();
+        check_sessions();
+        check_deadlines_of_desktops();
     } else if (const auto* accepted = std::get_if<Accepted>(&mail)) {
         for (const auto& [id, link] : links_) {
             if (link.connection == accepted->connection &&
@@ -271,44 +284,6 @@ void Controller::open(ControllerMail&& mail) {
     }
 }
 
-void Controller::hear_report(controller::LinkId link, const HostFactsSent& sent) {
-    wire::HostReport& report = std::get<wire::HostReport>(*report_);
-    report.domains.clear();
-    report.saved.clear();
-    const wire::HostReport& head = sent.head;
-    report.sequence = head.sequence;
-    report.cpu_count = head.cpu_count;
-    report.memory_kib = head.memory_kib;
-    report.memory_free_kib = head.memory_free_kib;
-    report.can_pv = head.can_pv;
-    report.can_hvm = head.can_hvm;
-    report.can_hap = head.can_hap;
-    report.can_shadow = head.can_shadow;
-    report.net_mbps = head.net_mbps;
-    report.degraded = head.degraded;
-    for (const wire::DomainInfo& domain : sent.domains) {
-        report.domains.push(domain);
-    }
-    for (const wire::SavedGuest& saved : sent.saved) {
-        report.saved.push(saved);
-    }
-    step(controller::LinkMessage{link, report_.get()});
-}
-
-void Controller::hear_sample(controller::LinkId link, const SampleSent& sent) {
-    wire::SampleReport& sample = std::get<wire::SampleReport>(*sample_);
-    sample.domains.clear();
-    sample.sequence = sent.sequence;
-    sample.taken_unix_ms = sent.taken_unix_ms;
-    sample.memory_free_kib = sent.memory_free_kib;
-    sample.rates_valid = sent.rates_valid;
-    sample.dom0_cpu_cores = sent.dom0_cpu_cores;
-    for (const wire::DomainSample& domain : sent.domains) {
-        sample.domains.push(domain);
-    }
-    step(controller::LinkMessage{link, sample_.get()});
-}
-
 // ---- actions ----
 
 void Controller::step(const controller::Event& event) {
@@ -348,6 +323,9 @@ void Controller::perform(const controller::Action& action) {
     if (key && world_.scenario.mutation == Mutation::forget_keys) {
         return;
     }
+    if (const auto* over = std::get_if<controller::ForgetSession>(&action)) {
+        sessions_answered_.erase(over->id);
+    }
     if (const auto* forgotten = std::get_if<controller::ForgetJob>(&action)) {
         const auto stored = store_.content.jobs.find(forgotten->id);
         if (stored != store_.content.jobs.end() && !ended(stored->second.state)) {
@@ -356,7 +334,7 @@ void Controller::perform(const controller::Action& action) {
         }
         settled_.insert(forgotten->id);
     }
-    if (store_.stage(*core_, action)) {
+    if (store_.stage(*core_, action, world_.scenario.mutation)) {
         return;
     }
     if (const auto* send = std::get_if<controller::Send>(&action)) {
@@ -366,12 +344,8 @@ void Controller::perform(const controller::Action& action) {
         }
         std::visit(
             [&](const auto& message) {
-                if constexpr (std::is_constructible_v<Letter, decltype(message)>) {
-                    transmit(send->link, message);
-                } else {
-                    world_.engine.broken(Invariant::same_decisions,
-                                         "an order for desktops in a world that has none");
-                }
+                static_assert(std::is_constructible_v<Letter, decltype(message)>);
+                transmit(send->link, message);
             },
             send->message);
     } else if (const auto* order = std::get_if<controller::SendOrder>(&action)) {
@@ -400,6 +374,9 @@ void Controller::reply() {
         if (row != controller::no_row) {
             answered_[outcome.job_id] = core_->job(row).record.vm_uuid;
         }
+    }
+    if (outcome.kind == controller::OutcomeKind::session) {
+        sessions_answered_[outcome.session_id] = world_.operators.command(asked_).user;
     }
     world_.operators.answered(asked_, outcome);
     asked_ = UINT32_MAX;

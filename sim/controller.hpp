@@ -68,6 +68,10 @@ class Controller {
     void check_jobs();
     // What was answered is still known.
     void check_memory_of_answers();
+    // A session has one desktop, a desktop one session, a user one session with a pool.
+    void check_sessions();
+    // No desktop stays in a transitional state, and no session half open, for longer than it may.
+    void check_deadlines_of_desktops();
 
   private:
     struct Link {
@@ -123,6 +127,7 @@ class Controller {
     std::map<std::uint64_t, Watched> open_jobs_;
     std::map<std::uint64_t, Uuid> answered_;
     std::set<std::uint64_t> settled_;
+    std::map<std::uint64_t, controller::UserName> sessions_answered_;
 };
 
 }  // namespace ballast::simulator

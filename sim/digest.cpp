@@ -51,6 +51,17 @@ void add(Digest& d, const controller::JobRecord& job) {
     add(d, job.destination);
 }
 
+void add(Digest& d, const controller::DesktopRecord& desktop) {
+    d << desktop.uuid << desktop.name << desktop.pool << desktop.state << desktop.since.unix_ms
+      << desktop.generation << desktop.used << desktop.volumes << desktop.session;
+}
+
+void add(Digest& d, const controller::SessionRecord& session) {
+    d << session.id << session.user << session.pool << session.state << session.desktop << session.taken_from
+      << session.ended_by << session.detail << session.password << session.requested.unix_ms
+      << session.opened.unix_ms << session.last_used.unix_ms << session.left.unix_ms << session.ended.unix_ms;
+}
+
 void add(Digest& d, const controller::PlanView& plan) {
     d << plan.record.id << plan.record.state << plan.record.policy << plan.record.source;
     for (const controller::PlanMove& move : plan.moves) {
@@ -66,18 +77,22 @@ void add(Digest& d, const wire::JobOrder& order) {
 
 void add(Digest& d, const controller::SmallMessage& message) {
     d << message.index();
-    std::visit(Overload{[&](const wire::HelloReply& m) { d << m.accepted << m.fault << m.detail; },
-                        [&](const wire::JobCancel& m) { d << m.job_id; },
-                        [&](const wire::JobAck& m) { d << m.job_id; },
-                        [&](const wire::HandoverQuery& m) { d << m.migration_id << m.destination_host; },
-                        [&](const wire::HandoverAnswer& m) { d << m.migration_id << m.verdict; },
-                        [](const auto&) {}},
-               message);
+    std::visit(
+        Overload{
+            [&](const wire::HelloReply& m) { d << m.accepted << m.fault << m.detail; },
+            [&](const wire::JobCancel& m) { d << m.job_id; }, [&](const wire::JobAck& m) { d << m.job_id; },
+            [&](const wire::HandoverQuery& m) { d << m.migration_id << m.destination_host; },
+            [&](const wire::HandoverAnswer& m) { d << m.migration_id << m.verdict; },
+            [&](const wire::RelayOpen& m) { d << m.session_id << m.uuid << m.password << m.client_address; },
+            [&](const wire::RelayClose& m) { d << m.session_id; },
+            [&](const wire::GuestNote& m) { d << m.uuid << m.nonce << m.data_share; },
+            [&](const wire::StoreProbe& m) { d << m.probe_id << m.step << m.secret; }},
+        message);
 }
 
 void add(Digest& d, const controller::Outcome& outcome) {
     d << outcome.kind << outcome.slug << outcome.fault << outcome.detail << outcome.replayed << outcome.job_id
-      << outcome.plan_id << outcome.vm_uuid << outcome.host << outcome.reasons.size();
+      << outcome.plan_id << outcome.session_id << outcome.vm_uuid << outcome.host << outcome.reasons.size();
 }
 
 }  // namespace
@@ -103,8 +118,19 @@ std::uint64_t digest(const controller::Core& core, const controller::Actions& ac
                 [&](const PersistJob& a) { add(d << a.job, core.job(a.job).record); },
                 [&](const PersistPlan& a) { add(d << a.plan, core.plan(a.plan)); },
                 [&](const PersistIdempotency& a) { d << a.entry << core.idempotency(a.entry).record.job_id; },
-                [&](const ForgetHost& a) { d << a.name; }, [&](const ForgetVm& a) { d << a.uuid; },
-                [&](const ForgetJob& a) { d << a.id; }, [&](const ForgetPlan& a) { d << a.id; },
+                [&](const PersistDesktopPool& a) {
+                    const DesktopPoolRecord& record = core.desktop_pool(a.pool).record;
+                    d << record.name << record.enabled << record.closing << record.targets.spares();
+                },
+                [&](const PersistDesktop& a) { add(d << a.desktop, core.desktop(a.desktop).record); },
+                [&](const PersistSession& a) { add(d << a.session, core.session(a.session).record); },
+                [&](const ForgetDesktopPool& a) { d << a.name; },
+                [&](const ForgetDesktop& a) { d << a.uuid; },
+                [&](const ForgetSession& a) { d << a.id; },
+                [&](const ForgetHost& a) { d << a.name; },
+                [&](const ForgetVm& a) { d << a.uuid; },
+                [&](const ForgetJob& a) { d << a.id; },
+                [&](const ForgetPlan& a) { d << a.id; },
                 [&](const ForgetIdempotency& a) { d << a.key.high << a.key.low; },
                 [&](const Send& a) { add(d << a.link, a.message); },
                 [&](const SendOrder& a) {
@@ -114,7 +140,8 @@ std::uint64_t digest(const controller::Core& core, const controller::Actions& ac
                 [&](const CloseLink& a) { d << a.link << a.fault; },
                 [&](const Reply& a) { add(d << a.command_id, actions.outcome); },
                 [&](const JobChanged& a) { d << a.job; },
-                [&](const Report& a) { d << a.what << a.name << a.id << a.detail; }, [](const auto&) {}},
+                [&](const Report& a) { d << a.what << a.name << a.id << a.detail; },
+                [](const auto&) {}},
             action);
     }
     return d.value();

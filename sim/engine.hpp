@@ -34,6 +34,7 @@ enum class EventKind : std::uint8_t {
     incident,          // target: index in the scenario
     incident_over,     // target: index in the scenario
     request,           // target: index of the request
+    visit,             // target: index of the visit
 };
 
 // `life` is that of the target when the event was made: a process that has died, a connection that has closed

@@ -15,6 +15,10 @@ void World::on_incident(std::uint32_t index) {
         operators.begin(incident);
         return;
     }
+    if (incident.kind == IncidentKind::login) {
+        users.begin(incident);
+        return;
+    }
     if (!begin_death(incident)) {
         begin_fault(incident);
         open_faults_[index] = true;
@@ -47,6 +51,9 @@ bool World::begin_death(const Incident& incident) {
     } else if (incident.kind == IncidentKind::guest_crashes ||
                incident.kind == IncidentKind::guest_powers_off) {
         guest_fault(incident, true);
+    } else if (incident.kind == IncidentKind::desktop_crashes ||
+               incident.kind == IncidentKind::desktop_powers_off) {
+        desktop_fault(incident);
     } else {
         return false;
     }
@@ -64,6 +71,12 @@ void World::begin_fault(const Incident& incident) {
         controller.store_slow_ms = incident.amount;
     } else if (incident.kind == IncidentKind::guest_deaf) {
         guest_fault(incident, true);
+    } else if (incident.kind == IncidentKind::shared_full) {
+        ++shared_full;
+    } else if (incident.kind == IncidentKind::shared_slow) {
+        shared_slow_ms = incident.amount;
+    } else if (incident.kind == IncidentKind::guests_mute || incident.kind == IncidentKind::guests_babble) {
+        signals_fault(incident, true);
     } else {
         host_fault(incident, true);
     }
@@ -81,6 +94,12 @@ void World::end_fault(const Incident& incident) {
         controller.store_slow_ms = 0;
     } else if (incident.kind == IncidentKind::guest_deaf) {
         guest_fault(incident, false);
+    } else if (incident.kind == IncidentKind::shared_full) {
+        --shared_full;
+    } else if (incident.kind == IncidentKind::shared_slow) {
+        shared_slow_ms = 0;
+    } else if (incident.kind == IncidentKind::guests_mute || incident.kind == IncidentKind::guests_babble) {
+        signals_fault(incident, false);
     } else {
         host_fault(incident, false);
     }
@@ -119,6 +138,10 @@ void World::host_fault(const Incident& incident, bool begins) {
         at.journal_slow_ms = begins ? incident.amount : 0;
     } else if (incident.kind == IncidentKind::saves_full) {
         count(at.saves_full);
+    } else if (incident.kind == IncidentKind::kernel_missing) {
+        count(at.kernel_missing);
+    } else if (incident.kind == IncidentKind::shared_elsewhere) {
+        count(at.shared_elsewhere);
     } else {
         count(at.hypervisor_silent);
     }
@@ -158,6 +181,7 @@ void World::heal() {
             guest.workload.unresponsive = false;
         }
     }
+    listen_to_all_guests();
     for (std::uint32_t host = 0; host < hosts(); ++host) {
         agents.kill_in_steps(host, 0);
         boot(host);
@@ -166,6 +190,7 @@ void World::heal() {
     controller.kill_in_steps(0);
     engine.after(second, EventKind::controller_start);
     operators.uncordon_all();
+    users.come_once_more();
 }
 
 }  // namespace ballast::simulator

@@ -12,6 +12,8 @@ constexpr std::uint64_t people_part = 6;
 constexpr std::int64_t answer_within_ns = 5 * second;
 constexpr std::int64_t again_after_min_ns = 10 * second;
 constexpr std::int64_t again_after_max_ns = 60 * second;
+// When everything is mended: after whatever was asked for before has been heard.
+constexpr std::int64_t reopen_after_ns = 20 * second;
 // People cancel jobs by numbers that they have seen: about so many are made in a run.
 constexpr std::uint64_t jobs_guessed = 24;
 
@@ -52,6 +54,9 @@ void Operators::begin(const Incident& incident) {
     }
     command.force = true;
     command.flag = incident.amount % 2 == 0;
+    if (incident.command >= CommandKind::pool_create) {
+        address_desktops(incident, command);
+    }
     send(static_cast<std::uint32_t>(requests_.size() - 1), 0);
 }
 
@@ -78,7 +83,7 @@ void Operators::answered(std::uint32_t index, const controller::Outcome& outcome
                       request.command.target.view(), static_cast<int>(outcome.kind), outcome.job_id,
                       outcome.detail.view());
     if (request.acted && (outcome.kind != request.kind || outcome.job_id != request.job_id ||
-                          outcome.plan_id != request.plan_id)) {
+                          outcome.plan_id != request.plan_id || outcome.session_id != request.session_id)) {
         world_.engine.broken(Invariant::durable,
                              "{} was sent again with its key, and acted again: job {} then, job {} now ({})",
                              controller::to_string(request.command.kind), request.job_id, outcome.job_id,
@@ -89,7 +94,14 @@ void Operators::answered(std::uint32_t index, const controller::Outcome& outcome
         request.kind = outcome.kind;
         request.job_id = outcome.job_id;
         request.plan_id = outcome.plan_id;
+        request.session_id = outcome.session_id;
     }
+    if (const std::uint32_t visit = std::exchange(request.visit, UINT32_MAX); visit != UINT32_MAX) {
+        world_.users.answered(visit, outcome);
+    }
+    // Who was denied a session asks for another one, not for this one again.
+    request.repeat =
+        request.repeat && (effect || request.command.kind != controller::CommandKind::session_open);
     request.open = request.repeat;
     if (request.repeat) {
         request.repeat = false;
@@ -98,9 +110,13 @@ void Operators::answered(std::uint32_t index, const controller::Outcome& outcome
     }
 }
 
-bool Operators::idle() const noexcept {
-    return std::none_of(requests_.begin(), requests_.end(),
-                        [](const Request& request) { return request.open; });
+std::string_view Operators::unanswered() const noexcept {
+    for (const Request& request : requests_) {
+        if (request.open) {
+            return controller::to_string(request.command.kind);
+        }
+    }
+    return {};
 }
 
 void Operators::uncordon_all() {
@@ -108,6 +124,16 @@ void Operators::uncordon_all() {
         make(controller::CommandKind::host_uncordon).command.target =
             FixedString<63>{fmt::format("h{}", host)};
         send(static_cast<std::uint32_t>(requests_.size() - 1), second);
+    }
+    if (world_.scenario.pool.desktops.users > 0) {
+        for (const auto kind :
+             {controller::CommandKind::pool_targets, controller::CommandKind::pool_enable}) {
+            controller::Command& command = make(kind).command;
+            command.target = FixedString<63>{common_pool};
+            command.targets = common_.targets;
+            send(static_cast<std::uint32_t>(requests_.size() - 1), reopen_after_ns);
+        }
+        assign_private_desktops(reopen_after_ns);
     }
 }
 

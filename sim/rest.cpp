@@ -45,10 +45,10 @@ std::string World::restless() {
     if (workers.any()) {
         return "a worker is at work";
     }
-    if (!operators.idle()) {
-        return "a request has no answer";
+    if (const std::string_view request = operators.unanswered(); !request.empty()) {
+        return fmt::format("a request ({}) has no answer", request);
     }
-    return {};
+    return restless_desktops();
 }
 
 void World::check_rest() {
@@ -62,6 +62,7 @@ void World::check_rest() {
             }
         }
     }
+    check_desktops_at_rest();
     for (const auto& [uuid, story] : ledger.stories()) {
         if (story.alive) {
             check_guest_at_rest(uuid, story);

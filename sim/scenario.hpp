@@ -21,8 +21,10 @@ enum class Mutation : std::uint8_t {
     forget_keys,    // the store drops idempotency keys
     acks_lost,      // the controller's shell does not send acknowledgements
     second_clock,   // the twin of the controller's core is told another time
+    forget_used,    // the store does not keep that a desktop has had a user
+    empty_report,   // an agent whose hypervisor is silent says that it has no guests
 };
-inline constexpr Mutation mutations_last = Mutation::second_clock;
+inline constexpr Mutation mutations_last = Mutation::empty_report;
 const char* to_string(Mutation mutation) noexcept;
 
 enum class IncidentKind : std::uint8_t {
@@ -55,8 +57,18 @@ enum class IncidentKind : std::uint8_t {
     guest_deaf,         // guest: acknowledges neither suspend nor shutdown for `lasts_ns`
     guest_crashes,
     guest_powers_off,
+    // Desktops: the `guest`-th desktop that some host has
+    desktop_crashes,
+    desktop_powers_off,
+    guests_mute,       // host: its guests say nothing of themselves for `lasts_ns`
+    guests_babble,     // host: nonsense, or more than xenstore takes
+    kernel_missing,    // host: no guest can be created
+    shared_full,       // the shared store takes nothing
+    shared_slow,       // it takes up to `amount` ms more
+    shared_elsewhere,  // host: another file system lies where the shared store was
     // People
-    request,  // `command` on guest or host
+    login,    // user `guest`, who stays for `amount` ms
+    request,  // `command` on guest, host, pool or user
 };
 inline constexpr std::uint32_t controller_node = UINT32_MAX;
 
@@ -73,6 +85,19 @@ struct Incident {
 };
 std::string describe(const Incident& incident);
 
+// Who logs in, and to what: a pool of common desktops, and private desktops for the first few users.
+struct DesktopShape {
+    std::uint32_t users = 0;  // 0: no desktops in this run
+    std::uint32_t private_users = 0;
+    std::uint32_t volumes = 0;  // disks of a private desktop, in the shared store
+    controller::PoolTargets targets;
+    controller::PoolRules common;
+    controller::PoolRules personal;
+    std::uint32_t memory_mib = 256;
+    double misbehaving = 0;  // guests that never signal, or talk nonsense
+    bool stay = false;       // sessions are left open in the end
+};
+
 struct PoolShape {
     std::uint32_t hosts = 3;
     std::uint32_t guests = 6;          // that run at the beginning
@@ -83,6 +108,7 @@ struct PoolShape {
     bool can_live = true;
     bool balance = false;
     std::int64_t latency_max_ns = 2 * ms;
+    DesktopShape desktops;
 };
 
 struct Scenario {

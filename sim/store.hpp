@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/core/core.hpp"
+#include "sim/scenario.hpp"
 
 namespace ballast::simulator {
 
@@ -25,6 +26,9 @@ struct StoreContent {
     std::map<HostName, controller::HostRecord> hosts;
     std::map<Uuid, controller::VmRecord> vms;
     std::map<Uuid, wire::GuestSpec> definitions;
+    std::map<Name, controller::DesktopPoolRecord> pools;
+    std::map<Uuid, controller::DesktopRecord> desktops;
+    std::map<std::uint64_t, controller::SessionRecord> sessions;
     std::map<std::uint64_t, controller::JobRecord> jobs;
     std::map<std::uint64_t, StoredPlan> plans;
     std::map<KeyOf, controller::IdempotencyRecord> keys;
@@ -38,7 +42,7 @@ class Store {
     StoreContent content;
 
     // Takes the record that a persisting action names; false: the action is none of the store's.
-    bool stage(const controller::Core& core, const controller::Action& action);
+    bool stage(const controller::Core& core, const controller::Action& action, Mutation mutation);
     bool dirty() const noexcept { return !staged_.empty(); }
     void commit();
     void roll_back() { staged_.clear(); }

@@ -18,6 +18,8 @@ struct Image {
     sim::NewGuest guest;
     sim::Workload workload;
     std::int64_t executed_ns = 0;
+    std::string used_by;   // the user who has had it; empty: nobody since it was created
+    bool corrupt = false;  // its bytes are not what was written
 };
 
 struct SaveSlot {
@@ -65,6 +67,10 @@ struct Machine {
     std::int64_t journal_slow_ms = 0;
     std::uint32_t saves_full = 0;
     std::uint32_t hypervisor_silent = 0;
+    std::uint32_t kernel_missing = 0;
+    std::uint32_t guests_mute = 0;
+    std::uint32_t guests_babble = 0;
+    std::uint32_t shared_elsewhere = 0;
 
     std::int64_t mono_ms(std::int64_t now_ns) const noexcept { return (now_ns - booted_ns) / ms + 1000; }
 };
@@ -75,6 +81,7 @@ struct Story {
     bool alive = false;  // has executed, and has not ended by itself or by order
     std::uint32_t executing_on = UINT32_MAX;
     std::int64_t executed_ns = 0;  // how far it has come: nothing older may run again
+    std::string used_by;           // desktops: who has had it since it was created
 };
 
 // Follows every execution, and every removal of a copy, and says when a promise is broken.
@@ -88,6 +95,15 @@ class Ledger {
     // A copy (a domain or a file) is gone from a host; `wanted`: an operation that ends the guest was
     // ordered.
     void removed(const Uuid& uuid, bool wanted);
+    // A guest of this identity has been made anew, out of nothing or out of a golden image: a new life
+    // begins, and no copy of the one before may be left.
+    void born(std::uint32_t host, const Uuid& uuid, std::string_view name, const std::string& used_by);
+    // A user has got hold of the guest.
+    void used(const Uuid& uuid, const std::string& user, bool resets);
+    std::string used_by(const Uuid& uuid) const;
+    // The disks that the guest writes to, wherever a domain of it is.
+    void attach(const wire::GuestSpec& spec);
+    void check_disks();
     // The host lost its power; the copy there had come so far.
     void died_with_host(std::uint32_t host, const Uuid& uuid, std::int64_t executed_ns);
     // Whether the system may end this guest here: a destroy or shutdown job is on this host's disk.
@@ -99,6 +115,7 @@ class Ledger {
     bool exists(const Uuid& uuid, const Story& story) const;
 
   private:
+    bool holds_disks(const Machine& machine, const sim::Guest& guest) const;
     bool has_right_to_run(const Machine& machine, const Uuid& uuid) const;
     void began(std::uint32_t host, const sim::Execution& execution);
     void stopped(std::uint32_t host, const sim::Execution& execution);
@@ -106,6 +123,7 @@ class Ledger {
     Engine& engine_;
     std::vector<Machine>& machines_;
     std::map<Uuid, Story> stories_;
+    std::map<Uuid, std::vector<std::string>> disks_;
 };
 
 inline constexpr std::uint64_t memory_reserved_mib = 256;  // on every host, by configuration

@@ -9,12 +9,31 @@ constexpr std::int64_t sync_max_ns = 20 * ms;
 
 }  // namespace
 
+// What a guest is built of and is not there.
+Fault Workers::missing_for(const Worker& worker) const {
+    if (world_.machine(worker.host).kernel_missing > 0) {
+        return Fault::not_found;
+    }
+    for (const wire::Disk& disk : worker.spec.disks) {
+        const SharedStore::File file =
+            world_.store_at(worker.host)
+                .find(std::string{disk.target.view().substr(store_directory.size() + 1)});
+        if (file == nullptr || !file->whole) {
+            return Fault::not_found;
+        }
+    }
+    return Fault::none;
+}
+
 Workers::Did Workers::create(Worker& worker) {
     if (worker.phase == 0) {
         if (!lock(worker, worker.record.uuid)) {
             return Did::waits;
         }
         const wire::GuestSpec& spec = worker.spec;
+        if (const Fault fault = missing_for(worker); fault != Fault::none) {
+            return fail(worker, fault, "a kernel or disk of the guest is not on this host");
+        }
         sim::NewGuest wanted{.uuid = spec.uuid,
                              .name = spec.name,
                              .type = spec.type,
@@ -24,6 +43,8 @@ Workers::Did Workers::create(Worker& worker) {
                              .workload = {}};
         wanted.workload.dirty_mib_per_s = 20;
         wanted.workload.load = sim::start_load({.kind = sim::LoadKind::constant, .mean_permille = 150}, 1);
+        wanted.workload.signals = world_.signals_of_newborn(worker.host, worker.random);
+        world_.ledger.attach(spec);
         const Result<std::uint32_t> begun = sim::begin_create(xen(worker), wanted);
         if (!begun.ok()) {
             return fail(worker, begun.fault(), "the domain cannot be created");
@@ -33,7 +54,11 @@ Workers::Did Workers::create(Worker& worker) {
         return wait(worker, sim::create_ns(xen(worker).config, wanted.memory_kib));
     }
     const Status status = sim::finish_create(xen(worker), worker.domid);
-    return status.ok() ? done(worker) : fail(worker, status.fault(), "the domain cannot be created");
+    if (!status.ok()) {
+        return fail(worker, status.fault(), "the domain cannot be created");
+    }
+    world_.ledger.born(worker.host, worker.spec.uuid, worker.spec.name.view(), {});
+    return done(worker);
 }
 
 Workers::Did Workers::begin_destroying(Worker& worker, const sim::Guest& victim) {

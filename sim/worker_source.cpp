@@ -32,7 +32,8 @@ bool Workers::dial(Worker& worker) {
     const auto self = static_cast<std::uint32_t>(&worker - workers_.data());
     worker.connection = world_.network.connect(host, peer, self);
     const std::uint32_t connection = worker.connection;
-    start(peer, world_.agents.next_incoming(peer), agent::WorkerOp::incoming, {}, nullptr);
+    start(peer, agent::Action{.worker = world_.agents.next_incoming(peer), .op = agent::WorkerOp::incoming},
+          {}, {});
     // `worker` may have moved. The newest one in use with this connection is the peer's.
     for (std::uint32_t index = 0; index < workers_.size(); ++index) {
         Worker& incoming_worker = workers_[index];

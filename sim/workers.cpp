@@ -32,16 +32,18 @@ std::uint32_t Workers::add() {
     return free;
 }
 
-void Workers::start(std::uint32_t host, agent::WorkerId id, agent::WorkerOp op,
-                    const agent::JobRecord& record, const wire::GuestSpec* spec) {
+void Workers::start(std::uint32_t host, const agent::Action& action, const agent::JobRecord& record,
+                    const wire::GuestSpec& spec) {
     const std::uint32_t index = add();
     Worker& worker = workers_[index];
     worker.host = host;
-    worker.id = id;
-    worker.op = op;
+    worker.id = action.worker;
+    worker.op = action.op;
+    worker.again = action.again;
+    worker.store_seen = world_.agents.desktops(host).store_seen;
     worker.record = record;
-    if (spec != nullptr) {
-        worker.spec = *spec;
+    if (action.op == agent::WorkerOp::create || action.op == agent::WorkerOp::clone) {
+        worker.spec = spec;
     }
     wake(index, between(worker.random, ms, spawn_max_ns));
 }
@@ -183,12 +185,11 @@ Workers::Did Workers::step(Worker& worker) {
         case agent::WorkerOp::incoming: return incoming(worker);
         case agent::WorkerOp::ask: return ask(worker);
         case agent::WorkerOp::disk_create:
+        case agent::WorkerOp::golden_keep: return make_file(worker);
         case agent::WorkerOp::disk_delete:
-        case agent::WorkerOp::disk_discard:
-        case agent::WorkerOp::golden_keep:
-        case agent::WorkerOp::clone:
-        case agent::WorkerOp::store_probe:
-            return fail(worker, Fault::unsupported, "guests have no disks in the simulator");
+        case agent::WorkerOp::disk_discard: return remove_file(worker);
+        case agent::WorkerOp::clone: return clone(worker);
+        case agent::WorkerOp::store_probe: break;  // a core never asks for one
     }
     return Did::ended;
 }
@@ -270,6 +271,7 @@ Image Workers::image_of(const sim::Guest& from) const {
                    .workload = {}};
     image.workload = from.workload;
     image.executed_ns = from.executed_ns;
+    image.used_by = world_.ledger.used_by(from.uuid);
     return image;
 }
 

@@ -17,8 +17,9 @@ class Workers {
   public:
     explicit Workers(World& world) : world_{world} {}
 
-    void start(std::uint32_t host, agent::WorkerId id, agent::WorkerOp op, const agent::JobRecord& record,
-               const wire::GuestSpec* spec);
+    // `spec`: of a guest that is to be made.
+    void start(std::uint32_t host, const agent::Action& action, const agent::JobRecord& record,
+               const wire::GuestSpec& spec);
     // `record`: of the job that a receiving worker is accepted for.
     void tell(std::uint32_t host, const agent::Action& action, const agent::JobRecord* record);
     void kill(std::uint32_t host, agent::WorkerId id);
@@ -38,6 +39,8 @@ class Workers {
         agent::WorkerOp op = agent::WorkerOp::create;
         agent::JobRecord record;
         wire::GuestSpec spec;
+        bool again = false;            // one of this job has been here before
+        std::uint32_t store_seen = 0;  // which shared store was proven when it began
         int phase = 0;
         std::uint32_t domid = 0;  // that it works on; 0: none
         bool locked = false;
@@ -86,6 +89,13 @@ class Workers {
     Did destroy(Worker& worker);
     Did save(Worker& worker);
     Did restore(Worker& worker);
+    Fault missing_for(const Worker& worker) const;
+    // worker_disk.cpp
+    Did make_file(Worker& worker);
+    Did remove_file(Worker& worker);
+    Did clone(Worker& worker);
+    bool store_is_proven(const Worker& worker) const;
+    void discard(const Worker& worker);
     // worker_source.cpp
     Did migrate_out(Worker& worker);
     Did open_transfer(Worker& worker);

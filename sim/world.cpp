@@ -24,6 +24,8 @@ World::World(const Scenario& given, bool log_wanted)
       agents{*this},
       controller{*this},
       operators{*this},
+      users{*this},
+      stores(given.pool.hosts + 1),
       open_faults_(given.incidents.size()) {
     populate();
 }
@@ -91,6 +93,7 @@ void World::populate() {
         engine.after(second / 4 * (1 + host), EventKind::agent_start, host);
     }
     engine.after(second / 8, EventKind::controller_start);
+    operators.furnish();
     for (std::uint32_t index = 0; index < scenario.incidents.size(); ++index) {
         engine.queue.push(scenario.incidents[index].at_ns, EventKind::incident, index);
     }
@@ -141,6 +144,7 @@ void World::dispatch(const Event& event) {
             }
             return;
         case EventKind::request: operators.on_request(event); return;
+        case EventKind::visit: users.on_step(event); return;
     }
 }
 
@@ -150,6 +154,7 @@ void World::check(std::uint32_t host) {
     if (at.xen.change_count != at.changes_seen) {
         at.changes_seen = at.xen.change_count;
         ledger.check_memory(host);
+        ledger.check_disks();
         agents.inventory_changed(host);
     }
 }

@@ -9,7 +9,9 @@
 #include "sim/network.hpp"
 #include "sim/operators.hpp"
 #include "sim/scenario.hpp"
+#include "sim/shared_store.hpp"
 #include "sim/truth.hpp"
+#include "sim/users.hpp"
 #include "sim/workers.hpp"
 
 namespace ballast::simulator {
@@ -44,6 +46,16 @@ class World final : public Listeners {
     Machine& machine(std::uint32_t host) { return machines[host]; }
     Now host_now(std::uint32_t host) const noexcept;
     wire::GuestSpec spec_of(std::uint32_t guest) const;
+    // What lies at the store's directory of this host now.
+    std::uint32_t store_seen(std::uint32_t host) const {
+        return machines[host].shared_elsewhere > 0 ? host + 1 : 0;
+    }
+    SharedStore& store_at(std::uint32_t host) { return stores[store_seen(host)]; }
+    std::int64_t shared_delay_ns() const noexcept { return shared_slow_ms * ms; }
+    // How a guest that is made now will tell of itself.
+    sim::Signals signals_of_newborn(std::uint32_t host, Prng& random) const;
+    // Some host has the memory for one more desktop.
+    bool room_for_a_desktop() const;
 
     // Listeners
     void hear(std::uint32_t connection, Side at, Letter&& letter) override;
@@ -58,6 +70,10 @@ class World final : public Listeners {
     Agents agents;
     Controller controller;
     Operators operators;
+    Users users;
+    std::vector<SharedStore> stores;  // the shared one, then what is found instead of it on each host
+    std::uint32_t shared_full = 0;
+    std::int64_t shared_slow_ms = 0;
 
   private:
     void populate();
@@ -69,6 +85,9 @@ class World final : public Listeners {
     void net_fault(const Incident& incident, bool begins);
     void host_fault(const Incident& incident, bool begins);
     void guest_fault(const Incident& incident, bool begins);
+    void desktop_fault(const Incident& incident);
+    void signals_fault(const Incident& incident, bool begins);
+    void listen_to_all_guests();
     void heal();
     void lose_power(std::uint32_t host);
     void boot(std::uint32_t host);
@@ -78,6 +97,11 @@ class World final : public Listeners {
     std::string restless();
     void check_rest();
     void check_guest_at_rest(const Uuid& uuid, const Story& story);
+    // The same of desktops (rest_desktops.cpp).
+    std::string restless_desktops();
+    std::string unmet_targets(const controller::DesktopPoolRow& row, std::uint32_t pool);
+    void check_desktops_at_rest();
+    void check_desktop_guest(std::uint32_t host, const Uuid& uuid, std::string_view name);
 
     std::vector<bool> open_faults_;  // by incident: it has begun and not ended
     bool healing_ = false;

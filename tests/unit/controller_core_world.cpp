@@ -175,6 +175,8 @@ void World::report(const std::string& name) {
     for (const auto& [uuid, guest] : agent.saved) {
         report.saved.push({uuid, Name{guest.name}, guest.memory_mib * 1024, GuestType::pv, 2});
     }
+    report.store_path = Path{agent.store_path};
+    report.store_proven = !agent.store_path.empty();
     (void)deliver(name, *message);
 }
 

@@ -76,6 +76,7 @@ struct Agent {
     std::map<std::uint64_t, wire::RelayOpen> relays;
     std::uint16_t next_relay_port = 6001;
     std::set<std::string> disks;
+    std::string store_path;  // of the proven store; empty: it has none
 
     std::uint64_t used_mib() const;
 };

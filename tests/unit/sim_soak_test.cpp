@@ -38,7 +38,7 @@ class RuleTakenOut : public ::testing::TestWithParam<Broken> {};
 
 // The seed of the first run in which the promise is broken.
 std::optional<std::uint64_t> first_broken(const Broken& rule) {
-    for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 400; ++seed) {
         Scenario scenario = make_scenario(seed);
         scenario.mutation = rule.mutation;
         const RunResult result = run(scenario);
@@ -59,7 +59,9 @@ INSTANTIATE_TEST_SUITE_P(EachRule, RuleTakenOut,
                                            Broken{Mutation::destroy_early, Invariant::never_lost},
                                            Broken{Mutation::forget_keys, Invariant::durable},
                                            Broken{Mutation::acks_lost, Invariant::every_job_ends},
-                                           Broken{Mutation::second_clock, Invariant::same_decisions}),
+                                           Broken{Mutation::second_clock, Invariant::same_decisions},
+                                           Broken{Mutation::forget_used, Invariant::reset_between},
+                                           Broken{Mutation::empty_report, Invariant::one_copy}),
                          [](const auto& each) { return std::string{to_string(each.param.mutation)}; });
 
 TEST(Simulator, ShrinksAFailureToTheIncidentsThatMatter) {

@@ -268,7 +268,14 @@ void desktop_job_ended(Step& step, const JobRow& job) noexcept {
     const std::uint32_t row = step.t.vms[job.vm].desktop;
     DesktopRow& desktop = step.t.desktops[row];
     const bool succeeded = job.record.state == JobState::succeeded;
-    if (job.record.kind == JobKind::disk_create && succeeded) {
+    // A disk that is there already is this user's: from before his desktop was deleted, or made by a job
+    // whose end nobody heard. No other desktop writes to it (who_has_its_disks).
+    const bool kept = job.record.kind == JobKind::disk_create && job.record.fault == Fault::already_exists;
+    if (kept) {
+        step.report(Severity::info, Subject::desktop, "volume_kept", desktop.record.name, job.record.id,
+                    job.record.detail);
+    }
+    if (job.record.kind == JobKind::disk_create && (succeeded || kept)) {
         ++desktop.record.volumes;
         persist_desktop(step, row);
         return;

@@ -34,6 +34,8 @@ void fill_data_share(const Tables& t, const DesktopRow& desktop, wire::GuestNote
 Uuid derived_uuid(const Identity& identity, std::string_view what, std::uint64_t number) noexcept;
 // As the agent names files of the store: relative to where it lies there.
 void in_store(const HostRow& host, wire::Volume& volume) noexcept;
+// The desktop that writes to a disk that this one would write to; empty: there is none.
+Name who_has_its_disks(const Tables& t, std::uint32_t pool, const DesktopRecord& desktop) noexcept;
 // The volume that is to be made next; false: all are there.
 bool next_volume(const Tables& t, const DesktopRow& desktop, wire::Volume& out) noexcept;
 

@@ -48,6 +48,14 @@ void assign(Step& step, const Command& command, Outcome& outcome) noexcept {
                                                             : ", which a guest has already"));
         return;
     }
+    DesktopRecord wanted;
+    wanted.name = Name{name.view()};
+    wanted.user = command.user;
+    if (const Name other = who_has_its_disks(t, pool, wanted); !other.empty()) {
+        refuse(outcome, Slug::state_conflict, Fault::already_exists,
+               compose("its disk would be the one that ", other, " writes to"));
+        return;
+    }
     outcome.kind = OutcomeKind::changed;
     std::string_view limit_name;
     if (!command.dry_run && add_desktop(step, pool, name, command.user, limit_name) == no_row) {

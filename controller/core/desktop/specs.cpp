@@ -96,6 +96,23 @@ void in_store(const HostRow& host, wire::Volume& volume) noexcept {
     }
 }
 
+Name who_has_its_disks(const Tables& t, std::uint32_t pool, const DesktopRecord& desktop) noexcept {
+    for (const wire::Disk& disk : t.desktop_pools[pool].record.guest.disks) {
+        const Path target = filled_in(disk.target, desktop);
+        for (const DesktopRow& other : t.desktops.rows()) {
+            if (!disk.writable || !other.in_use || other.record.name == desktop.name) {
+                continue;
+            }
+            for (const wire::Disk& taken : t.desktop_pools[other.pool].record.guest.disks) {
+                if (taken.writable && filled_in(taken.target, other.record) == target) {
+                    return other.record.name;
+                }
+            }
+        }
+    }
+    return {};
+}
+
 bool next_volume(const Tables& t, const DesktopRow& desktop, wire::Volume& out) noexcept {
     const DesktopPoolRecord& pool = t.desktop_pools[desktop.pool].record;
     if (desktop.record.volumes >= pool.volumes.size()) {

@@ -41,14 +41,23 @@ bool clean_up(Step& step, std::uint32_t row) noexcept {
     }
     desktop.deadline = step.now.mono + clean_up_again_after;
     const bool removable = state == VmState::running || state == VmState::paused ||
-                           state == VmState::failed || state == VmState::saved;
+                           state == VmState::failed || state == VmState::saved || state == VmState::stopping;
     return removable && order_desktop(step, row, JobKind::destroy, Cause::clean_up) != no_row;
+}
+
+// A guest that shut down by itself: nobody but us releases its memory and its disks.
+bool ended_by_itself(const Step& step, const DesktopRow& desktop) noexcept {
+    return desktop.record.state == DesktopState::stopping &&
+           step.t.vms[desktop.vm].state == VmState::stopping && desktop_at_hand(step, desktop);
 }
 
 // What is to be done with a desktop that runs and that nobody has a session on.
 bool finish(Step& step, std::uint32_t row) noexcept {
     DesktopRow& desktop = step.t.desktops[row];
     const DesktopState state = desktop.record.state;
+    if (ended_by_itself(step, desktop)) {
+        return order_desktop(step, row, JobKind::destroy, Cause::gone) != no_row;
+    }
     if (desktop.record.session != 0 || (state != DesktopState::ready && state != DesktopState::running)) {
         return false;
     }
