@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "shell/durable_file.hpp"
-#include "shell/footprint.hpp"
 #include "shell/log.hpp"
 #include "shell/notify.hpp"
 
@@ -32,8 +31,7 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
                             take_sample();
                         }
                     }},
-      watchdog_timer_{loop, [] { (void)notify_watchdog(); }},
-      footprint_timer_{loop, [] { release_start_pages(); }} {}
+      watchdog_timer_{loop, [] { (void)notify_watchdog(); }} {}
 Agent::~Agent() = default;
 
 std::unique_ptr<Agent> Agent::start(Loop& loop, const AgentConfig& config, std::string& why) {

@@ -39,14 +39,24 @@ constexpr double cost_on(const Curves& curves, std::size_t axis, double u) noexc
     return u * (curves.linear[axis] + curves.quadratic[axis] * u) + curves.steep[axis] * over * over;
 }
 
+// How steeply it rises there.
+constexpr double slope_on(const Curves& curves, std::size_t axis, double u) noexcept {
+    return curves.linear[axis] + 2 * curves.quadratic[axis] * u +
+           2 * curves.steep[axis] * above(u, curves.knee[axis]);
+}
+
 // How the cost of a host at `at` changes when its utilisations change by `by`.
 inline double change(const Curves& curves, const Point& at, const Point& by) noexcept {
     double sum = 0;
+    bool over = false;
     for (std::size_t a = 0; a < axis_count; ++a) {
+        sum += by[a] * (curves.linear[a] + curves.quadratic[a] * (2 * at[a] + by[a]));
+        over = over || at[a] > curves.knee[a] || at[a] + by[a] > curves.knee[a];
+    }
+    for (std::size_t a = 0; a < axis_count && over; ++a) {
         const double over_now = above(at[a], curves.knee[a]);
         const double over_then = above(at[a] + by[a], curves.knee[a]);
-        sum += by[a] * (curves.linear[a] + curves.quadratic[a] * (2 * at[a] + by[a])) +
-               curves.steep[a] * (over_then - over_now) * (over_then + over_now);
+        sum += curves.steep[a] * (over_then - over_now) * (over_then + over_now);
     }
     return sum;
 }

@@ -1,31 +1,36 @@
 #include "policy/planner/descent.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 namespace ballast::policy::planner {
 namespace {
 
-// Guests with a session are worth so much less: they move after all others.
-constexpr double session_factor = 1e-6;
 // Below this a gain is rounding.
 constexpr double gain_min = 1e-12;
-// A swap takes two migrations, and is one entry of a plan: between the two it is weighed.
-constexpr double swap_weight = 1;
-// Rows that are looked at again after every change.
-constexpr std::size_t refreshed_rows = 8;
-
-Point plus(const Point& a, const Point& b) noexcept {
-    Point sum;
-    for (std::size_t i = 0; i < axis_count; ++i) {
-        sum[i] = a[i] + b[i];
-    }
-    return sum;
-}
+// From one toll to the next; lower is quicker, higher finds a little more.
+constexpr double toll_ratio = 0.75;
+// A toll below these shares of the first, or of the lowest price, is as good as none.
+constexpr double toll_end = 0.02;
+constexpr double toll_end_of_price = 0.1;
+// Without a toll everything is looked at again when nothing more is found, at most so many times.
+constexpr std::uint32_t last_looks_max = 4;
+// By the curves, which lie above the deviation, a change may look too dear by this share of its price and
+// pay.
+constexpr double doubt_share = 0.1;
+constexpr double unlimited = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-Descent::Descent(Arena& arena, std::size_t hosts_max) noexcept : rows_{arena.make_array<Row>(hosts_max)} {}
+Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
+    : best_{arena.make_array<Change>(vms_max)},
+      settled_{arena.make_array<bool>(vms_max)},
+      order_{arena.make_array<Rank>(vms_max)},
+      away_{arena.make_array<Rank>(vms_max)},
+      touched_{arena.make_array<bool>(hosts_max)},
+      unswapped_{arena.make_array<bool>(hosts_max)},
+      recent_{arena.make_array<Rank>(hosts_max)} {}
 
 void Descent::begin(Board& board, Objective& objective, const DescentLimits& limits) noexcept {
     board_ = &board;
@@ -33,104 +38,65 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     limits_ = limits;
     evaluations_ = 0;
     migrations_ = 0;
-    second_look_ = changed_ = false;
-    next_refreshed_ = 0;
-    nearest_ = Change{};
-    std::fill(rows_.begin(), rows_.end(), Row{});
-    for (const Guest& guest : board.guests()) {
-        migrations_ += guest.node != guest.home ? 1 : 0;
+    least_price_ = unlimited;
+    for (Rank g = 0; g < board.guests().size(); ++g) {
+        least_price_ = std::min(least_price_, objective.price(board.guest(g)));
+        settled_[g] = away(g);
+        migrations_ += away(g) ? 1 : 0;
     }
+    std::fill(touched_.begin(), touched_.end(), false);
+    std::fill(unswapped_.begin(), unswapped_.end(), false);
+    recent_.clear();
+    // The first sweep finds how high the toll has to begin: it makes no changes.
+    first_toll_ = unlimited;
+    toll_ = 0;
+    stage_ = Stage::moves;
+    cursor_ = 0;
+    whole_ = whole_swaps_ = true;
+    most_ = 0;
+    last_looks_ = 0;
+    away_.clear();
     objective.follow(board);
+    find_floors();
 }
 
-int Descent::migrations_change(const Change& change) const noexcept {
-    const auto away = [&](Rank g, Rank to) {
-        const Guest& guest = board_->guest(g);
-        return (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
+// Coming to a node costs a guest at least what it would on the gentlest slope that any node has on each axis:
+// of all nodes, and of those that have changed.
+void Descent::find_floors() noexcept {
+    const auto lower = [&](Point& floors, const Node& node) {
+        for (std::size_t a = 0; a < axis_count && node.takes; ++a) {
+            floors[a] = std::min(floors[a], node.per_unit[a] * slope_on(objective_->curves(), a, node.at[a]));
+        }
     };
-    return away(change.guest, change.to) +
-           (change.with == nobody ? 0 : away(change.with, board_->guest(change.guest).node));
-}
-
-double Descent::worth_of_move(Rank g, Rank to, double leave) const noexcept {
-    const double enter = objective_->change_at(board_->node(to), board_->shift(g, to, 1));
-    const double net = -(leave + enter) - objective_->price(board_->guest(g));
-    return board_->guest(g).session && net > 0 ? net * session_factor : net;
-}
-
-double Descent::worth(const Change& change) noexcept {
-    ++evaluations_;
-    const Rank from = board_->guest(change.guest).node;
-    Point at_source = board_->shift(change.guest, from, -1);
-    Point at_target = board_->shift(change.guest, change.to, 1);
-    double price = objective_->price(board_->guest(change.guest));
-    bool session = board_->guest(change.guest).session;
-    if (change.with != nobody) {
-        at_source = plus(at_source, board_->shift(change.with, from, 1));
-        at_target = plus(at_target, board_->shift(change.with, change.to, -1));
-        price += objective_->price(board_->guest(change.with));
-        session = session || board_->guest(change.with).session;
+    floors_.fill(unlimited);
+    recent_floors_.fill(unlimited);
+    for (const Node& node : board_->nodes()) {
+        lower(floors_, node);
     }
-    const double net = -objective_->exact_change(board_->sums(), board_->node(from), at_source,
-                                                 board_->node(change.to), at_target) -
-                       price;
-    const double each = change.with == nobody ? net : net / swap_weight;
-    return session && each > 0 ? each * session_factor : each;
-}
-
-bool Descent::worse_than_source(const Change& change) const noexcept {
-    const Rank from = board_->guest(change.guest).node;
-    const Node& source = board_->node(from);
-    const Node& target = board_->node(change.to);
-    Point at_target = board_->shift(change.guest, change.to, 1);
-    if (change.with != nobody) {
-        at_target = plus(at_target, board_->shift(change.with, change.to, -1));
-    }
-    return source.counts && objective_->level(target, at_target) > objective_->level(source, Point{});
-}
-
-bool Descent::allowed(const Change& change) const noexcept {
-    const Rank from = board_->guest(change.guest).node;
-    if (migrations_change(change) > 0 &&
-        migrations_ + static_cast<std::uint32_t>(migrations_change(change)) > limits_.migrations_max) {
-        return false;
-    }
-    if (change.with == nobody) {
-        return !board_->obstacle(change.guest, change.to) && !worse_than_source(change);
-    }
-    if (board_->obstacle_but_memory(change.guest, change.to, change.with) ||
-        board_->obstacle_but_memory(change.with, from, change.guest) || worse_than_source(change)) {
-        return false;
-    }
-    const std::int64_t there = board_->guest(change.guest).memory_mib;
-    const std::int64_t back = board_->guest(change.with).memory_mib;
-    const std::int64_t room_there = board_->node(change.to).room_mib;
-    const std::int64_t room_here = board_->node(from).room_mib;
-    // One of the two goes first: for a moment both are on one side.
-    return (room_there >= there && room_here + there >= back) ||
-           (room_here >= back && room_there + back >= there);
-}
-
-void Descent::scan_swaps(Rank g, Rank other, Change& best) noexcept {
-    for (Rank j = board_->node(other).first; j != nobody; j = board_->guest(j).next) {
-        if (!may_move(j)) {
-            continue;
-        }
-        Change change{g, other, j};
-        change.worth = worth(change);
-        if (better(change, best) && allowed(change)) {
-            best = change;
-        }
+    for (const Rank n : recent_.items()) {
+        lower(recent_floors_, board_->node(n));
     }
 }
 
-// The cheapest places for the guest: those that it may go to now, and those regardless, where a swap may
-// help.
-void Descent::scan_places(Rank g, Nearest& open, Nearest& nearest) noexcept {
+// No move of the guest to nodes with these floors is worth more. `leave`: what its leaving changes.
+double Descent::hope(Rank g, double leave, const Point& floors) const noexcept {
+    const Guest& guest = board_->guest(g);
+    double least = leave;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        least += guest.amount[a] * floors[a];
+    }
+    const double price = objective_->price(guest) + toll_;
+    const double doubt = objective_->exact() ? 0 : doubt_share * price;
+    return -least + doubt - trifle * objective_->price(guest) + (away(g) ? price : -price);
+}
+
+// Returns what the best move is worth, though it be less than `best`.
+double Descent::scan_places(Rank g, Change& best) noexcept {
     const Guest& guest = board_->guest(g);
     const auto nodes = board_->nodes();
     std::optional<Approach> approach;
     std::uint32_t size = nobody;
+    Nearest open;
     for (Rank to = 0; to < nodes.size(); ++to) {
         const Node& node = nodes[to];
         if (to == guest.node || !node.takes) {
@@ -141,130 +107,117 @@ void Descent::scan_places(Rank g, Nearest& open, Nearest& nearest) noexcept {
             approach.emplace(objective_->curves(), board_->shift(g, to, 1));
         }
         const double cost = approach->cost(node.at);
-        nearest.offer(to, cost);
         if (open.would_take(cost) && allowed({g, to})) {
             open.offer(to, cost);
         }
     }
     evaluations_ += nodes.size();
-}
-
-void Descent::scan_guest(Rank g, Change& best) noexcept {
-    const Rank from = board_->guest(g).node;
-    const double leave = objective_->change_at(board_->node(from), board_->shift(g, from, -1));
-    Nearest open;
-    Nearest nearest;
-    scan_places(g, open, nearest);
-    Guest& guest = board_->guests()[g];
-    guest.have = open.size() > 0 ? -leave - open.cost(0) : 0;
-    for (std::size_t i = 0; i < open.size(); ++i) {
-        Change change{g, open[i], nobody};
+    double found = -unlimited;
+    const auto consider = [&](Rank to) {
+        Change change{g, to, nobody, 0};
         change.worth = worth(change);
+        found = std::max(found, change.worth);
         best = better(change, best) ? change : best;
+    };
+    for (std::size_t i = 0; i < open.size(); ++i) {
+        consider(open[i]);
     }
-    for (std::size_t i = 0; i < nearest.size() && swaps_pay(from); ++i) {
-        scan_swaps(g, nearest[i], best);
+    if (away(g) && allowed({g, guest.home})) {
+        consider(guest.home);
     }
+    return found;
 }
 
-void Descent::scan(Rank n) noexcept {
-    Row& row = rows_[n];
-    row.best = Change{};
-    row.best.worth = gain_min;
-    row.fresh = true;
-    row.unsure = false;
-    if (!gives(n)) {
-        return;
-    }
-    for (Rank g = board_->node(n).first; g != nobody; g = board_->guest(g).next) {
-        if (may_move(g)) {
-            scan_guest(g, row.best);
-        }
-    }
-}
-
-// Tells the guests of `n` that these two nodes have changed.
-void Descent::offer(Rank n, Rank one, Rank other) noexcept {
-    Row& row = rows_[n];
-    const Node& node = board_->node(n);
-    for (Rank g = node.first; gives(n) && g != nobody; g = board_->guest(g).next) {
-        if (!may_move(g)) {
+// Of the places only those that changed at the end of the last sweep.
+void Descent::scan_touched(Rank g, double leave, Change& best) noexcept {
+    const double doubt =
+        objective_->exact() ? 0 : doubt_share * (objective_->price(board_->guest(g)) + toll_);
+    for (const Rank to : recent_.items()) {
+        if (to == board_->guest(g).node || !board_->node(to).takes) {
             continue;
         }
-        const double leave = objective_->change_at(node, board_->shift(g, n, -1));
-        for (const Rank to : {one, other}) {
-            const Change change{g, to, nobody, worth_of_move(g, to, leave)};
-            if (board_->node(to).takes && better(change, row.best) && allowed(change)) {
-                row.best = change;
-            }
+        Change change{g, to, nobody, 0};
+        change.worth = -leave - objective_->change_at(board_->node(to), board_->shift(g, to, 1)) -
+                       price_change(change) + doubt;
+        if (change.worth > best.worth && allowed(change)) {
+            change.worth = worth(change);
+            best = better(change, best) ? change : best;
         }
-        evaluations_ += 2;
     }
+    evaluations_ += recent_.size();
 }
 
-// The curves have changed a little: what was best on a node still is, at a new value.
-void Descent::reassess() noexcept {
-    if (objective_->exact()) {
+// Finds the guest's best move; one that is worth nothing need not be the best.
+void Descent::scan_moves(Rank g) noexcept {
+    Change& best = best_[g];
+    ++evaluations_;
+    const Rank from = board_->guest(g).node;
+    if (!may_move(g) || !gives(from)) {
+        best = Change{};
         return;
     }
-    for (Rank n = 0; n < board_->nodes().size(); ++n) {
-        Row& row = rows_[n];
-        if (row.fresh && row.best.guest != nobody) {
-            row.best.worth = worth(row.best);
-        }
+    const bool stale =
+        whole_ || touched_[from] || best.with != nobody || (best.to != nobody && touched_[best.to]);
+    if (stale) {
+        best = Change{};
+    }
+    const double leave = objective_->change_at(board_->node(from), board_->shift(g, from, -1));
+    const double hoped = hope(g, leave, stale ? floors_ : recent_floors_);
+    double found = hoped;
+    if (hoped > best.worth && stale) {
+        found = scan_places(g, best);
+    } else if (hoped > best.worth) {
+        scan_touched(g, leave, best);
+    }
+    if (whole_ && !away(g)) {
+        most_ = std::max(most_, found + toll_);
     }
 }
 
-// A few rows a round, in turn: what the curves' changes have made better comes to light again.
-void Descent::refresh_some() noexcept {
-    const std::size_t count = board_->nodes().size();
-    for (std::size_t i = 0; i < std::min(refreshed_rows, count) && !objective_->exact(); ++i) {
-        next_refreshed_ = next_refreshed_ + 1 < count ? next_refreshed_ + 1 : 0;
-        scan(next_refreshed_);
-    }
+double Descent::best_saving(Rank g) noexcept {
+    Change best;
+    best.worth = -unlimited;
+    static_cast<void>(scan_places(g, best));
+    return best.to == nobody ? 0 : std::max(0.0, saving(best));
 }
 
-Rank Descent::choose() noexcept {
-    while (true) {
-        Rank best = nobody;
-        for (Rank n = 0; n < board_->nodes().size(); ++n) {
-            Row& row = rows_[n];
-            if (!row.fresh) {
-                scan(n);
-            }
-            const bool any = row.best.guest != nobody && row.best.worth > gain_min;
-            if (any && (best == nobody || better(row.best, rows_[best].best))) {
-                best = n;
-            }
+// Makes the best changes of the sweep, the best first; each node takes part in one of them, for then what
+// else was found for it no longer holds.
+std::size_t Descent::make_changes() noexcept {
+    std::size_t count = 0;
+    for (Rank g = 0; g < board_->guests().size(); ++g) {
+        if (best_[g].to != nobody && best_[g].worth > gain_min) {
+            order_[count++] = g;
         }
-        if (best == nobody || (!rows_[best].unsure && allowed(rows_[best].best))) {
-            return best;
-        }
-        scan(best);
     }
-}
-
-void Descent::update(Rank from, Rank to) noexcept {
-    rows_[from].fresh = rows_[to].fresh = false;
-    for (Rank n = 0; n < board_->nodes().size(); ++n) {
-        if (n == from || n == to || !rows_[n].fresh) {
+    const auto promising = order_.first(count);
+    std::sort(promising.begin(), promising.end(), [&](Rank a, Rank b) { return better(best_[a], best_[b]); });
+    for (const Rank n : recent_.items()) {
+        touched_[n] = false;
+    }
+    recent_.clear();
+    std::size_t made = 0;
+    for (const Rank g : promising) {
+        const Change change = best_[g];
+        const Rank from = board_->guest(g).node;
+        if (touched_[from] || touched_[change.to] || !gives(from)) {
             continue;
         }
-        Row& row = rows_[n];
-        if (row.best.guest != nobody && (row.best.to == from || row.best.to == to)) {
-            const double before = row.best.worth;
-            row.best.worth = worth(row.best);
-            row.unsure = row.unsure || row.best.worth < before;
+        if (!(worth(change) > gain_min) || !allowed(change) || !apply(change)) {
+            best_[g] = Change{};
+            continue;
         }
-        offer(n, from, to);
+        ++made;
+        for (const Rank n : {from, change.to}) {
+            touched_[n] = unswapped_[n] = true;
+            recent_.push(n);
+        }
     }
+    return made;
 }
 
 bool Descent::apply(const Change& change) noexcept {
     const Rank from = board_->guest(change.guest).node;
-    const double before = objective_->exact() ? 0 : objective_->of(*board_);
-    const double price = objective_->price(board_->guest(change.guest)) +
-                         (change.with == nobody ? 0 : objective_->price(board_->guest(change.with)));
     const int migrations = migrations_change(change);
     const auto exchange = [&](Rank there, Rank back) {
         board_->move(change.guest, there);
@@ -273,45 +226,87 @@ bool Descent::apply(const Change& change) noexcept {
         }
     };
     exchange(change.to, from);
-    const bool improved = objective_->exact() || before - objective_->of(*board_) - price > gain_min;
-    if (!improved || (limits_.keep_spare_host && !board_->survives_largest())) {
+    if (limits_.keep_spare_host && !board_->survives_largest()) {
         exchange(from, change.to);
         return false;
     }
     migrations_ = static_cast<std::uint32_t>(static_cast<int>(migrations_) + migrations);
+    objective_->follow(*board_);
     return true;
+}
+
+void Descent::lower_toll() noexcept {
+    if (toll_ == 0 && first_toll_ != unlimited) {
+        stage_ = Stage::over;
+        return;
+    }
+    if (first_toll_ == unlimited) {
+        first_toll_ = toll_ = most_;
+    }
+    // Nothing is worth a toll higher than the best without: such heights are skipped.
+    toll_ = std::min(toll_, most_) * toll_ratio;
+    const double end = std::max({first_toll_ * toll_end, least_price_ * toll_end_of_price, gain_min});
+    toll_ = toll_ > end ? toll_ : 0;
+    whole_ = whole_swaps_ = true;
+    most_ = 0;
+    stage_ = Stage::moves;
+}
+
+void Descent::begin_swaps() noexcept {
+    stage_ = Stage::swaps;
+    away_.clear();
+    for (Rank g = 0; g < board_->guests().size(); ++g) {
+        if (away(g) && may_move(g)) {
+            away_.push(g);
+        }
+    }
+}
+
+void Descent::end_sweep() noexcept {
+    cursor_ = 0;
+    if (first_toll_ == unlimited) {
+        lower_toll();
+        return;
+    }
+    bool& whole = stage_ == Stage::moves ? whole_ : whole_swaps_;
+    if (stage_ == Stage::swaps) {
+        std::fill(unswapped_.begin(), unswapped_.end(), false);
+    }
+    const std::size_t made = make_changes();
+    find_floors();
+    if (made > 0) {
+        whole = false;
+        stage_ = Stage::moves;
+    } else if (toll_ == 0 && !whole && last_looks_ < last_looks_max) {
+        whole = true;  // what the changes of the curves have brought up
+        ++last_looks_;
+    } else if (stage_ == Stage::moves) {
+        whole = false;
+        begin_swaps();
+    } else {
+        lower_toll();
+    }
+}
+
+void Descent::scan_next() noexcept {
+    if (stage_ == Stage::moves) {
+        scan_moves(cursor_);
+    } else {
+        scan_swaps(cursor_);
+    }
+    ++cursor_;
 }
 
 bool Descent::step(std::uint64_t evaluations) noexcept {
     const std::uint64_t until = evaluations_ + evaluations;
-    while (evaluations_ < until) {
-        const Rank n = choose();
-        if (n == nobody) {
-            if (second_look_ && !changed_) {
-                return true;
-            }
-            // What was refused, or got worse, may hide something that has got better meanwhile; and a guest
-            // that has a new place may now find one that is better still.
-            second_look_ = true;
-            changed_ = false;
-            for (Row& row : rows_) {
-                row.fresh = false;
-            }
-            continue;
+    while (stage_ != Stage::over && evaluations_ < until) {
+        if (cursor_ < board_->guests().size()) {
+            scan_next();
+        } else {
+            end_sweep();
         }
-        const Change change = rows_[n].best;
-        const Rank from = board_->guest(change.guest).node;
-        if (!apply(change)) {
-            rows_[n].best = Change{};
-            continue;
-        }
-        changed_ = true;
-        objective_->follow(*board_);
-        reassess();
-        refresh_some();
-        update(from, change.to);
     }
-    return false;
+    return stage_ == Stage::over;
 }
 
 }  // namespace ballast::policy::planner

@@ -6,6 +6,9 @@ namespace {
 // Cost of the square of a utilisation above the knee, for each 1 of the square below it.
 constexpr double steepness = 25;
 
+// hbal's score sums six deviations; the cost of load, squares of four utilisations.
+constexpr double hbal_price_factor = 6;
+
 constexpr std::size_t index(Axis axis) noexcept {
     return static_cast<std::size_t>(axis);
 }
@@ -20,8 +23,12 @@ Objective::Objective(const Parameters& parameters) noexcept
     hysteresis_ = parameters.hysteresis;
     calm_ = kind_ == ObjectiveKind::load ? 0 : parameters.critical_load;
     if (kind_ == ObjectiveKind::hbal) {
-        // hbal's metrics on shared storage: free memory and vCPU ratio weigh 0.5 twice, the four loads 1.
+        // hbal's metrics on shared storage: free memory and vCPU ratio weigh 0.5 twice, the four loads 1. It
+        // counts moves and not their size, and goes on as long as they gain anything: at this price a plan
+        // ends near the score where hbal's ends.
         weights_.fill(1);
+        price_per_move_ *= hbal_price_factor;
+        price_per_gib_ = price_per_second_ = 0;
         return;
     }
     weights_[index(Axis::cpu)] = parameters.weight_cpu;

@@ -33,7 +33,7 @@ std::string_view name_of(std::size_t axis) noexcept {
 Planner::Planner(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
     : board_{arena, hosts_max, vms_max},
       relief_{arena, hosts_max, vms_max},
-      descent_{arena, hosts_max},
+      descent_{arena, hosts_max, vms_max},
       sequence_{arena, vms_max},
       waves_{arena, hosts_max, vms_max},
       hot_{arena.make_array<bool>(hosts_max)} {}
@@ -49,14 +49,29 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     look_at(parameters.relief_seconds, workspace);
     const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_};
     relief_.drain(board_, objective_, limits, out);
-    const bool urgent = mark_hot(workspace) || relief_.migrations() > 0;
-    relief_.relieve(board_, objective_, limits, hot_, out);
-    balanced_ = parameters.balance == 0 || (urgent && relief_.solved() && parameters.objective == 0);
+    const bool hot = mark_hot(workspace);
+    const bool urgent = hot || relief_.migrations() > 0;
+    // A deviation is lowered for its own sake; what is overloaded even then is relieved in the end.
+    const bool against_load = objective_.exact();
+    relief_comes_last_ = hot && !against_load;
+    if (hot && against_load) {
+        relief_.relieve(board_, objective_, limits, hot_, out);
+    }
+    balanced_ = parameters.balance == 0 || (urgent && against_load && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
         look_at(parameters.balance_seconds, workspace);
     }
-    descent_.begin(board_, objective_,
-                   {migrations_max, keep_spare_host_, urgent && parameters.objective == 0});
+    descent_.begin(board_, objective_, {migrations_max, keep_spare_host_, urgent && against_load});
+    measured_ = &workspace;
+}
+
+void Planner::relieve_the_rest() noexcept {
+    if (relief_comes_last_ && mark_hot(*measured_)) {
+        const std::uint32_t migrations_max = parameters_->moves_max > 0 ? parameters_->moves_max : UINT32_MAX;
+        relief_.relieve(board_, objective_,
+                        {migrations_max, keep_spare_host_, parameters_->relief_margin, thresholds_}, hot_,
+                        *out_);
+    }
 }
 
 // Sets the board up with the mean load of the last `seconds`. What is said of the plan afterwards uses the
@@ -100,6 +115,7 @@ bool Planner::step(std::uint64_t evaluations) noexcept {
 }
 
 void Planner::finish() noexcept {
+    relieve_the_rest();
     const std::size_t steps_max = parameters_->moves_max > 0 ? parameters_->moves_max : SIZE_MAX;
     sequence_.arrange(board_, objective_, keep_spare_host_, steps_max, *out_);
     for (const Step& step : sequence_.steps()) {
@@ -185,7 +201,8 @@ void Planner::explain_guests() noexcept {
         if (!guest.free) {
             out_->vms[guest.vm] = {Verdict::Kind::stays, guest.bound_by, no_index, guest.have, guest.limit};
         } else if (parameters_->balance != 0) {
-            out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::gain_too_small, no_index, guest.have,
+            out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::gain_too_small, no_index,
+                                   descent_.best_saving(static_cast<Rank>(&guest - board_.guests().data())),
                                    objective_.price(guest)};
         }
     }

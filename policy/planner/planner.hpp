@@ -44,6 +44,7 @@ class Planner {
     bool mark_hot(const Workspace& measured) noexcept;
     Move move_of(const Step& step) const noexcept;
     Detail why(const Step& step) const noexcept;
+    void relieve_the_rest() noexcept;
     void explain_guests() noexcept;
 
     const Pool* pool_ = nullptr;
@@ -60,6 +61,8 @@ class Planner {
     std::uint32_t window_ = 1;
     bool keep_spare_host_ = false;
     bool balanced_ = false;
+    bool relief_comes_last_ = false;
+    const Workspace* measured_ = nullptr;
     double cost_before_ = 0;
     double cost_after_ = 0;
 };

@@ -187,6 +187,10 @@ void Relief::relieve(Board& board, Objective& objective, const ReliefLimits& lim
     board_ = &board;
     objective_ = &objective;
     limits_ = limits;
+    migrations_ = 0;
+    for (const Guest& guest : board.guests()) {
+        migrations_ += guest.node != guest.home ? 1 : 0;
+    }
     std::size_t count = 0;
     for (Rank n = 0; n < board.nodes().size(); ++n) {
         if (hot[n]) {

@@ -83,18 +83,26 @@ double Sequence::worth(const Step& step) const noexcept {
     return session && net > 0 ? net * session_factor : net;
 }
 
+// No destination may end above what its source was; of a swap neither node above what the busier one was.
 bool Sequence::worse_than_source(const Step& step) const noexcept {
     const Node& source = board_->node(step.from);
     const Node& target = board_->node(step.to);
-    Point by = board_->shift(step.guest, step.to, 1);
-    if (step.with != nobody) {
-        const Point less = board_->shift(step.with, step.to, -1);
-        for (std::size_t a = 0; a < axis_count; ++a) {
-            by[a] += less[a];
-        }
+    if (!source.counts || board_->guest(step.guest).gives_way) {
+        return false;
     }
-    return source.counts && !board_->guest(step.guest).gives_way &&
-           objective_->level(target, by) > objective_->level(source, Point{});
+    Point at_target = board_->shift(step.guest, step.to, 1);
+    if (step.with == nobody) {
+        return objective_->level(target, at_target) > objective_->level(source, Point{});
+    }
+    Point at_source = board_->shift(step.guest, step.from, -1);
+    const Point less = board_->shift(step.with, step.to, -1);
+    const Point more = board_->shift(step.with, step.from, 1);
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        at_target[a] += less[a];
+        at_source[a] += more[a];
+    }
+    return std::max(objective_->level(target, at_target), objective_->level(source, at_source)) >
+           std::max(objective_->level(target, Point{}), objective_->level(source, Point{}));
 }
 
 bool Sequence::feasible(Step& step) const noexcept {

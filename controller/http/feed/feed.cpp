@@ -68,13 +68,6 @@ void Feed::on_step(std::span<const Action> actions) {
     }
 }
 
-void Feed::catch_up() {
-    if (soon_.active()) {
-        soon_.stop();
-        look();
-    }
-}
-
 void Feed::look() {
     const std::uint64_t before = ring_.newest();
     ++looks_total_;

@@ -1,0 +1,85 @@
+// The sweeps of the descent that exchange two guests.
+#include <algorithm>
+
+#include "policy/planner/descent.hpp"
+
+namespace ballast::policy::planner {
+namespace {
+
+// By the curves a swap may look too dear by this share of a migration's price and still pay.
+constexpr double doubt_share = 0.1;
+
+}  // namespace
+
+void Descent::consider_swap(Rank g, Rank other, Change& best) noexcept {
+    const Rank from = board_->guest(g).node;
+    const Rank to = board_->guest(other).node;
+    const bool known = !whole_swaps_ && !unswapped_[from] && (to == nobody || !unswapped_[to]);
+    if (to == from || to == nobody || known || !may_move(other)) {
+        return;
+    }
+    Change change{g, to, other, 0};
+    const double doubt =
+        objective_->exact() ? 0 : doubt_share * (objective_->price(board_->guest(g)) + toll_);
+    ++evaluations_;
+    if (roughly(change) + doubt <= 0) {
+        return;
+    }
+    change.worth = worth(change);
+    if (better(change, best) && allowed(change)) {
+        best = change;
+    }
+}
+
+void Descent::consider_all_on(Rank n, Rank g, Change& best) noexcept {
+    for (Rank other = board_->node(n).first; other != nobody; other = board_->guest(other).next) {
+        consider_swap(g, other, best);
+    }
+}
+
+// While there is a toll, only swaps that take no migration more: with another guest that is away, and with
+// one of the host that the guest has left, who goes in its stead.
+void Descent::scan_partners(Rank g, Change& best) noexcept {
+    if (toll_ == 0) {
+        for (Rank other = 0; other < board_->guests().size(); ++other) {
+            consider_swap(g, other, best);
+        }
+        return;
+    }
+    consider_all_on(board_->guest(g).home, g, best);
+    for (const Rank other : away_.items()) {
+        if (other > g) {
+            consider_swap(g, other, best);
+        }
+    }
+}
+
+// Against load a swap of two guests that are at home is worth its two migrations only to an overloaded node.
+void Descent::scan_partners_of_overloaded(Rank g, Change& best) noexcept {
+    const Rank from = board_->guest(g).node;
+    Nearest nearest;
+    for (Rank to = 0; to < board_->nodes().size(); ++to) {
+        if (to != from && board_->node(to).takes) {
+            nearest.offer(to, objective_->change_at(board_->node(to), board_->shift(g, to, 1)));
+        }
+    }
+    for (std::size_t i = 0; i < nearest.size(); ++i) {
+        consider_all_on(nearest[i], g, best);
+    }
+}
+
+void Descent::scan_swaps(Rank g) noexcept {
+    Change& best = best_[g] = Change{};
+    ++evaluations_;
+    const Rank from = board_->guest(g).node;
+    if (!may_move(g) || from == nobody || !gives(from)) {
+        return;
+    }
+    if (away(g)) {
+        scan_partners(g, best);
+    } else if (objective_->overloaded(board_->node(from))) {
+        scan_partners_of_overloaded(g, best);
+    }
+}
+
+}  // namespace ballast::policy::planner

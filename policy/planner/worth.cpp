@@ -1,0 +1,118 @@
+// What a change of the board is worth to the descent, and whether a rule is against it.
+#include <algorithm>
+
+#include "policy/planner/descent.hpp"
+
+namespace ballast::policy::planner {
+namespace {
+
+// Guests with a session are worth so much less: they move after all others.
+constexpr double session_factor = 1e-6;
+
+Point plus(const Point& a, const Point& b) noexcept {
+    Point sum;
+    for (std::size_t i = 0; i < axis_count; ++i) {
+        sum[i] = a[i] + b[i];
+    }
+    return sum;
+}
+
+}  // namespace
+
+int Descent::migrations_change(const Change& change) const noexcept {
+    const auto step = [&](Rank g, Rank to) {
+        const Guest& guest = board_->guest(g);
+        return (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
+    };
+    return step(change.guest, change.to) +
+           (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
+}
+
+// What the migrations cost that the change makes necessary, less those that it saves.
+double Descent::price_change(const Change& change) const noexcept {
+    const auto step = [&](Rank g, Rank to) {
+        const Guest& guest = board_->guest(g);
+        const int more = (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
+        return more * (objective_->price(guest) + toll_);
+    };
+    return step(change.guest, change.to) + trifle * objective_->price(board_->guest(change.guest)) +
+           (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
+}
+
+// By the curves, which touch the objective where the board is now: of a deviation never more than it really
+// saves.
+double Descent::roughly(const Change& change) const noexcept {
+    const Node& source = board_->node(board_->guest(change.guest).node);
+    const Node& target = board_->node(change.to);
+    const Point& goes = board_->guest(change.guest).amount;
+    Point at_source;
+    Point at_target;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        const double amount = goes[a] - (change.with == nobody ? 0 : board_->guest(change.with).amount[a]);
+        at_source[a] = -amount * source.per_unit[a];
+        at_target[a] = amount * target.per_unit[a];
+    }
+    return -objective_->change_at(source, at_source) - objective_->change_at(target, at_target) -
+           price_change(change);
+}
+
+// Exactly, without price.
+double Descent::saving(const Change& change) const noexcept {
+    const Rank from = board_->guest(change.guest).node;
+    Point at_source = board_->shift(change.guest, from, -1);
+    Point at_target = board_->shift(change.guest, change.to, 1);
+    if (change.with != nobody) {
+        at_source = plus(at_source, board_->shift(change.with, from, 1));
+        at_target = plus(at_target, board_->shift(change.with, change.to, -1));
+    }
+    return -objective_->exact_change(board_->sums(), board_->node(from), at_source, board_->node(change.to),
+                                     at_target);
+}
+
+double Descent::worth(const Change& change) noexcept {
+    ++evaluations_;
+    const double net = saving(change) - price_change(change);
+    const bool session =
+        board_->guest(change.guest).session || (change.with != nobody && board_->guest(change.with).session);
+    return session && net > 0 ? net * session_factor : net;
+}
+
+// No destination may end above what its source was; of a swap neither node above what the busier one was. Who
+// goes home is not moved at all.
+bool Descent::worse_than_source(const Change& change) const noexcept {
+    const Rank from = board_->guest(change.guest).node;
+    const Node& source = board_->node(from);
+    const Node& target = board_->node(change.to);
+    const Point at_target = board_->shift(change.guest, change.to, 1);
+    if (change.with == nobody) {
+        return source.counts && change.to != board_->guest(change.guest).home &&
+               objective_->level(target, at_target) > objective_->level(source, Point{});
+    }
+    const Point target_by = plus(at_target, board_->shift(change.with, change.to, -1));
+    const Point source_by = plus(board_->shift(change.guest, from, -1), board_->shift(change.with, from, 1));
+    return std::max(objective_->level(target, target_by), objective_->level(source, source_by)) >
+           std::max(objective_->level(target, Point{}), objective_->level(source, Point{}));
+}
+
+bool Descent::allowed(const Change& change) const noexcept {
+    const Rank from = board_->guest(change.guest).node;
+    const int more = migrations_change(change);
+    if (more > 0 && migrations_ + static_cast<std::uint32_t>(more) > limits_.migrations_max) {
+        return false;
+    }
+    if (change.with == nobody) {
+        return !board_->obstacle(change.guest, change.to) && !worse_than_source(change);
+    }
+    if (board_->obstacle_but_memory(change.guest, change.to, change.with) ||
+        board_->obstacle_but_memory(change.with, from, change.guest) || worse_than_source(change)) {
+        return false;
+    }
+    const std::int64_t there = board_->guest(change.guest).memory_mib;
+    const std::int64_t back = board_->guest(change.with).memory_mib;
+    const std::int64_t room_there = board_->node(change.to).room_mib;
+    const std::int64_t room_here = board_->node(from).room_mib;
+    // Placed, not moved: the order of the moves is `Sequence`'s. But room for both must be left in the end.
+    return room_there + back >= there && room_here + there >= back;
+}
+
+}  // namespace ballast::policy::planner
