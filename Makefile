@@ -149,6 +149,11 @@ $(OUT)/image-bench: $(call obj,$(wildcard base/*.cpp) shell/durable_file.cpp she
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_image) -lcrypto
 
+# The load of the scale benchmark: agents by the hundred, and users who log in.
+$(OUT)/fleet: $(common_obj) $(call obj,$(wildcard tests/bench/fleet/*.cpp))
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common)
+
 # The same door as the agent's, on a command line, for trying it on a real dom0.
 $(OUT)/xen-probe: $(call obj,$(wildcard base/*.cpp) $(glue_src) $(xen_src) tests/xen/probe/xen_probe.cpp)
 	$(call say,LINK,$@)
@@ -312,7 +317,7 @@ lab-check:
 
 bench:
 	$(Q)tests/tools/deps.sh bench
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs $(OUT)/image-bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs $(OUT)/image-bench $(OUT)/fleet
 	$(Q)tests/bench/run.py $(OUT)
 
 install: all

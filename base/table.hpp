@@ -2,6 +2,7 @@
 // can be stored elsewhere; iteration goes by index and so is deterministic.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -21,11 +22,12 @@ class Table {
 
     // The index of a fresh row (the lowest free one), or `none` when the table is full; a refusal is counted.
     std::uint32_t add() noexcept {
-        for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+        for (std::uint32_t i = full_below_; i < rows_.size(); ++i) {
             if (!rows_[i].in_use) {
                 rows_[i] = T{};
                 rows_[i].in_use = true;
                 ++used_;
+                full_below_ = i + 1;
                 return i;
             }
         }
@@ -36,6 +38,7 @@ class Table {
         BALLAST_ASSERT(index < rows_.size() && rows_[index].in_use);
         rows_[index] = T{};
         --used_;
+        full_below_ = std::min(full_below_, index);
     }
 
     template <class Predicate>
@@ -62,10 +65,13 @@ class Table {
     std::size_t used() const noexcept { return used_; }
     std::size_t limit() const noexcept { return rows_.size(); }
     std::uint64_t refused() const noexcept { return refused_; }
+    // For callers that know that the table is full before they ask for a row.
+    void count_refusal() noexcept { ++refused_; }
 
   private:
     std::span<T> rows_{};
     std::size_t used_ = 0;
+    std::uint32_t full_below_ = 0;  // no row below this one is free
     std::uint64_t refused_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "shell/log.hpp"
 
 namespace ballast::controller {
@@ -28,6 +30,7 @@ Agents::~Agents() = default;
 std::unique_ptr<Agents> Agents::open(Loop& loop, Engine& engine, const AgentsConfig& config,
                                      std::uint32_t links_max, std::string& why) {
     std::unique_ptr<Agents> agents{new Agents{loop, engine, links_max}};
+    agents->options_.scratch = std::make_shared<LinkScratch>();
     if (!config.plain) {
         agents->options_.tls =
             TlsCredentials::load(config.tls.ca, config.tls.certificate, config.tls.key, why);
@@ -120,9 +123,30 @@ void Agents::close_all() {
 
 void Agents::send(LinkId link, const wire::Message& message) {
     const auto found = links_.find(link);
-    if (found != links_.end()) {
-        (void)found->second.link->send(message);  // a failure is told by on_down
+    if (found != links_.end() && found->second.link->hold(message) &&  // a failure is told by on_down
+        !std::exchange(found->second.holding, true)) {
+        holding_.push_back(link);
     }
+}
+
+void Agents::release() {
+    for (const LinkId id : holding_) {
+        if (const auto found = links_.find(id); found != links_.end()) {
+            found->second.holding = false;
+            found->second.link->release();
+        }
+    }
+    holding_.clear();
+}
+
+void Agents::drop() {
+    for (const LinkId id : holding_) {
+        if (const auto found = links_.find(id); found != links_.end()) {
+            found->second.holding = false;
+            found->second.link->close();  // on_down comes later, from the loop
+        }
+    }
+    holding_.clear();
 }
 
 std::uint64_t Agents::bytes_sent() const noexcept {

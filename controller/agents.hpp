@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "controller/config.hpp"
 #include "controller/engine.hpp"
@@ -23,6 +24,8 @@ class Agents final : public AgentPort {
     Agents& operator=(const Agents&) = delete;
 
     void send(LinkId link, const wire::Message& message) override;
+    void release() override;
+    void drop() override;
     void close(LinkId link, Fault fault) override;
     void close_all() override;
 
@@ -36,7 +39,8 @@ class Agents final : public AgentPort {
   private:
     struct Entry {
         std::unique_ptr<Link> link;
-        bool up = false;  // the core knows of it
+        bool up = false;       // the core knows of it
+        bool holding = false;  // is in holding_
     };
 
     Agents(Loop& loop, Engine& engine, std::uint32_t links_max);
@@ -52,6 +56,7 @@ class Agents final : public AgentPort {
     LinkOptions options_;
     std::unique_ptr<Listener> listener_;
     std::unordered_map<LinkId, Entry> links_;
+    std::vector<LinkId> holding_;  // links with messages that wait for the end of the turn
     LinkId next_id_ = 1;
     std::uint64_t refused_ = 0;
     std::uint64_t lost_ = 0;

@@ -81,6 +81,7 @@ void read_limits(Config& file, Limits& out) {
     out.desktops = count(file, "limits.desktops", out.desktops, 1, 131072);
     out.sessions = count(file, "limits.sessions", out.sessions, 1, 131072);
     out.history_per_vm = count(file, "limits.history_per_vm", out.history_per_vm, 1, 256);
+    out.history_stored = count(file, "limits.history_stored", out.history_stored, 0, 2'000'000);
     if (out.links < out.hosts) {
         file.reject("limits.links", "at least limits.hosts: every host has a connection");
     }

@@ -1,5 +1,6 @@
 #include "controller/engine.hpp"
 
+#include <utility>
 #include <variant>
 
 #include "base/assert.hpp"
@@ -39,13 +40,6 @@ void log_report(const Report& report) {
     }
 }
 
-// Whatever leaves the process: the store must be synced before.
-bool tells_somebody(const Action& action) noexcept {
-    return std::holds_alternative<Send>(action) || std::holds_alternative<SendOrder>(action) ||
-           std::holds_alternative<Reply>(action) || std::holds_alternative<JobChanged>(action) ||
-           std::holds_alternative<SessionChanged>(action);
-}
-
 }  // namespace
 
 Engine::Engine(const Settings& settings, std::span<std::byte> memory, Store& store)
@@ -54,7 +48,9 @@ Engine::Engine(const Settings& settings, std::span<std::byte> memory, Store& sto
       store_{store},
       core_{std::in_place, settings, memory},
       actions_{std::make_unique<Actions>()},
-      message_{std::make_unique<wire::Message>()} {}
+      message_{std::make_unique<wire::Message>()} {
+    store_.keep_changes(settings.limits.history_stored);
+}
 
 Status Engine::restore(std::string& why) {
     BALLAST_CHECK(store_.restore_into(*core_, why));
@@ -68,7 +64,7 @@ void Engine::break_down() {
 }
 
 void Engine::try_to_recover() {
-    if (!store_.try_again()) {
+    if (!settled_ || !store_.try_again()) {  // the turn that failed has to end first
         return;
     }
     core_.emplace(settings_, memory_);
@@ -86,13 +82,7 @@ void Engine::try_to_recover() {
     agents_->close_all();
 }
 
-bool Engine::perform(const Action& action, const Now& at) {
-    if (tells_somebody(action) && !store_.commit()) {
-        return false;
-    }
-    if (!store_.write(*core_, action)) {
-        return false;
-    }
+void Engine::tell(const Action& action, const Now& at) {
     if (const auto* send = std::get_if<Send>(&action)) {
         std::visit([&](const auto& message) { *message_ = message; }, send->message);
         agents_->send(send->link, *message_);
@@ -103,8 +93,9 @@ bool Engine::perform(const Action& action, const Now& at) {
         agents_->close(closing->link, closing->fault);
     } else if (const auto* report = std::get_if<Report>(&action)) {
         log_report(*report);
+    } else if (std::holds_alternative<JobChanged>(action) || std::holds_alternative<SessionChanged>(action)) {
+        jobs_changed_ = true;
     }
-    return true;
 }
 
 Status Engine::step(const Event& event) {
@@ -118,29 +109,44 @@ Status Engine::step(const Event& event) {
     stepping_ = true;
     const Now at = now();
     const Status status = core_->step(event, at, *actions_);
-    bool jobs_changed = false;
+    settled_ = settled_ && actions_->list().empty() && actions_->changes().empty();
     bool stored = true;
     for (const Action& action : actions_->list()) {
-        stored = perform(action, at);
+        stored = store_.write(*core_, action);
         if (!stored) {
             break;
         }
-        jobs_changed |=
-            std::holds_alternative<JobChanged>(action) || std::holds_alternative<SessionChanged>(action);
+        tell(action, at);
     }
-    stored = stored && store_.commit();
+    stored = stored && store_.write(actions_->changes());
     stepping_ = false;
     if (!stored) {
         break_down();
         return Err{Fault::io_failed};
     }
-    if (jobs_changed && jobs_changed_) {
-        jobs_changed_();
-    }
     if (stepped_) {
         stepped_(actions_->list());
     }
     return status;
+}
+
+void Engine::end_turn() {
+    if (settled_) {
+        return;
+    }
+    settled_ = true;
+    if (trouble_.empty() && !store_.commit()) {
+        break_down();
+    }
+    const bool stored = trouble_.empty();
+    if (stored) {
+        agents_->release();
+    } else {
+        agents_->drop();
+    }
+    if (turn_ended_) {
+        turn_ended_(stored, std::exchange(jobs_changed_, false));
+    }
 }
 
 const Outcome* Engine::run(Command& command) {

@@ -1,5 +1,5 @@
-// The core and what its actions touch: gives it events and performs what it answers, strictly in order, with
-// everything that must survive on disk before anybody is told.
+// The core and what its actions touch: gives it events and performs what it answers. The events of one turn
+// of the loop share one transaction; nobody is told anything of a turn before that is on disk.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,11 @@ namespace ballast::controller {
 class AgentPort {
   public:
     virtual ~AgentPort() = default;
-    // A message for a link that is gone is dropped: the core hears of its end.
+    // Keeps the message until release(). One for a link that is gone is dropped: the core hears of its end.
     virtual void send(LinkId link, const wire::Message& message) = 0;
+    // What was sent may go out; or it must never: the links that it was for are closed instead.
+    virtual void release() = 0;
+    virtual void drop() = 0;
     virtual void close(LinkId link, Fault fault) = 0;
     // The core has forgotten all links: agents are to connect again and tell what they know.
     virtual void close_all() = 0;
@@ -33,22 +36,32 @@ class Engine {
     // Hands the stored records to the core and starts it. A fault is explained in `why`.
     Status restore(std::string& why);
     void connect(AgentPort& agents) { agents_ = &agents; }
-    // Called after a step in which jobs changed.
-    void on_jobs_changed(std::function<void()> notify) { jobs_changed_ = std::move(notify); }
-    // Called after each step that was stored, with what it did, and with nothing after the core was made
-    // anew.
+    // Called at the end of a turn in which something was decided. `stored`: it is on disk, and may be told;
+    // else it never happened. `jobs_changed`: jobs or sessions did.
+    void on_turn_end(std::function<void(bool stored, bool jobs_changed)> notify) {
+        turn_ended_ = std::move(notify);
+    }
+    // Called after each step that was written, with what it did, and with nothing after the core was made
+    // anew. What it tells are observations: they may be seen a moment before their commit.
     void on_step(std::function<void(std::span<const Action>)> notify) { stepped_ = std::move(notify); }
     // Called when what the store holds cannot be read back after a failure: the process must end.
     void on_store_lost(std::function<void()> notify) { store_lost_ = std::move(notify); }
 
-    // One event; its actions are performed before this returns. REQUIRES: not called by an action.
-    // When the store cannot be written (a full disk), nothing of the step is told to anybody, and every
+    // One event. What it changes is written, and what it says to agents is kept, until end_turn(). REQUIRES:
+    // not called by an action.
+    // When the store cannot be written (a full disk), nothing of the turn is told to anybody, and every
     // further event is refused with io_failed: the core can be read, and stands still. Each Tick tries the
     // store; when it can be written again, the core is built anew from what it holds, as after a restart, and
     // agents connect again.
     Status step(const Event& event);
-    // Runs a command; what the core answered, valid until the next step. Nothing while the store fails.
+    // Runs a command; what the core answered, valid until the next step. Nothing while the store fails. The
+    // answer may be told once the engine is settled.
     const Outcome* run(Command& command);
+    // Group commit: syncs what all steps since the last call have written, in one transaction, then lets go
+    // of what they have to say. At the end of every turn of the loop.
+    void end_turn();
+    // Nothing waits for the end of the turn.
+    bool settled() const noexcept { return settled_; }
 
     const Core& core() const noexcept { return *core_; }
     const Store& store() const noexcept { return store_; }
@@ -56,7 +69,7 @@ class Engine {
     const std::string& trouble() const noexcept { return trouble_; }
 
   private:
-    bool perform(const Action& action, const Now& now);
+    void tell(const Action& action, const Now& now);
     void break_down();
     void try_to_recover();
 
@@ -67,11 +80,13 @@ class Engine {
     std::unique_ptr<Actions> actions_;
     std::unique_ptr<wire::Message> message_;
     AgentPort* agents_ = nullptr;
-    std::function<void()> jobs_changed_;
     std::function<void(std::span<const Action>)> stepped_;
+    std::function<void(bool, bool)> turn_ended_;
     std::function<void()> store_lost_;
     std::uint64_t next_command_id_ = 1;
     bool stepping_ = false;
+    bool settled_ = true;
+    bool jobs_changed_ = false;  // in this turn
     std::string trouble_;
 };
 

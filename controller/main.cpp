@@ -135,8 +135,14 @@ class Controller {
           ticker_{loop, [this] { (void)engine_.step(Tick{}); }},
           token_saver_{loop, [&tokens] { (void)tokens.save_uses(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
+          turn_end_{loop, [&engine] { engine.end_turn(); }},
           signals_{loop, [this](int number) { on_signal(number); }} {
-        engine.on_jobs_changed([&server] { server.look_at_waits(); });
+        engine.on_turn_end([&server](bool stored, bool jobs_changed) {
+            server.release(stored);
+            if (jobs_changed) {
+                server.look_at_waits();
+            }
+        });
         engine.on_step([&feed](std::span<const Action> actions) { feed.on_step(actions); });
         feed.on_news([&server] { server.go_on_with_streams(); });
         engine.on_store_lost([this] { stop(exit_failed); });
@@ -149,6 +155,7 @@ class Controller {
             watchdog_.start_every(period);
         }
         loop_.run();
+        engine_.end_turn();  // the one that stopped the loop
         (void)notify_stopping();
         return exit_code_;
     }
@@ -172,6 +179,7 @@ class Controller {
     Timer ticker_;
     Timer token_saver_;
     Timer watchdog_;
+    TurnEnd turn_end_;
     SignalWatch signals_;
     int exit_code_ = 0;
 };

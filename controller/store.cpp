@@ -74,7 +74,7 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
     if (std::string reason; !bring_up_to_date(impl.connection, reason)) {
         return refuse(reason);
     }
-    if (!impl.prepare_all() ||
+    if (!impl.prepare_all() || !impl.read_last_change() ||
         !impl.add_identity.start().bind(new_uuid()).bind(first_job_id(now)).bind(first_job_id(now)).run()) {
         return refuse(sqlite3_errmsg(impl.connection));
     }
@@ -197,8 +197,44 @@ bool Store::write(const Core& core, const Action& action) {
     return !durable(action) || (impl_->begin_once() && impl_->perform(core, action));
 }
 
+bool Store::write(std::span<const HistoryChange> changes) {
+    for (const HistoryChange& change : changes) {
+        if (impl_->changes_max > 0 &&
+            !(impl_->begin_once() && records::put(impl_->put_change, impl_->last_change + 1, change))) {
+            return false;
+        }
+        ++impl_->last_change;
+    }
+    return true;
+}
+
+void Store::keep_changes(std::uint64_t count) noexcept {
+    impl_->changes_max = count;
+}
+
+// Some more than asked for stay until the next trim, so that not every commit pays for one.
+bool Store::Impl::trim_changes() {
+    constexpr std::uint64_t spare = 256;
+    if (last_change < last_trimmed + changes_max + spare) {
+        return true;
+    }
+    last_trimmed = last_change - changes_max;
+    return forget_changes.start().bind(last_trimmed).run();
+}
+
+bool Store::Impl::read_last_change() {
+    Statement bounds;
+    return bounds.prepare(connection,
+                          "SELECT coalesce((SELECT min(number) FROM history),1)-1, coalesce((SELECT "
+                          "max(number) FROM history),0)") &&
+           bounds.start().next() && !bounds.read(last_trimmed).read(last_change).corrupt();
+}
+
 bool Store::commit() {
     if (impl_->dirty) {
+        if (!impl_->trim_changes()) {
+            return false;
+        }
         impl_->dirty = !impl_->end.start().run();
         impl_->commits += impl_->dirty ? 0 : 1;
     }
@@ -214,7 +250,7 @@ bool Store::try_again() {
         sqlite3_exec(impl_->connection, "ROLLBACK", nullptr, nullptr, nullptr);
     }
     impl_->dirty = false;
-    return impl_->begin_once() && impl_->raise_identity(0, 0, 0) && commit();
+    return impl_->read_last_change() && impl_->begin_once() && impl_->raise_identity(0, 0, 0) && commit();
 }
 
 std::string Store::last_error() const {

@@ -36,6 +36,9 @@ class Store {
     // `commit`. False: the disk failed (see last_error); nothing may be performed of what comes
     // after.
     bool write(const Core& core, const Action& action);
+    // The history of a step likewise. The newest `keep_changes` of all guests stay.
+    bool write(std::span<const HistoryChange> changes);
+    void keep_changes(std::uint64_t count) noexcept;
     // Makes everything written since the last commit survive power loss. Does nothing when nothing was
     // written.
     bool commit();

@@ -1,4 +1,4 @@
-// The columns of pools, desktops and sessions.
+// The columns of pools, desktops, sessions and of what changed on guests.
 #include "controller/store_records.hpp"
 
 namespace ballast::controller::records {
@@ -106,6 +106,24 @@ bool get(Statement& row, SessionRecord& record) {
     row.read(record.password).read(record.client_address).read(record.decision).read(record.requested);
     row.read(record.opened).read(record.last_used).read(record.left).read(record.ended);
     return !row.corrupt();
+}
+
+bool put(Statement& statement, std::uint64_t number, const HistoryChange& change) {
+    const HistoryRow& row = change.row;
+    statement.start().bind(number).bind(change.vm).bind(row.at).bind(row.subject).bind(row.decision);
+    statement.bind(row.machine).bind(std::uint32_t{row.from}).bind(std::uint32_t{row.to});
+    return statement.bind(row.cause).run();
+}
+
+bool get(Statement& row, HistoryChange& change) {
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+    row.read(change.vm).read(change.row.at).read(change.row.subject).read(change.row.decision);
+    row.read(change.row.machine, MachineKind::migration).read(from).read(to);
+    row.read(change.row.cause, cause_last);
+    change.row.from = static_cast<std::uint8_t>(from);
+    change.row.to = static_cast<std::uint8_t>(to);
+    return !row.corrupt() && from <= UINT8_MAX && to <= UINT8_MAX;
 }
 
 }  // namespace ballast::controller::records

@@ -27,7 +27,7 @@ struct Store::Impl {
         sqlite3_close(connection);
     }
 
-    std::array<Entry, 26> entries() {
+    std::array<Entry, 28> entries() {
         return {{
             {&begin, "BEGIN IMMEDIATE"},
             {&end, "COMMIT"},
@@ -55,6 +55,8 @@ struct Store::Impl {
             {&forget_pool, "DELETE FROM desktop_pools WHERE name=?"},
             {&forget_desktop, "DELETE FROM desktops WHERE uuid=?"},
             {&forget_session, "DELETE FROM sessions WHERE id=?"},
+            {&put_change, records::put_change},
+            {&forget_changes, "DELETE FROM history WHERE number<=?"},
             {&add_identity, "INSERT OR IGNORE INTO identity VALUES(1,?,?,1,?)"},
             {&get_identity, "SELECT store_id,next_job_id,next_plan_id,next_session_id FROM identity"},
         }};
@@ -97,12 +99,17 @@ struct Store::Impl {
     sqlite3* connection = nullptr;
     std::string path;
     bool dirty = false;
+    std::uint64_t changes_max = 0;
+    std::uint64_t last_change = 0;   // its number
+    std::uint64_t last_trimmed = 0;  // up to which changes are gone
+    bool trim_changes();
+    bool read_last_change();
     std::uint64_t commits = 0;
     wire::Codec codec;
     Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move,
         put_rejection, put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job,
         forget_plan, forget_key, add_identity, get_identity, put_pool, put_desktop, put_session, forget_pool,
-        forget_desktop, forget_session;
+        forget_desktop, forget_session, put_change, forget_changes;
 };
 
 }  // namespace ballast::controller

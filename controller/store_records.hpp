@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "controller/core/actions.hpp"
 #include "controller/core/desktop/records.hpp"
 #include "controller/core/records.hpp"
 #include "controller/sqlite.hpp"
@@ -49,6 +50,10 @@ inline constexpr std::string_view put_session =
     "REPLACE INTO sessions VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_sessions = "SELECT * FROM sessions ORDER BY id";
 
+inline constexpr std::string_view put_change = "INSERT INTO history VALUES(?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view get_changes =
+    "SELECT vm,at,subject,decision,machine,before,after,cause FROM history ORDER BY number";
+
 // Each binds to, or reads the present row of, the statement of the same name. Reading: false when a value is
 // not what the type allows.
 bool put(Statement& statement, const HostRecord& record);
@@ -63,6 +68,8 @@ bool put(Statement& statement, const DesktopRecord& record);
 bool put(Statement& statement, const SessionRecord& record);
 // `guest` is the template as the store keeps definitions.
 bool put(Statement& statement, const DesktopPoolRecord& record, std::span<const std::byte> guest);
+bool put(Statement& statement, std::uint64_t number, const HistoryChange& change);
+bool get(Statement& row, HistoryChange& change);
 bool get(Statement& row, DesktopRecord& record);
 bool get(Statement& row, SessionRecord& record);
 // Without the guest, which `guest` then is; valid until the statement's next row.

@@ -144,9 +144,12 @@ Status Store::restore_into(Core& core, std::string& why) {
                                                 [&](const JobRecord& r) { return core.restore_job(r); }));
     BALLAST_CHECK(impl_->restore_all<PlanRecord>(
         records::get_plans, "plans", why, [&](const PlanRecord& r) { return impl_->restore_plan(core, r); }));
-    return impl_->restore_all<IdempotencyRecord>(
+    BALLAST_CHECK(impl_->restore_all<IdempotencyRecord>(
         records::get_keys, "idempotency keys", why,
-        [&](const IdempotencyRecord& r) { return core.restore_idempotency(r); });
+        [&](const IdempotencyRecord& r) { return core.restore_idempotency(r); }));
+    return impl_->restore_all<HistoryChange>(
+        records::get_changes, "history", why,
+        [&](const HistoryChange& change) { return core.restore_change(change); });
 }
 
 }  // namespace ballast::controller

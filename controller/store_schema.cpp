@@ -112,6 +112,13 @@ CREATE TABLE tokens(
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, role INTEGER NOT NULL, user TEXT NOT NULL,
   created_by TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL, revoked INTEGER NOT NULL,
   last_used INTEGER NOT NULL) STRICT;
+)sql",
+    // The newest changes of state, of all guests together.
+    R"sql(
+CREATE TABLE history(
+  number INTEGER PRIMARY KEY, vm BLOB NOT NULL, at INTEGER NOT NULL, subject INTEGER NOT NULL,
+  decision INTEGER NOT NULL, machine INTEGER NOT NULL, before INTEGER NOT NULL, after INTEGER NOT NULL,
+  cause INTEGER NOT NULL) STRICT;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -129,8 +129,9 @@ bool Link::Impl::take_frames() {
 }
 
 bool Link::Impl::take_payload(std::span<const std::byte> payload) {
+    wire::Message& message = scratch_->message;
     wire::Chunk chunk;
-    if (!codec_.decode(payload, message_, chunk).ok() || !chunk.data.empty()) {
+    if (!scratch_->codec.decode(payload, message, chunk).ok() || !chunk.data.empty()) {
         go_down({Fault::protocol_violation, chunk.data.empty()
                                                 ? "the peer sent a message that is malformed"
                                                 : "the peer sent a memory image on a control link"});
@@ -139,31 +140,47 @@ bool Link::Impl::take_payload(std::span<const std::byte> payload) {
     if (state_ == LinkState::confirming) {
         come_up();
     }
-    if (!open() || std::holds_alternative<std::monostate>(message_) ||
-        std::holds_alternative<wire::Pong>(message_)) {
+    if (!open() || std::holds_alternative<std::monostate>(message) ||
+        std::holds_alternative<wire::Pong>(message)) {
         return open();
     }
-    if (const auto* ping = std::get_if<wire::Ping>(&message_)) {
+    if (const auto* ping = std::get_if<wire::Ping>(&message)) {
         if (state_ == LinkState::up) {
             send(wire::Message{wire::Pong{ping->nonce}});
         }
         return open();
     }
-    events_.on_message(message_);
+    events_.on_message(message);
     return open();
 }
 
 bool Link::Impl::send(const wire::Message& message) {
+    return queue(message, false);
+}
+
+bool Link::Impl::hold(const wire::Message& message) {
+    return queue(message, true);
+}
+
+void Link::Impl::release_held() {
+    send_buffer_.release();
+    set_interest();
+}
+
+bool Link::Impl::queue(const wire::Message& message, bool held) {
     if (state_ != LinkState::up) {
         return false;
     }
-    const Status encoded = codec_.encode(message, options_.frame_bytes_max, send_buffer_.tail());
+    std::string& tail = send_buffer_.tail();
+    const std::size_t before = tail.size();
+    const Status encoded = scratch_->codec.encode(message, options_.frame_bytes_max, tail);
     if (!encoded.ok()) {
         doom(
             {encoded.fault(), "a message of ours cannot be sent: " + std::string{describe(encoded.fault())}});
         return false;
     }
-    if (send_buffer_.rest().size() > options_.send_buffer_bytes_max) {
+    send_buffer_.appended(tail.size() - before, held);
+    if (send_buffer_.waiting() > options_.send_buffer_bytes_max) {
         doom({Fault::limit_reached, "the peer reads too slowly: more than " +
                                         std::to_string(options_.send_buffer_bytes_max) +
                                         " bytes are waiting"});
@@ -174,10 +191,10 @@ bool Link::Impl::send(const wire::Message& message) {
 }
 
 void Link::Impl::flush() {
-    while (open() && !send_buffer_.empty()) {
+    while (open() && !send_buffer_.ready().empty()) {
         Failure failure;
         std::size_t taken = 0;
-        const IoStep step = channel_->send(send_buffer_.rest(), false, taken, failure);
+        const IoStep step = channel_->send(send_buffer_.ready(), false, taken, failure);
         send_buffer_.sent(taken);
         if (step == IoStep::failed) {
             go_down(std::move(failure));
@@ -187,7 +204,7 @@ void Link::Impl::flush() {
             return;
         }
     }
-    if (state_ == LinkState::finishing && !said_all_) {
+    if (finishing_now()) {
         said_all_ = true;
         channel_->shut_down();
     }
@@ -200,9 +217,9 @@ void Link::Impl::close() {
     if (state_ == LinkState::up || state_ == LinkState::finishing) {
         Failure ignored;
         IoStep step = IoStep::done;
-        while (!send_buffer_.empty() && step == IoStep::done) {
+        while (!send_buffer_.ready().empty() && step == IoStep::done) {
             std::size_t taken = 0;
-            step = channel_->send(send_buffer_.rest(), false, taken, ignored);
+            step = channel_->send(send_buffer_.ready(), false, taken, ignored);
             send_buffer_.sent(taken);
         }
         channel_->shut_down();
@@ -284,8 +301,7 @@ void Link::Impl::on_ping_timer() {
 
 void Link::Impl::set_interest() {
     if (open() && state_ != LinkState::connecting && state_ != LinkState::handshaking) {
-        watch_->set(!send_buffer_.empty() || receive_wants_write_ ||
-                            (state_ == LinkState::finishing && !said_all_)
+        watch_->set(!send_buffer_.ready().empty() || receive_wants_write_ || finishing_now()
                         ? Interest::read_write
                         : Interest::read);
     }
@@ -320,6 +336,12 @@ Link::~Link() {
 }
 bool Link::send(const wire::Message& message) {
     return impl_->send(message);
+}
+bool Link::hold(const wire::Message& message) {
+    return impl_->hold(message);
+}
+void Link::release() {
+    impl_->release_held();
 }
 void Link::close() {
     impl_->close();

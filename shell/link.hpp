@@ -40,6 +40,13 @@ class TlsCredentials {
 
 enum class Role : std::uint8_t { client, server };
 
+// What links of one loop may share, because only one of them works at a time: with the largest message in it,
+// it is most of what a quiet link takes.
+struct LinkScratch {
+    wire::Codec codec;
+    wire::Message message;  // the last one received
+};
+
 struct LinkOptions {
     std::shared_ptr<TlsCredentials> tls;  // null: plain TCP (loopback and tests)
     // The certificate's subject CN must be this (client side: the controller's or the peer agent's name).
@@ -52,6 +59,7 @@ struct LinkOptions {
     Duration handshake_timeout = seconds(10);
     Duration ping_every = seconds(5);  // nothing heard for silence_timeout: the link is dead
     Duration silence_timeout = seconds(15);
+    std::shared_ptr<LinkScratch> scratch;  // null: one of its own
 };
 
 class Link {
@@ -73,6 +81,10 @@ class Link {
     // Queues the message; it goes out when the loop runs again. False when the link is not up or the send
     // buffer is full or the message cannot be encoded (the link then goes down, and on_down tells why).
     bool send(const wire::Message& message);
+    // The same, but nothing of it leaves before release(): for what may be told only once it is on disk.
+    // What is sent after it waits behind it.
+    bool hold(const wire::Message& message);
+    void release();
     // Sends what the socket takes at once and says goodbye. on_down (Fault::none) follows from the loop,
     // unless the link is destroyed before.
     void close();

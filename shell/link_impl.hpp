@@ -28,6 +28,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
           events_{std::move(events)},
           role_{role},
           channel_{std::make_unique<Channel>(socket_fd, role, options_)},
+          scratch_{options_.scratch ? options_.scratch : std::make_shared<LinkScratch>()},
           receive_buffer_{options_.frame_bytes_max},
           watch_{std::make_unique<FdWatch>(loop, socket_fd, Interest::write,
                                            [this](Interest ready) { on_ready(ready); })},
@@ -38,6 +39,8 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     }
 
     bool send(const wire::Message& message);
+    bool hold(const wire::Message& message);
+    void release_held();
     void close();
     void close_after_send();
     // The owner is gone: no callback any more.
@@ -48,7 +51,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     bool up() const noexcept { return state_ == LinkState::up; }
     std::string_view peer_name() const noexcept { return peer_name_; }
     std::string_view peer_address() const noexcept { return peer_address_; }
-    std::size_t bytes_waiting() const noexcept { return send_buffer_.rest().size(); }
+    std::size_t bytes_waiting() const noexcept { return send_buffer_.waiting(); }
     std::uint64_t bytes_sent() const noexcept { return channel_ ? channel_->bytes_sent() : bytes_sent_; }
     std::uint64_t bytes_received() const noexcept {
         return channel_ ? channel_->bytes_received() : bytes_received_;
@@ -64,7 +67,12 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     void read_some();
     bool take_frames();
     bool take_payload(std::span<const std::byte> payload);
+    bool queue(const wire::Message& message, bool held);
     void flush();
+    // All is sent, and the peer is to be told so.
+    bool finishing_now() const noexcept {
+        return state_ == LinkState::finishing && !said_all_ && send_buffer_.empty();
+    }
     void peer_closed();
     void set_interest();
     bool open() const noexcept { return state_ != LinkState::down && state_ != LinkState::doomed; }
@@ -77,8 +85,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     const Role role_;
     LinkState state_ = LinkState::connecting;
     std::unique_ptr<Channel> channel_;  // null once down
-    wire::Codec codec_;
-    wire::Message message_;  // the last one received: large, so it is kept
+    const std::shared_ptr<LinkScratch> scratch_;
     ReceiveBuffer receive_buffer_;
     SendBuffer send_buffer_;
     bool said_all_ = false;  // finishing: our direction is shut down

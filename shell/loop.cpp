@@ -166,6 +166,26 @@ bool Timer::active() const noexcept {
     return ev_is_active(&impl_->watcher);
 }
 
+struct TurnEnd::Impl {
+    ev_prepare watcher{};
+    struct ev_loop* loop = nullptr;
+    std::function<void()> on_end;
+};
+
+TurnEnd::TurnEnd(Loop& loop, std::function<void()> on_end)
+    : impl_{new Impl{.loop = loop.raw(), .on_end = std::move(on_end)}} {
+    const auto on_event = [](struct ev_loop*, ev_prepare* watcher, int) {
+        static_cast<Impl*>(watcher->data)->on_end();
+    };
+    ev_prepare_init(&impl_->watcher, on_event);
+    impl_->watcher.data = impl_;
+    ev_prepare_start(impl_->loop, &impl_->watcher);
+}
+TurnEnd::~TurnEnd() {
+    ev_prepare_stop(impl_->loop, &impl_->watcher);
+    delete impl_;
+}
+
 struct SignalWatch::Impl {
     UniqueFd fd;
     std::unique_ptr<FdWatch> watch;

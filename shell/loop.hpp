@@ -12,6 +12,7 @@ struct ev_loop;
 struct ev_io;
 struct ev_timer;
 struct ev_signal;
+struct ev_prepare;
 
 namespace ballast {
 
@@ -66,6 +67,20 @@ class Timer {
     void start_every(Duration period) noexcept;
     void stop() noexcept;
     bool active() const noexcept;
+
+  private:
+    struct Impl;
+    Impl* impl_;
+};
+
+// Calls back at the end of every turn of the loop: after all callbacks of what was ready, before it waits for
+// more. What a turn has to sync is synced once, here.
+class TurnEnd {
+  public:
+    TurnEnd(Loop& loop, std::function<void()> on_end);
+    ~TurnEnd();
+    TurnEnd(const TurnEnd&) = delete;
+    TurnEnd& operator=(const TurnEnd&) = delete;
 
   private:
     struct Impl;

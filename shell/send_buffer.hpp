@@ -1,4 +1,4 @@
-// Frames that wait to be sent, oldest first.
+// Frames that wait to be sent, oldest first. The newest of them may be held back until they are released.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@ namespace ballast {
 
 class SendBuffer {
   public:
-    // Where the next frame is appended.
+    // Where the next frame is appended; then say so with `appended`.
     std::string& tail() {
         // What is gone is dropped only when it is most of the buffer, so that a slow peer does not cost a
         // move of everything with each message.
@@ -19,9 +19,15 @@ class SendBuffer {
         }
         return bytes_;
     }
-    std::span<const std::byte> rest() const noexcept {
-        return std::as_bytes(std::span{bytes_}).subspan(sent_);
+    // `count` bytes were appended. What follows something that is held waits behind it.
+    void appended(std::size_t count, bool held) noexcept { held_ += held || held_ > 0 ? count : 0; }
+    void release() noexcept { held_ = 0; }
+
+    // What may go out now.
+    std::span<const std::byte> ready() const noexcept {
+        return std::as_bytes(std::span{bytes_}).subspan(sent_, waiting() - held_);
     }
+    // Of `ready`, from its beginning.
     void sent(std::size_t count) noexcept {
         sent_ += count;
         if (sent_ == bytes_.size()) {
@@ -29,11 +35,13 @@ class SendBuffer {
             sent_ = 0;
         }
     }
+    std::size_t waiting() const noexcept { return bytes_.size() - sent_; }  // held bytes included
     bool empty() const noexcept { return bytes_.empty(); }
 
   private:
     std::string bytes_;
     std::size_t sent_ = 0;  // of bytes_; below its size unless both are zero
+    std::size_t held_ = 0;  // at the end of bytes_
 };
 
 }  // namespace ballast

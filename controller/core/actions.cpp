@@ -58,6 +58,7 @@ bool durable(const Action& action) noexcept {
 
 void Actions::clear() noexcept {
     list_.clear();
+    changes_.clear();
     durable_ = 0;
     reports_ = 0;
     outcome = Outcome{};

@@ -1,7 +1,7 @@
 // What the shell must do after a step, strictly in this order. Whatever must survive comes first, whatever
-// tells anybody comes after it: the shell writes all Persist* and Forget* in one transaction, syncs it, and
-// only then goes on. When a write fails, the shell performs nothing further, and goes on only with a core
-// made anew of what the store holds.
+// tells anybody comes after it: the shell writes all Persist* and Forget* of a turn of its loop in one
+// transaction, syncs it, and only then lets go of what is to be told. When a write fails, nobody is told, and
+// the shell goes on only with a core made anew of what the store holds.
 //
 // Actions name rows; the shell reads them through Core's accessors before the next step.
 #pragma once
@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "base/fixed_vector.hpp"
+#include "controller/core/desktop/rows.hpp"
 #include "controller/core/events.hpp"
 
 namespace ballast::controller {
@@ -120,6 +121,12 @@ using Action =
                  PersistDesktop, PersistSession, ForgetDesktopPool, ForgetDesktop, ForgetSession, Send,
                  SendOrder, CloseLink, Reply, JobChanged, SessionChanged, Report>;
 
+// One more change in the history of a guest that the store knows.
+struct HistoryChange {
+    Uuid vm;
+    HistoryRow row;
+};
+
 // True for what the store keeps.
 bool durable(const Action& action) noexcept;
 
@@ -135,14 +142,25 @@ class Actions {
     // Reports give way when the list is nearly full, and are counted instead.
     void report(const Report& report) noexcept;
 
+    // For the store, with the step's other records. The history is for people: of a step with more changes
+    // than this list holds the first are kept, and the rest counted.
+    void changed(const HistoryChange& change) noexcept {
+        changes_dropped_ += changes_.try_push(change) ? 0 : 1;
+    }
+
     std::span<const Action> list() const noexcept { return list_.span(); }
+    std::span<const HistoryChange> changes() const noexcept { return changes_.span(); }
     std::uint64_t reports_dropped() const noexcept { return reports_dropped_; }
+    std::uint64_t changes_dropped() const noexcept { return changes_dropped_; }
     Outcome outcome;  // of the Reply in the list; meaningless without one
 
   private:
     static constexpr std::size_t actions_max = 1024;
     static constexpr std::size_t reports_max = 384;  // of them
+    static constexpr std::size_t changes_max = 1024;
     FixedVector<Action, actions_max> list_;
+    FixedVector<HistoryChange, changes_max> changes_;
+    std::uint64_t changes_dropped_ = 0;
     std::ptrdiff_t durable_ = 0;
     std::size_t reports_ = 0;
     std::uint64_t reports_dropped_ = 0;

@@ -71,13 +71,17 @@ LimitUses Core::limits() const noexcept {
     add("jobs", t.jobs);
     add("definitions", t.definitions);
     add("plans", t.plans);
-    const std::uint64_t decided = std::min<std::uint64_t>(t.last_decision, t.decisions.size());
-    uses.push({"decisions", t.decisions.size(), decided, 0});
+    uses.push({"decisions", t.decisions.size(), t.decisions_kept(), 0});
     add("idempotency_keys", t.keys);
     add("handover_queries", t.handovers);
     add("desktop_pools", t.desktop_pools);
     add("desktops", t.desktops);
     add("sessions", t.sessions);
+    std::uint32_t most_jobs = 0;
+    for (const HostRow& host : t.hosts.rows()) {
+        most_jobs = std::max(most_jobs, host.open_jobs);
+    }
+    uses.push({"agent_jobs", t.settings.agent_jobs_max, most_jobs, t.agent_jobs_refused});  // of one host
     return uses;
 }
 

@@ -33,6 +33,21 @@ void job_cancel(Step& step, const Command& command, Outcome& outcome) noexcept {
     }
 }
 
+// Limits that are asked for before a row is: their tables have not counted the refusal.
+void count_refusal(Tables& t, std::string_view limit_name) noexcept {
+    if (limit_name == "idempotency_keys") {
+        t.keys.count_refusal();
+    } else if (limit_name == "desktop_pools") {
+        t.desktop_pools.count_refusal();
+    } else if (limit_name == "sessions") {
+        t.sessions.count_refusal();
+    } else if (limit_name == "jobs") {
+        t.jobs.count_refusal();
+    } else if (limit_name == "agent_jobs") {
+        ++t.agent_jobs_refused;
+    }
+}
+
 void dispatch(Step& step, const Command& command, Outcome& outcome) noexcept {
     if (command.kind == CommandKind::none) {
         refuse(outcome, Slug::invalid_request, Fault::invalid_argument, "no such action");
@@ -93,6 +108,7 @@ void on_command(Step& step, const Command& command) noexcept {
         remember(step, command, outcome);
     }
     if (outcome.kind == OutcomeKind::problem) {
+        count_refusal(step.t, outcome.limit_name);
         ++step.t.counters.problems[static_cast<std::size_t>(outcome.slug)];
     }
     step.out.add(Reply{command.command_id});

@@ -35,8 +35,8 @@ class Core {
     Core& operator=(const Core&) = delete;
 
     // ---- before start: what the store holds, hosts first, then guests and definitions, pools, desktops,
-    // sessions, jobs, plans, keys ---- `limit_reached` when the tables are smaller than what is stored;
-    // `invalid_argument` when the record contradicts what was restored before it.
+    // sessions, jobs, plans, keys, changes ---- `limit_reached` when the tables are smaller than what is
+    // stored; `invalid_argument` when the record contradicts what was restored before it.
     void restore_identity(const Identity& identity) noexcept;
     Status restore_host(const HostRecord& record) noexcept;
     Status restore_vm(const VmRecord& record) noexcept;
@@ -47,6 +47,8 @@ class Core {
     Status restore_job(const JobRecord& record) noexcept;
     Status restore_plan(const PlanView& plan) noexcept;
     Status restore_idempotency(const IdempotencyRecord& record) noexcept;
+    // Oldest first. Changes of guests that were forgotten are passed over.
+    Status restore_change(const HistoryChange& change) noexcept;
     // Turns the records' wall times into deadlines. Once, before the first step.
     void start(const Now& now) noexcept;
 
@@ -69,6 +71,13 @@ class Core {
     std::span<const SessionRow> sessions() const noexcept;
     const HostRow& host(std::uint32_t row) const noexcept;
     const VmRow& vm(std::uint32_t row) const noexcept;
+    // The guests that are on the host.
+    template <class Visit>
+    void each_guest(std::uint32_t host_row, Visit visit) const noexcept {
+        for (std::uint32_t row = host(host_row).first_guest; row != no_row; row = vm(row).next_here) {
+            visit(vm(row));
+        }
+    }
     const JobRow& job(std::uint32_t row) const noexcept;
     PlanView plan(std::uint32_t row) const noexcept;
     const DefinitionRow& definition(std::uint32_t row) const noexcept;

@@ -17,7 +17,7 @@ bool repeats(const DecisionRow& newest, const DecisionRow& next) noexcept {
 
 DecisionRow& decide(Step& step, const DecisionRow& decision) noexcept {
     Tables& t = step.t;
-    if (t.last_decision != 0) {
+    if (t.decisions_kept() != 0) {
         DecisionRow& newest = t.decisions[t.last_decision % t.decisions.size()];
         if (repeats(newest, decision)) {
             ++newest.repeated;

@@ -64,21 +64,14 @@ void forget_host(Step& step, const Command& command, std::uint32_t host, Outcome
             step.t.handovers.remove(static_cast<std::uint32_t>(&asked - step.t.handovers.rows().data()));
         }
     }
-    for (std::uint32_t vm = 0; vm < step.t.vms.rows().size(); ++vm) {
-        VmRow& guest = step.t.vms[vm];
-        for (std::size_t i = 0; guest.in_use && i < guest.sightings.size(); ++i) {
-            if (guest.sightings[i].host == host) {
-                guest.sightings.remove_ordered(i);
-                break;
-            }
-        }
-        if (guest.in_use && guest.host == host) {
-            guest.host = no_row;
-            refresh_vm(step, vm);
-        }
+    each_guest_seen(step.t, host, [&](std::uint32_t vm) { drop_sighting(step.t, vm, host); });
+    while (step.t.hosts[host].first_guest != no_row) {
+        const std::uint32_t vm = step.t.hosts[host].first_guest;
+        set_vm_host(step.t, vm, no_row);
+        refresh_vm(step, vm);
     }
     step.t.hosts.remove(host);
-    recount_hosts(step.t);
+    recount_jobs(step.t);
 }
 
 }  // namespace

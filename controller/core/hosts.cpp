@@ -68,14 +68,10 @@ void tick_hosts(Step& step) noexcept {
     }
 }
 
-void recount_hosts(Tables& t) noexcept {
+void recount_jobs(Tables& t) noexcept {
+    t.rooms_hold = false;  // a guest on its way counts on both hosts
     for (HostRow& host : t.hosts.rows()) {
-        host.migrations_in = host.migrations_out = host.open_jobs = host.guests = 0;
-    }
-    for (const VmRow& vm : t.vms.rows()) {
-        if (vm.in_use && vm.host != no_row) {
-            ++t.hosts[vm.host].guests;
-        }
+        host.migrations_in = host.migrations_out = host.open_jobs = 0;
     }
     const auto open = [](SideState state) {
         return state == SideState::ordered || state == SideState::working || state == SideState::ready ||

@@ -24,12 +24,6 @@ std::string_view bare_name(std::string_view name) noexcept {
     return name;
 }
 
-Sighting* sighting_at(VmRow& vm, std::uint32_t host) noexcept {
-    const auto at = std::find_if(vm.sightings.begin(), vm.sightings.end(),
-                                 [host](const Sighting& sighting) { return sighting.host == host; });
-    return at == vm.sightings.end() ? nullptr : at;
-}
-
 void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name, GuestType type, bool ours,
          const Sighting& sighting) noexcept {
     const std::uint32_t row = vm_row(step, uuid, bare_name(name));
@@ -44,16 +38,18 @@ void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name
         vm.record.name = Name{bare_name(name)};
     }
     if (Sighting* known = sighting_at(vm, host)) {
-        *known = sighting;
+        set_sighting(*known, sighting);
         return;
     }
-    if (!vm.sightings.try_push(sighting)) {
+    if (add_sighting(step.t, row, sighting) == nullptr) {
         // More hosts claim it than a moving guest can be on. The oldest claim of a silent host gives way.
         const auto silent =
             std::find_if(vm.sightings.begin(), vm.sightings.end(),
                          [&](const Sighting& claim) { return !host_live(step.t, claim.host); });
         if (silent != vm.sightings.end()) {
-            *silent = sighting;
+            const std::uint32_t its_host = silent->host;
+            drop_sighting(step.t, row, its_host);
+            add_sighting(step.t, row, sighting);
         }
     }
 }
@@ -146,16 +142,14 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
         return {};
     }
     const bool first = !row.inventory_known;
+    step.t.rooms_hold = false;
     take_facts(row, report);
     take_overhead(row, report);
-    for (VmRow& vm : step.t.vms.rows()) {
-        if (vm.in_use) {
-            if (Sighting* old = sighting_at(vm, host)) {
-                old->state = DomainState::absent;  // until the report says otherwise
-                old->saved = false;
-            }
-        }
-    }
+    each_guest_seen(step.t, host, [&](std::uint32_t vm) {
+        Sighting& old = *sighting_at(step.t.vms[vm], host);
+        old.state = DomainState::absent;  // until the report says otherwise
+        old.saved = false;
+    });
     for (const wire::SavedGuest& saved : report.saved) {
         see(step, host, saved.uuid, saved.name, saved.type, false,
             {host,
@@ -173,18 +167,13 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
             {host, false, domain.in_flight, domain.state, domain.domid, mib_up(domain.memory_kib),
              domain.vcpus, domain.console_port, domain.console_address});
     }
-    for (std::uint32_t vm = 0; vm < step.t.vms.rows().size(); ++vm) {
-        VmRow& seen = step.t.vms[vm];
-        Sighting* sighting = seen.in_use ? sighting_at(seen, host) : nullptr;
-        if (sighting == nullptr) {
-            continue;
-        }
-        if (sighting->state == DomainState::absent && !sighting->saved) {
-            seen.sightings.remove_unordered(static_cast<std::size_t>(sighting - seen.sightings.begin()));
+    each_guest_seen(step.t, host, [&](std::uint32_t vm) {
+        const Sighting& sighting = *sighting_at(step.t.vms[vm], host);
+        if (sighting.state == DomainState::absent && !sighting.saved) {
+            drop_sighting(step.t, vm, host);
         }
         refresh_vm(step, vm);
-    }
-    recount_hosts(step.t);
+    });
     refresh_host(step, host);
     if (first) {
         step.report(Severity::info, Subject::host, "host_inventory", row.record.name, 0,

@@ -20,29 +20,19 @@ JobSide* side_of(JobRow& job, std::uint32_t host, const wire::JobUpdate& update)
     return update.kind == JobKind::migrate_out && host == job.source_host ? &job.record.source : nullptr;
 }
 
-Sighting& sighting_for(VmRow& vm, std::uint32_t host) noexcept {
-    for (Sighting& sighting : vm.sightings) {
-        if (sighting.host == host) {
-            return sighting;
-        }
+Sighting& sighting_for(Tables& t, std::uint32_t row, std::uint32_t host) noexcept {
+    VmRow& vm = t.vms[row];
+    if (Sighting* known = sighting_at(vm, host)) {
+        return *known;
     }
     if (vm.sightings.full()) {
-        vm.sightings.remove_ordered(0);
+        drop_sighting(t, row, vm.sightings[0].host);
     }
     Sighting fresh;
     fresh.host = host;
     fresh.memory_mib = vm.memory_mib;
     fresh.vcpus = vm.vcpus;
-    return vm.sightings.push(fresh);
-}
-
-void unsee(VmRow& vm, std::uint32_t host) noexcept {
-    for (std::size_t i = 0; i < vm.sightings.size(); ++i) {
-        if (vm.sightings[i].host == host) {
-            vm.sightings.remove_ordered(i);
-            return;
-        }
-    }
+    return *add_sighting(t, row, fresh);
 }
 
 bool gives_state(JobKind kind) noexcept {
@@ -61,20 +51,20 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
         return;  // who runs the guest is the source's word to give
     }
     if (update.kind == JobKind::migrate_out && succeeded) {
-        Sighting& arrived = sighting_for(vm, job.destination_host);
+        Sighting& arrived = sighting_for(step.t, job.vm, job.destination_host);
         arrived.in_flight = wire::InFlight::no;
         arrived.saved = false;
         arrived.state = DomainState::running;
-        unsee(vm, host);
+        drop_sighting(step.t, job.vm, host);
         vm.record.last_moved = step.now.wall;
         persist_vm(step, job.vm);
     } else if (update.kind == JobKind::save && succeeded) {
-        Sighting& lying = sighting_for(vm, host);
+        Sighting& lying = sighting_for(step.t, job.vm, host);
         lying.saved = true;
         lying.state = DomainState::absent;
     } else if (update.has_domain && update.domain.state != DomainState::absent &&
                update.domain.uuid == vm.record.uuid) {
-        Sighting& here = sighting_for(vm, host);
+        Sighting& here = sighting_for(step.t, job.vm, host);
         here.saved = false;
         here.in_flight = update.domain.in_flight;
         here.state = update.domain.state;
@@ -84,10 +74,10 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
         here.console_port = update.domain.console_port;
         here.console_address = update.domain.console_address;
     } else if (succeeded && (update.kind == JobKind::shutdown || update.kind == JobKind::destroy)) {
-        unsee(vm, host);
+        drop_sighting(step.t, job.vm, host);
     } else if (succeeded && gives_state(update.kind)) {
         // An agent that has not looked at the domain (it was restarted) still knows what it did.
-        Sighting& here = sighting_for(vm, host);
+        Sighting& here = sighting_for(step.t, job.vm, host);
         here.saved = false;
         here.in_flight = wire::InFlight::no;
         here.state = update.kind == JobKind::pause ? DomainState::paused : DomainState::running;
@@ -130,7 +120,7 @@ void begin_transfer(Step& step, std::uint32_t row) noexcept {
     step.persist_job(row);
     send_order(step, row, JobKind::migrate_out);
     step.out.add(JobChanged{row});
-    recount_hosts(step.t);
+    recount_jobs(step.t);
 }
 
 void on_progress(Step& step, std::uint32_t row, JobSide& side, const wire::JobUpdate& update) noexcept {

@@ -31,6 +31,7 @@ std::uint32_t add_job_row(Step& step) noexcept {
         }
         if (oldest != no_row) {
             step.out.add(ForgetJob{step.t.jobs[oldest].record.id});
+            step.t.job_index.remove(step.t.jobs[oldest].record.id);
             step.t.jobs.remove(oldest);
         }
     }
@@ -86,7 +87,7 @@ bool waits_in_vain(const Step& step, const JobRow& job) noexcept {
 }  // namespace
 
 std::uint32_t find_job_row(const Tables& t, std::uint64_t id) noexcept {
-    return t.jobs.find([id](const JobRow& job) { return job.record.id == id; });
+    return t.job_index.find(id);
 }
 
 std::string_view job_limit(const Tables& t, std::uint32_t host, std::uint32_t destination) noexcept {
@@ -118,7 +119,11 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept {
     JobRow& job = step.t.jobs[row];
     VmRow& vm = step.t.vms[wanted.vm];
     JobRecord& record = job.record;
+    if (!vm.recorded) {
+        persist_vm(step, wanted.vm);  // what is done to it belongs to its history, also after a restart
+    }
     record.id = step.t.identity.next_job_id++;
+    step.t.job_index.add(record.id, row);
     record.kind = wanted.kind;
     record.origin = wanted.origin;
     record.vm_uuid = vm.record.uuid;
@@ -156,7 +161,7 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept {
                 compose(to_string(record.kind), " on ", record.source.host,
                         record.destination.host.empty() ? "" : " to ", record.destination.host));
     refresh_vm(step, wanted.vm);
-    recount_hosts(step.t);
+    recount_jobs(step.t);
     return {row, {}};
 }
 
@@ -223,7 +228,7 @@ void settle_job(Step& step, std::uint32_t row) noexcept {
         step.t.vms[job.vm].job = no_row;
         refresh_vm(step, job.vm);
     }
-    recount_hosts(step.t);
+    recount_jobs(step.t);
 }
 
 void cancel_undecided(Step& step, const JobRow& job) noexcept {

@@ -89,19 +89,14 @@ void lose_host_link(Step& step, std::uint32_t host) noexcept {
     row.inventory_known = false;
     row.samples = 0;
     refresh_host(step, host);
-    for (std::uint32_t vm = 0; vm < step.t.vms.rows().size(); ++vm) {
-        if (step.t.vms[vm].in_use && step.t.vms[vm].host == host) {
-            refresh_vm(step, vm);
-        }
-    }
+    each_guest_seen(step.t, host, [&step](std::uint32_t vm) { refresh_vm(step, vm); });
     desktops_link_down(step, host);
-    recount_hosts(step.t);
 }
 
 }  // namespace
 
 std::uint32_t find_link(const Tables& t, LinkId id) noexcept {
-    return t.links.find([id](const LinkRow& link) { return link.id == id; });
+    return t.link_index.find(id);
 }
 
 Status link_up(Step& step, const LinkUp& event) noexcept {
@@ -117,6 +112,7 @@ Status link_up(Step& step, const LinkUp& event) noexcept {
     }
     LinkRow& link = step.t.links[row];
     link.id = event.link;
+    step.t.link_index.add(link.id, row);
     link.tls = event.tls;
     link.certificate_name = event.certificate_name;
     link.remote_address = event.remote_address;
@@ -171,6 +167,7 @@ void close_link(Step& step, std::uint32_t link, Fault fault) noexcept {
     step.out.add(CloseLink{step.t.links[link].id, fault});
     const std::uint32_t host = step.t.links[link].host;
     set_link_state(step.t.links[link], LinkState::closed);
+    step.t.link_index.remove(step.t.links[link].id);
     step.t.links.remove(link);
     if (host != no_row) {
         lose_host_link(step, host);
@@ -184,6 +181,7 @@ Status link_down(Step& step, const LinkDown& event) noexcept {
     }
     const std::uint32_t host = step.t.links[link].host;
     set_link_state(step.t.links[link], LinkState::closed);
+    step.t.link_index.remove(step.t.links[link].id);
     step.t.links.remove(link);
     ++step.t.counters.links_lost;
     if (event.fault == Fault::protocol_violation) {

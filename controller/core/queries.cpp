@@ -74,9 +74,9 @@ std::uint32_t Core::find_vm(std::string_view name_or_uuid, bool* ambiguous) cons
 }
 
 const DecisionRow* Core::decision(std::size_t age) const noexcept {
-    const std::uint64_t kept = std::min<std::uint64_t>(tables_->last_decision, tables_->decisions.size());
-    return age < kept ? &tables_->decisions[(tables_->last_decision - age) % tables_->decisions.size()]
-                      : nullptr;
+    return age < tables_->decisions_kept()
+               ? &tables_->decisions[(tables_->last_decision - age) % tables_->decisions.size()]
+               : nullptr;
 }
 
 const DecisionRow* Core::find_decision(std::uint64_t id) const noexcept {
@@ -99,21 +99,17 @@ policy::HostLoad Core::host_load(std::uint32_t row) const noexcept {
     const HostRow& host = tables_->hosts[row];
     const std::size_t window = tables_->settings.balance.parameters.window;
     std::size_t instants = std::min<std::size_t>(host.dom0_cpu_cores.size, window);
-    for (const VmRow& vm : tables_->vms.rows()) {
-        if (vm.in_use && vm.host == row) {
-            instants = std::max(instants, std::min<std::size_t>(vm.cpu_cores.size, window));
-        }
-    }
+    each_guest(row, [&](const VmRow& vm) {
+        instants = std::max(instants, std::min<std::size_t>(vm.cpu_cores.size, window));
+    });
     policy::HostLoad load;
     if (instants > 0) {
         double cores = policy::sum_of_last(host.dom0_cpu_cores.values(), instants);
         double net_mbps = 0;
-        for (const VmRow& vm : tables_->vms.rows()) {
-            if (vm.in_use && vm.host == row) {
-                cores += policy::sum_of_last(vm.cpu_cores.values(), instants);
-                net_mbps += policy::sum_of_last(vm.net_mbps.values(), instants);
-            }
-        }
+        each_guest(row, [&](const VmRow& vm) {
+            cores += policy::sum_of_last(vm.cpu_cores.values(), instants);
+            net_mbps += policy::sum_of_last(vm.net_mbps.values(), instants);
+        });
         const auto count = static_cast<double>(instants);
         load.cpu = host.cpu_count > 0 ? cores / count / host.cpu_count : 0;
         load.net = host.net_mbps > 0 ? net_mbps / count / host.net_mbps : 0;
@@ -125,16 +121,18 @@ policy::HostLoad Core::host_load(std::uint32_t row) const noexcept {
 }
 
 std::uint64_t Core::host_memory_used_mib(std::uint32_t row) const noexcept {
+    const HostRow& host = tables_->hosts[row];
     std::uint64_t used_mib = 0;
-    for (const VmRow& vm : tables_->vms.rows()) {
-        if (!vm.in_use) {
-            continue;
-        }
-        const JobRow* job = vm.job == no_row ? nullptr : &tables_->jobs[vm.job];
-        const bool moving = job != nullptr && job->record.kind == JobKind::migrate;
-        const bool both = moving && (job->source_host == row || job->destination_host == row);
-        if (both || (vm.host == row && vm.state != VmState::saved)) {
-            used_mib += vm.memory_mib;
+    each_guest(row, [&](const VmRow& vm) { used_mib += vm.state != VmState::saved ? vm.memory_mib : 0; });
+    if (host.migrations_in + host.migrations_out == 0) {
+        return used_mib;
+    }
+    for (std::uint32_t i = 0; i < tables_->jobs.rows().size(); ++i) {
+        const JobRow& job = tables_->jobs[i];
+        const bool its = job.in_use && job.record.kind == JobKind::migrate && job.vm != no_row &&
+                         (job.source_host == row || job.destination_host == row);
+        if (its && tables_->vms[job.vm].job == i && tables_->vms[job.vm].host != row) {
+            used_mib += tables_->vms[job.vm].memory_mib;
         }
     }
     return used_mib;

@@ -108,6 +108,7 @@ Status Core::restore_job(const JobRecord& record) noexcept {
         record.destination.host.empty() ? no_row : find_host_by_name(*tables_, record.destination.host);
     job.vm = tables_->vm_index.find(record.vm_uuid);
     if (job.settled()) {
+        tables_->job_index.add(record.id, row);
         return {};
     }
     if (job.vm == no_row) {
@@ -124,6 +125,7 @@ Status Core::restore_job(const JobRecord& record) noexcept {
         guest.unconfirmed = true;
         tables_->vm_index.add(record.vm_uuid, job.vm);
     }
+    tables_->job_index.add(record.id, row);
     tables_->vms[job.vm].job = row;
     return {};
 }
@@ -163,6 +165,17 @@ Status Core::restore_idempotency(const IdempotencyRecord& record) noexcept {
     return {};
 }
 
+Status Core::restore_change(const HistoryChange& change) noexcept {
+    Tables& t = *tables_;
+    const std::uint32_t vm = t.vm_index.find(change.vm);
+    if (vm != no_row) {
+        t.vms[vm].history.add(change.row);
+    }
+    // Decisions themselves are not kept. Their numbers go on, so that none is taken for another's.
+    t.last_decision = t.decisions_forgotten = std::max(t.last_decision, change.row.decision);
+    return {};
+}
+
 void Core::start(const Now& now) noexcept {
     Tables& t = *tables_;
     t.started = now.mono;
@@ -184,7 +197,7 @@ void Core::start(const Now& now) noexcept {
             vm.state_reason = "no host has reported it yet";
         }
     }
-    recount_hosts(t);
+    recount_jobs(t);
 }
 
 }  // namespace ballast::controller

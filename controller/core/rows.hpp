@@ -82,6 +82,8 @@ struct HostRow {
     std::uint32_t migrations_out = 0;
     std::uint32_t open_jobs = 0;  // sides whose agent still has to forget them
     std::uint32_t guests = 0;
+    std::uint32_t first_seen_guest = no_row;  // of the list of guests that it speaks of
+    std::uint32_t first_guest = no_row;       // of the list of guests that are on it
 };
 
 // What one host says of a guest.
@@ -95,6 +97,9 @@ struct Sighting {
     std::uint32_t vcpus = 0;
     std::uint16_t console_port = 0;
     FixedString<63> console_address;
+    // The list of all guests that this host speaks of (sightings.cpp): rows of its neighbours there.
+    std::uint32_t next = no_row;
+    std::uint32_t previous = no_row;
 };
 inline constexpr std::size_t sightings_per_vm_max = 4;
 
@@ -105,6 +110,8 @@ struct VmRow {
     GuestType type = GuestType::unknown;
     FixedVector<Sighting, sightings_per_vm_max> sightings;
     std::uint32_t host = no_row;       // where it is (runs, or lies saved); of a guest in flight the source
+    std::uint32_t next_here = no_row;  // neighbours in the host's list of guests
+    std::uint32_t previous_here = no_row;
     VmState state = VmState::unknown;  // as shown
     Detail state_reason;
     DomainState domain_state = DomainState::absent;

@@ -9,6 +9,9 @@ void note(Step& step, std::uint32_t vm, const HistoryRow& change) noexcept {
         HistoryRow row = change;
         row.at = step.now.wall;
         step.t.vms[vm].history.add(row);
+        if (step.t.vms[vm].recorded) {
+            step.out.changed({step.t.vms[vm].record.uuid, row});
+        }
     }
 }
 

@@ -26,9 +26,10 @@ struct Limits {
     std::uint32_t handover_queries = 64;  // asked by way of the controller, not answered yet
     std::uint32_t window_samples = 7;     // samples kept of each series, 1 to limits::window_samples_max
     std::uint32_t desktop_pools = 16;
-    std::uint32_t desktops = 2000;      // of all pools, the private ones included
-    std::uint32_t sessions = 1024;      // open, and ended ones that are still shown
-    std::uint32_t history_per_vm = 16;  // changes kept of each guest
+    std::uint32_t desktops = 2000;          // of all pools, the private ones included
+    std::uint32_t sessions = 1024;          // open, and ended ones that are still shown
+    std::uint32_t history_per_vm = 16;      // changes kept of each guest
+    std::uint32_t history_stored = 20'000;  // changes of all guests that the store keeps over a restart
 };
 
 struct BalanceSettings {

@@ -30,7 +30,7 @@ struct Step {
 void set_job_state(Step& step, JobRow& job, JobState to, Cause cause) noexcept;
 void set_side_state(Step& step, JobRow& job, JobSide& side, SideState to, Cause cause) noexcept;
 void set_link_state(LinkRow& link, LinkState to) noexcept;
-// Adds one change to the guest's history. `vm` may be none.
+// Adds one change to the guest's history, and to the store's when that knows the guest. `vm` may be none.
 void note(Step& step, std::uint32_t vm, const HistoryRow& change) noexcept;
 
 // ---- links.cpp: who is connected ----
@@ -45,14 +45,36 @@ void tick_links(Step& step) noexcept;
 // Works the shown state out of link, inventory, samples and flags.
 void refresh_host(Step& step, std::uint32_t host) noexcept;
 void tick_hosts(Step& step) noexcept;
-// Counts guests, migrations and open jobs of every host anew.
-void recount_hosts(Tables& t) noexcept;
+// Counts migrations and open jobs of every host anew.
+void recount_jobs(Tables& t) noexcept;
 std::uint32_t find_host_by_name(const Tables& t, std::string_view name) noexcept;
 bool host_live(const Tables& t, std::uint32_t host) noexcept;  // connected and its inventory known
 
 // ---- inventory.cpp: what hosts report ----
 Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept;
 Status on_sample_report(Step& step, std::uint32_t host, const wire::SampleReport& report) noexcept;
+
+// ---- sightings.cpp: which hosts speak of a guest, and of which guests a host speaks ----
+// Null when this host does not speak of it.
+Sighting* sighting_at(VmRow& vm, std::uint32_t host) noexcept;
+// Null when sightings_per_vm_max hosts speak of it already. REQUIRES: fresh.host does not yet.
+Sighting* add_sighting(Tables& t, std::uint32_t vm, const Sighting& fresh) noexcept;
+// What the same host says now.
+void set_sighting(Sighting& known, const Sighting& news) noexcept;
+void drop_sighting(Tables& t, std::uint32_t vm, std::uint32_t host) noexcept;
+// The one place that changes where a guest is: keeps and counts the hosts' lists.
+void set_vm_host(Tables& t, std::uint32_t vm, std::uint32_t host) noexcept;
+// Calls visit(row) for every guest that the host speaks of; it may drop that one's sighting.
+template <class Visit>
+void each_guest_seen(Tables& t, std::uint32_t host, Visit visit) noexcept {
+    for (std::uint32_t vm = t.hosts[host].first_seen_guest; vm != no_row;) {
+        const Sighting* sighting = sighting_at(t.vms[vm], host);
+        BALLAST_ASSERT(sighting != nullptr);
+        const std::uint32_t next = sighting->next;
+        visit(vm);
+        vm = next;
+    }
+}
 
 // ---- vm_view.cpp: from what hosts say to what a guest is ----
 void refresh_vm(Step& step, std::uint32_t vm) noexcept;

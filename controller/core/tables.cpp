@@ -38,7 +38,10 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
       desktop_pools{arena, given.limits.desktop_pools},
       desktops{arena, given.limits.desktops},
       sessions{arena, given.limits.sessions},
-      vm_index{arena, given.limits.vms} {
+      vm_index{arena, given.limits.vms},
+      job_index{arena, given.limits.jobs},
+      session_index{arena, given.limits.sessions},
+      link_index{arena, given.limits.links} {
     const Limits& limits = settings.limits;
     const std::size_t plans_with_dry = std::size_t{limits.plans} + 1;
     decisions = arena.make_array<DecisionRow>(limits.decisions);

@@ -1,15 +1,16 @@
 // Everything that the core knows, in one arena.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
 #include "base/arena.hpp"
 #include "base/table.hpp"
 #include "controller/core/counters.hpp"
+#include "controller/core/row_index.hpp"
 #include "controller/core/rows.hpp"
 #include "controller/core/settings.hpp"
-#include "controller/core/uuid_index.hpp"
 #include "policy/policy.hpp"
 
 namespace ballast::controller {
@@ -31,9 +32,17 @@ struct Tables {
     Table<DesktopRow> desktops;
     Table<SessionRow> sessions;
     UuidIndex vm_index;
+    IdIndex job_index;
+    IdIndex session_index;
+    IdIndex link_index;
 
-    std::span<DecisionRow> decisions;  // a ring: id modulo its size
-    std::uint64_t last_decision = 0;   // its id; 0: none yet
+    std::span<DecisionRow> decisions;       // a ring: id modulo its size
+    std::uint64_t last_decision = 0;        // its id; 0: none yet
+    std::uint64_t decisions_forgotten = 0;  // numbers up to this one are of before the start
+    // How many decisions the ring holds.
+    std::uint64_t decisions_kept() const noexcept {
+        return std::min<std::uint64_t>(last_decision - decisions_forgotten, decisions.size());
+    }
 
     // Storage of the rows' series and lists, by row.
     std::span<double> host_samples;
@@ -51,6 +60,8 @@ struct Tables {
     std::span<policy::Rejection> placement_rejected;
     std::span<std::uint32_t> order;  // of VM rows
     std::span<HostRoom> rooms;       // by host row
+    std::uint64_t agent_jobs_refused = 0;
+    bool rooms_hold = false;  // what they count (memory, starts, operations) has not changed since
     policy::Workspace workspace;
     policy::Plan plan;
     PlanRow dry_plan;

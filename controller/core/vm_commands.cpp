@@ -149,7 +149,6 @@ void forget(Step& step, const Command& command, std::uint32_t row, Outcome& outc
     outcome.kind = OutcomeKind::changed;
     if (!command.dry_run) {
         remove_vm(step, row);
-        recount_hosts(step.t);
     }
 }
 

@@ -147,13 +147,14 @@ void take_place(Step& step, std::uint32_t row, const Sighting* best) noexcept {
     if (best == nullptr) {
         const bool to_come = vm.job != no_row && step.t.jobs[vm.job].record.kind == JobKind::create &&
                              !step.t.jobs[vm.job].settled();
-        vm.host = to_come ? step.t.jobs[vm.job].source_host : no_row;
+        set_vm_host(step.t, row, to_come ? step.t.jobs[vm.job].source_host : no_row);
         vm.domain_state = DomainState::absent;
         vm.console_port = 0;
         return;
     }
-    vm.host = best->host;
+    set_vm_host(step.t, row, best->host);
     vm.domain_state = best->saved ? DomainState::absent : best->state;
+    step.t.rooms_hold = step.t.rooms_hold && vm.memory_mib == best->memory_mib;
     vm.memory_mib = best->memory_mib;
     vm.vcpus = best->vcpus;
     vm.console_port = best->console_port;
@@ -191,6 +192,7 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
         }
         return;
     }
+    step.t.rooms_hold = false;
     vm.state = seen.state;
     if (vm.desktop == no_row) {  // a desktop has a machine of its own
         note(step, row,
@@ -239,6 +241,10 @@ void remove_vm(Step& step, std::uint32_t vm) noexcept {
     if (row.recorded) {
         step.out.add(ForgetVm{row.record.uuid});
     }
+    while (!row.sightings.empty()) {
+        drop_sighting(step.t, vm, row.sightings[0].host);
+    }
+    set_vm_host(step.t, vm, no_row);
     step.t.vm_index.remove(row.record.uuid);
     step.t.vms.remove(vm);
 }
@@ -304,7 +310,6 @@ void tick_vms(Step& step) noexcept {
         return !host.in_use || (host.link != 0 && host.inventory_known);
     });
     std::size_t forgotten = 0;
-    bool changed = false;
     for (std::uint32_t row = 0; row < step.t.vms.rows().size(); ++row) {
         VmRow& vm = step.t.vms[row];
         if (!vm.in_use) {
@@ -323,14 +328,10 @@ void tick_vms(Step& step) noexcept {
         if (over && vm.definition == no_row && vm.desktop == no_row && vm.job == no_row &&
             forgotten < forgotten_per_tick_max) {
             ++forgotten;
-            changed = true;
             step.report(Severity::info, Subject::vm, "vm_forgotten", vm.record.name, 0,
                         "it has been on no host for long");
             remove_vm(step, row);
         }
-    }
-    if (changed) {
-        recount_hosts(step.t);
     }
 }
 

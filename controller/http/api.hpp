@@ -48,6 +48,8 @@ class Api final : public Service {
     bool over(const Wait& wait) override;
     Reply conclude(const Request& request, const Wait& wait) override;
     Reading read(Stream& stream, std::span<char> out, std::size_t& bytes) override;
+    bool settled() const override { return engine_.settled(); }
+    Reply unstored(const Request& request) override { return refuse_store(request); }
 
     // ---- for the handlers ----
     const Core& core() const noexcept { return engine_.core(); }

@@ -100,7 +100,8 @@ Endpoint::~Endpoint() {
     watch.reset();
     if (daemon != nullptr) {
         for (Slot& slot : server.slots) {
-            const bool suspended = slot.stage == Stage::waiting || slot.stage == Stage::idle;
+            const bool suspended =
+                slot.stage == Stage::waiting || slot.stage == Stage::storing || slot.stage == Stage::idle;
             if (slot.in_use && slot.endpoint == this && suspended) {
                 // A daemon with suspended connections cannot be stopped.
                 MHD_resume_connection(slot.connection);

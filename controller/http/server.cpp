@@ -156,6 +156,12 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
             return begin_stream(slot, std::move(*stream));
         }
         slot.reply = std::get<Reply>(std::move(result));
+        if (!service.settled()) {
+            slot.stage = Stage::storing;
+            ++storing;
+            MHD_suspend_connection(slot.connection);
+            return MHD_YES;
+        }
     }
     return answer(slot);
 }
@@ -189,6 +195,7 @@ void Server::Impl::count_answer(const Slot& slot, unsigned status) {
 
 void Server::Impl::completed(Slot& slot) {
     stop_waiting(slot);
+    storing -= slot.stage == Stage::storing ? 1 : 0;
     slot.reply = Reply{};
     slot.stream = Stream{};
     slot.gone = false;
@@ -199,15 +206,42 @@ void Server::Impl::completed(Slot& slot) {
 }
 
 void Server::Impl::look_at_waits() {
+    waits_due = !service.settled();  // then release() looks again
+    if (waits_due) {
+        return;
+    }
     for (Slot& slot : slots) {
         if (slot.in_use && slot.stage == Stage::waiting && service.over(slot.wait)) {
             slot.reply = service.conclude(slot.request, slot.wait);
             stop_waiting(slot);
-            slot.stage = Stage::concluded;
-            MHD_resume_connection(slot.connection);
-            slot.endpoint->resumed.start_once(milliseconds(0));
+            conclude(slot);
         }
     }
+}
+
+void Server::Impl::release(bool stored) {
+    for (Slot& slot : slots) {
+        if (storing == 0) {
+            break;
+        }
+        if (slot.in_use && slot.stage == Stage::storing) {
+            if (!stored) {
+                slot.reply = service.unstored(slot.request);
+            }
+            --storing;
+            conclude(slot);
+        }
+    }
+    if (waits_due) {
+        look_at_waits();
+    }
+}
+
+// The answer is there and may be told.
+void Server::Impl::conclude(Slot& slot) {
+    slot.stage = Stage::concluded;
+    MHD_resume_connection(slot.connection);
+    slot.endpoint->resumed.start_once(milliseconds(0));
 }
 
 void Server::Impl::sweep() {
@@ -219,7 +253,8 @@ void Server::Impl::sweep() {
         if (slot.in_use && idle && at >= slot.stream.due) {
             resume_stream(slot);
         }
-        const bool bounded = slot.stage != Stage::waiting && slot.stage != Stage::concluded && !idle;
+        const bool bounded = slot.stage != Stage::waiting && slot.stage != Stage::storing &&
+                             slot.stage != Stage::concluded && !idle;
         if (slot.in_use && bounded && at > slot.deadline) {
             ++counters.cut_off_slow;
             ::shutdown(slot.fd, SHUT_RDWR);               // the daemon sees the end and closes
@@ -263,6 +298,9 @@ void Server::look_at_waits() {
 void Server::go_on_with_streams() {
     impl_->look_at_waits();
     impl_->go_on_with_streams();
+}
+void Server::release(bool stored) {
+    impl_->release(stored);
 }
 std::uint16_t Server::port() const noexcept {
     return impl_->port;

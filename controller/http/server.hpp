@@ -41,6 +41,9 @@ class Server {
     void look_at_waits();
     // There are new events: streams that have said all go on. Call instead of look_at_waits.
     void go_on_with_streams();
+    // Sends the answers that were kept because they were not on disk: they are now, or (not `stored`) will
+    // never be, and each is refused instead.
+    void release(bool stored);
     // Of the TCP side; 0 without one.
     std::uint16_t port() const noexcept;
     const ServerCounters& counters() const noexcept;

@@ -19,9 +19,18 @@ namespace ballast::controller::http {
 // Beside the TCP side's, so that root on the box gets in when strangers hold all of those.
 inline constexpr unsigned unix_connections_max = 8;
 
-// `streaming`: the daemon asks for more when it could send what it has; `idle`: there was no more, it is
-// suspended.
-enum class Stage : std::uint8_t { reading, discarding, waiting, concluded, sending, streaming, idle };
+// `storing`: answered, and not told before the answer is on disk. `streaming`: the daemon asks for more when
+// it could send what it has; `idle`: there was no more, it is suspended.
+enum class Stage : std::uint8_t {
+    reading,
+    discarding,
+    waiting,
+    storing,
+    concluded,
+    sending,
+    streaming,
+    idle
+};
 
 struct Endpoint;
 
@@ -83,6 +92,8 @@ struct Server::Impl {
     void stop_waiting(const Slot& slot);
     void completed(Slot& slot);
     void look_at_waits();
+    void release(bool stored);
+    void conclude(Slot& slot);
     void sweep();
     void refuse(Slot& slot, Problem problem);
     void await_request(Slot& slot);
@@ -97,6 +108,8 @@ struct Server::Impl {
     std::uint16_t port = 0;
     std::string id_prefix;
     std::uint64_t next_id = 1;
+    std::size_t storing = 0;  // slots in that stage
+    bool waits_due = false;   // look at them when the turn is on disk
     ServerCounters counters;
     std::vector<pollfd> looked_at;  // by slot
     Timer streams_rest;             // resumes those that one turn left

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|agent|migration|hbal|replay|images]...
+  run.py PROGRAMS [--only sizes|scale|agent|migration|hbal|replay|images]...
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
 """
@@ -22,9 +22,10 @@ import hbal  # noqa: E402
 import images  # noqa: E402
 import migration_speed  # noqa: E402
 import replay  # noqa: E402
+import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
-ALL = ("sizes", "hbal", "replay", "images", "agent", "migration")
+ALL = ("sizes", "scale", "hbal", "replay", "images", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -42,6 +43,29 @@ def sizes(programs):
         with tempfile.NamedTemporaryFile() as stripped:
             subprocess.run(["strip", "-o", stripped.name, programs / name], check=True)
             report(f"{name}, stripped", pathlib.Path(stripped.name).stat().st_size / 1024, unit="KiB", bound=bound)
+
+
+# By guests: private memory in MiB, share of one core.
+SCALE_BOUNDS = {2000: (16, None), 100_000: (300, 0.5)}
+
+
+def at_scale(programs):
+    for row in scale.curve(programs):
+        memory, share = SCALE_BOUNDS.get(row["guests"], (None, None))
+        report(f"controller, {row['guests']} guests: private memory", row["private_mib"], unit="MiB", bound=memory)
+        report("  for each guest", row["private_mib"] * 1024 / row["guests"], unit="KiB")
+        report("  share of one core, sampled every 5 s", row["cpu_share"], bound=share)
+        report("  processor time of a guest's sample", row["cpu_share"] * 5e6 / row["guests"], unit="us")
+    granted = scale.grants(programs)
+    report("session from Ready at 200 logins/s: median", granted["p50_ms"], unit="ms")
+    report("  99th percentile", granted["p99_ms"], unit="ms", bound=10)
+    report("  longest", granted["max_ms"], unit="ms")
+    report("500 logins within a second, 400 desktops: 99th percentile", granted["burst_p99_ms"], unit="ms")
+    report(f"private memory after them, {granted['guests']} guests", granted["private_mib"], unit="MiB", bound=16)
+    again = scale.restart(programs)
+    report(f"restart with {again['guests']} guests, {again['sessions']} sessions: answers", again["answers"], unit="s")
+    report("  every host has reported", again["ready"], unit="s", bound=3)
+    report("restart of a small pool after kill -9: every host has reported", scale.killed(programs), unit="s", bound=1)
 
 
 def agent(site):
@@ -133,6 +157,8 @@ def main():
     print(f"{'':<58} {'ours':>10} {'peer':>10} {'ratio':>8}")
     if "sizes" in wanted:
         sizes(arguments.programs)
+    if "scale" in wanted:
+        at_scale(arguments.programs)
     if "hbal" in wanted:
         beside_hbal(arguments.programs)
     if "replay" in wanted:

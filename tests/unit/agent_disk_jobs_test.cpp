@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/core/core.hpp"
+#include "tests/unit/sealed_heap.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -39,7 +40,10 @@ class AgentDiskJobs : public testing::Test {
     Now now() const { return {{now_ms}, {now_ms}}; }
     void feed(const Event& event) {
         Actions out;
-        (void)core->step(event, now(), out);
+        {
+            const ::ballast::test::SealedHeap seal;
+            (void)core->step(event, now(), out);
+        }
         perform(out);
     }
     void perform(const Actions& actions) {

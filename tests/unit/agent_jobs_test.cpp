@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "tests/unit/sealed_heap.hpp"
+
 namespace ballast::agent {
 namespace {
 
@@ -128,7 +130,10 @@ class OneHost {
     Now now() const { return {{now_ms_}, {now_ms_}}; }
     void feed(const Event& event) {
         Actions actions;
-        (void)core_->step(event, now(), actions);
+        {
+            const ::ballast::test::SealedHeap seal;
+            (void)core_->step(event, now(), actions);
+        }
         todo_.insert(todo_.end(), actions.begin(), actions.end());
     }
     void watch() { both_ = both_ || (runs() && complete_); }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "tests/unit/sealed_heap.hpp"
+
 namespace ballast::agent::model {
 namespace {
 
@@ -69,7 +71,10 @@ void World::watch() {
 void World::feed(std::size_t index, const Event& event) {
     Host& host = hosts_[index];
     Actions actions;
-    (void)host.core->step(event, now(), actions);
+    {
+        const ::ballast::test::SealedHeap seal;
+        (void)host.core->step(event, now(), actions);
+    }
     host.todo.insert(host.todo.end(), actions.begin(), actions.end());
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/sealed_heap.hpp"
+
 namespace ballast::controller::test {
 
 std::uint64_t Agent::used_mib() const {
@@ -93,7 +95,10 @@ Uuid World::add_guest(const std::string& host_name, const std::string& name, dou
 }
 
 Status World::step(const Event& event) {
-    const Status status = core->step(event, now, *actions);
+    const Status status = [&] {
+        const ::ballast::test::SealedHeap seal;
+        return core->step(event, now, *actions);
+    }();
     // Sending may lead to answers, which are steps of their own: perform a copy.
     const std::vector<Action> list(actions->list().begin(), actions->list().end());
     bool told = false;

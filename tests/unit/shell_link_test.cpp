@@ -162,6 +162,27 @@ TEST_P(ShellLinkBothWays, DeliversALastMessageAlthoughThePeerStillTalks) {
     EXPECT_EQ(server.down, Fault::none);
 }
 
+TEST_P(ShellLinkBothWays, HoldsMessagesBackUntilTheyAreReleased) {
+    both_up();
+    ASSERT_TRUE(server.link->hold(wire::Message{wire::JobAck{1}}));
+    ASSERT_TRUE(server.link->send(wire::Message{wire::JobAck{2}}));  // waits behind it
+    client.link->send(wire::Message{wire::JobCancel{3}});
+    run_until([this] { return !server.messages.empty(); });
+    EXPECT_TRUE(client.messages.empty());
+    server.link->release();
+    run_until([this] { return client.messages.size() == 2; });
+    EXPECT_EQ(client.messages[0], wire::Message{wire::JobAck{1}});
+    EXPECT_EQ(client.messages[1], wire::Message{wire::JobAck{2}});
+}
+
+TEST_P(ShellLinkBothWays, NeverSendsWhatItHoldsWhenItIsClosed) {
+    both_up();
+    ASSERT_TRUE(server.link->hold(wire::Message{wire::JobAck{1}}));
+    server.link->close();
+    run_until([this] { return client.down.has_value(); });
+    EXPECT_TRUE(client.messages.empty());
+}
+
 TEST_P(ShellLinkBothWays, MayBeDestroyedInsideEachOfItsCallbacks) {
     for (const int which : {0, 1, 2}) {
         client = {};

@@ -217,6 +217,7 @@ void set_desktop_state(Step& step, std::uint32_t row, DesktopState to, Cause cau
         }
     }
     BALLAST_ASSERT(allows(desktop, from, to));
+    step.t.rooms_hold = step.t.rooms_hold && !shows_in_rooms(from) && !shows_in_rooms(to);
     desktop.record.state = to;
     desktop.record.since = step.now.wall;
     desktop.since = step.now.mono;

@@ -136,7 +136,7 @@ void suggest(Step& step, std::uint32_t pool, const Look& look, Outcome& outcome)
 }  // namespace
 
 Grant choose_desktop(Step& step, std::uint32_t pool, Outcome& outcome) noexcept {
-    measure_hosts(step);
+    know_hosts(step);
     Look look;
     for (std::uint32_t row = 0; row < step.t.desktops.rows().size(); ++row) {
         const DesktopRow& desktop = step.t.desktops[row];

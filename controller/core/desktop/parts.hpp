@@ -49,6 +49,10 @@ struct DesktopPlacement {
 };
 // Looks at the hosts anew. Once before the placements of one step.
 void measure_hosts(Step& step) noexcept;
+// The same, unless what was measured still holds; loads may then be of the last tick.
+void know_hosts(Step& step) noexcept;
+// Is a desktop in this state counted there?
+bool shows_in_rooms(DesktopState state) noexcept;
 // Private: the least loaded host that can take it. Common: the one with the fewest desktops of the pool, then
 // the least loaded. Guests that are being started count with their memory, and with one core each.
 DesktopPlacement place_desktop(Step& step, std::uint32_t pool) noexcept;

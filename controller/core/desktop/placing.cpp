@@ -17,6 +17,14 @@ bool heavy(DesktopState state) noexcept {
            state == DesktopState::saving;
 }
 
+}  // namespace
+
+bool shows_in_rooms(DesktopState state) noexcept {
+    return starting(state) || heavy(state);
+}
+
+namespace {
+
 std::optional<Reason> obstacle(const Step& step, std::uint32_t host, const DesktopPoolRow& pool,
                                std::uint32_t pool_row) noexcept {
     const Tables& t = step.t;
@@ -102,6 +110,13 @@ void measure_hosts(Step& step) noexcept {
             t.rooms[host].starting += starting(desktop.record.state) ? 1 : 0;
             t.rooms[host].operations += heavy(desktop.record.state) ? 1 : 0;
         }
+    }
+    t.rooms_hold = true;
+}
+
+void know_hosts(Step& step) noexcept {
+    if (!step.t.rooms_hold) {
+        measure_hosts(step);
     }
 }
 

@@ -63,6 +63,7 @@ Status Core::restore_session(const SessionRecord& record) noexcept {
     }
     SessionRow& session = t.sessions[row];
     session.record = record;
+    t.session_index.add(record.id, row);
     const std::uint32_t vm = t.vm_index.find(record.desktop);
     const std::uint32_t desktop = vm == no_row ? no_row : t.vms[vm].desktop;
     // Of two sessions of one desktop the later one has it.

@@ -38,6 +38,7 @@ std::uint32_t add_session_row(Step& step) noexcept {
         }
         if (oldest != no_row) {
             step.out.add(ForgetSession{t.sessions[oldest].record.id});
+            t.session_index.remove(t.sessions[oldest].record.id);
             t.sessions.remove(oldest);
         }
     }
@@ -135,7 +136,7 @@ void set_session_state(Step& step, std::uint32_t row, SessionState to, Cause cau
 }
 
 std::uint32_t find_session(const Tables& t, std::uint64_t id) noexcept {
-    return t.sessions.find([id](const SessionRow& session) { return session.record.id == id; });
+    return t.session_index.find(id);
 }
 
 std::uint32_t session_of(const Tables& t, std::string_view user, std::string_view pool,
@@ -167,6 +168,7 @@ std::uint32_t add_session(Step& step, const Command& command, std::uint32_t held
     DesktopRow& desktop = step.t.desktops[held];
     SessionRecord& record = session.record;
     record.id = step.t.identity.next_session_id++;
+    step.t.session_index.add(record.id, row);
     record.user = command.user;
     record.pool = desktop.record.pool;
     record.personal = desktop.record.kind == VmKind::personal;

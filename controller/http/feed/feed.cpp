@@ -1,6 +1,7 @@
 #include "controller/http/feed/feed.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/compose.hpp"
 #include "controller/http/feed/render_event.hpp"
@@ -12,6 +13,9 @@ namespace {
 // Steps come in bursts (a plan's jobs, a report of many guests): one look sees them all.
 constexpr Duration look_after = milliseconds(10);
 constexpr std::uint32_t vms_per_load_event = 128;
+// A look compares every row: of a large pool it is taken more rarely, so that it costs at most one part in so
+// many of the time.
+constexpr std::int64_t looks_share = 25;
 
 // Revisions grow over restarts: more than one event a millisecond would have to come all the time for a new
 // process to begin below the end of the one before.
@@ -64,14 +68,18 @@ void Feed::on_step(std::span<const Action> actions) {
         }
     }
     if (!soon_.active()) {
-        soon_.start_once(look_after);
+        soon_.start_once(rest_);
     }
 }
 
 void Feed::look() {
     const std::uint64_t before = ring_.newest();
+    const auto began = std::chrono::steady_clock::now();
     ++looks_total_;
     watch_.look(core_(), [this](const Changed& changed) { add_change(changed); });
+    const auto spent = std::chrono::steady_clock::now() - began;
+    const auto spent_us = std::chrono::duration_cast<std::chrono::microseconds>(spent).count();
+    rest_ = milliseconds(std::max(look_after.ms, spent_us * looks_share / 1000));
     if (ring_.newest() != before && news_) {
         news_();
     }
@@ -121,7 +129,7 @@ void Feed::add_load(const Changed& changed) {
     const HostRow& host = core.host(changed.row);
     const policy::HostLoad load = core.host_load(changed.row);
     history_.add(changed.row, host.record.uuid, load.cpu, load.memory, wall_now());
-    std::uint32_t next = 0;
+    std::uint32_t next = host.first_guest;
     do {
         EventHead head;
         head.kind = EventKind::load;
@@ -129,7 +137,7 @@ void Feed::add_load(const Changed& changed) {
         head.summary = load_summary(load);
         keep(head,
              [&](JsonOut& json) { next = render_load(json, core, changed.row, next, vms_per_load_event); });
-    } while (next < core.vms().size());
+    } while (next != no_row);
 }
 
 void Feed::add_change(const Changed& changed) {

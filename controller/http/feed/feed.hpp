@@ -63,6 +63,7 @@ class Feed {
     LoadHistory history_;
     ChangeWatch watch_;
     Timer soon_;
+    Duration rest_ = milliseconds(10);  // until the next look
     std::function<void()> news_;
     std::string text_;  // of the event that is being made
     std::uint64_t events_total_ = 0;

@@ -112,15 +112,8 @@ std::uint32_t render_load(JsonOut& json, const Core& core, std::uint32_t index, 
     json.key("vm_cpu_cores");
     json.object();
     std::uint32_t row = first;
-    for (std::uint32_t told = 0; row < core.vms().size(); ++row) {
-        const VmRow& vm = core.vm(row);
-        if (!vm.in_use || vm.host != index) {
-            continue;
-        }
-        if (told++ == vms_max) {
-            break;
-        }
-        json.member(vm.record.name.view(), core.vm_cpu_cores(row));
+    for (std::uint32_t told = 0; row != no_row && told < vms_max; ++told, row = core.vm(row).next_here) {
+        json.member(core.vm(row).record.name.view(), core.vm_cpu_cores(row));
     }
     json.end_object();
     json.end_object();

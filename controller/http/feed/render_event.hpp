@@ -17,8 +17,7 @@ void render_changed(JsonOut& json, const Core& core, const Changed& changed);
 Summary summary_of(const Core& core, const Changed& changed);
 
 // What a host's new sample gives: its utilisations, and the cores that its guests use, from VM row `first` on
-// and of at most `vms_max` guests. Returns the row of the next guest on this host, or the number of rows when
-// there is none.
+// along the host's list and of at most `vms_max` guests. Returns the row of the next one, or no_row.
 std::uint32_t render_load(JsonOut& json, const Core& core, std::uint32_t host, std::uint32_t first,
                           std::uint32_t vms_max);
 Summary load_summary(const policy::HostLoad& load);

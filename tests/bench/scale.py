@@ -1,0 +1,224 @@
+"""The controller under load: memory and CPU by the number of guests, grants of sessions, restarts.
+
+The load is `fleet` (tests/bench/fleet): agents over the real protocol on loopback, one connection for each host, and
+users who log in over HTTP. Nothing of the controller is stood in for: its store is on disk and synced.
+"""
+
+import json
+import os
+import pathlib
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "tools"))
+
+from pool import Pool, Program, wait_until  # noqa: E402
+
+GUESTS_PER_HOST = 100
+CURVE_HOSTS = (20, 100, 300, 1000)
+MEASURED_SECONDS = 30
+TEMPLATE = {"type": "pv", "memory_mib": 128, "vcpus": 1, "kernel": "/boot/guest", "vifs": [{"bridge": "xenbr0"}]}
+
+
+class Site:
+    """A controller whose limits fit so many hosts, and the fleet that dials it."""
+
+    def __init__(self, programs, folder, hosts, desktops=0, sessions=64):
+        self.programs = programs
+        self.folder = pathlib.Path(folder)
+        self.pool = Pool(programs, folder)
+        self.hosts = hosts
+        self.fleet = None
+        self.sections = {
+            "agents": {"listen": "127.0.0.1", "port": self.pool.agents_port, "plain": True},
+            "http": {"port": self.pool.http_port, "auth": "none", "connections_max": 128,
+                     "connections_per_address_max": 128},
+            "hosts": {"sample_interval_seconds": 5},
+            "balance": {"enabled": True},
+            "limits": {"hosts": hosts, "links": hosts + 24, "vms": hosts * GUESTS_PER_HOST + desktops,
+                       "desktops": max(desktops, 1), "sessions": sessions},
+        }
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.fleet is not None:
+            self.fleet.stop()
+        self.pool.stop()
+
+    def start_controller(self):
+        self.pool.start_controller(**self.sections)
+
+    def start_fleet(self, guests_per_host=GUESTS_PER_HOST):
+        self.fleet = Program("fleet", [self.programs / "fleet", "agents", str(self.pool.agents_port), str(self.hosts),
+                                       str(guests_per_host)], self.folder)
+        self.fleet.start()
+
+    def pid(self):
+        return self.pool.controller.process.pid
+
+    def ready(self):
+        try:
+            return self.pool.request("GET", "/readyz", token=False)[0] == 200
+        except OSError:
+            return False
+
+    def wait_for_guests(self, guests, seconds=300):
+        wait_until(f"{guests} guests are known",
+                   lambda: self.ready() and self.pool.get("/v1/status")["vms"]["all"] >= guests, seconds)
+
+    def private_mib(self):
+        text = pathlib.Path(f"/proc/{self.pid()}/smaps_rollup").read_text()
+        return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")) / 1024
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid()}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def make_pool(self, name, ready):
+        self.pool.post("/v1/pools", {"name": name, "template": TEMPLATE, "after_session": "ready",
+                                     "targets": {"ready": ready, "paused": 0, "saved": 0, "max": ready}})
+        wait_until(f"{ready} desktops of {name} are ready",
+                   lambda: self.pool.get(f"/v1/pools/{name}")["desktops"].get("ready") == ready, 600)
+
+    def log_in(self, pool, count, per_second, connections=24):
+        """[(milliseconds, status, answer)] of so many users"""
+        done = subprocess.run([self.programs / "fleet", "logins", str(self.pool.http_port), pool, pool, str(count),
+                               str(per_second), str(connections)], check=True, capture_output=True, text=True)
+        rows = [line.split(" ", 2) for line in done.stdout.splitlines()]
+        return [(float(ms), int(status), json.loads(body)) for ms, status, body in rows]
+
+
+def curve(programs, hosts_list=CURVE_HOSTS):
+    """[{guests, private_mib, cpu_share}]"""
+    rows = []
+    for hosts in hosts_list:
+        with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, Site(programs, folder, hosts) as site:
+            site.start_controller()
+            site.start_fleet()
+            site.wait_for_guests(hosts * GUESTS_PER_HOST)
+            time.sleep(6)  # a whole interval, so that what connecting has cost is over
+            cpu, began = site.cpu_seconds(), time.monotonic()
+            time.sleep(MEASURED_SECONDS)
+            share = (site.cpu_seconds() - cpu) / (time.monotonic() - began)
+            rows.append({"guests": hosts * GUESTS_PER_HOST, "private_mib": site.private_mib(), "cpu_share": share})
+    return rows
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def grants(programs, hosts=20, rate=200, logins=1000, burst=500, burst_ready=400):
+    """Sessions from Ready desktops at a fixed rate, then more logins within a second than there are desktops."""
+    with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
+            Site(programs, folder, hosts, desktops=logins + burst_ready, sessions=4096) as site:
+        site.start_controller()
+        site.start_fleet(guests_per_host=30)
+        site.wait_for_guests(hosts * 30)
+        site.make_pool("steady", logins)
+        site.make_pool("burst", burst_ready)
+        steady = site.log_in("steady", logins, rate)
+        assert all(status == 201 for _, status, _ in steady), "a login was refused although desktops were ready"
+        assert len({answer["vm_uuid"] for _, _, answer in steady}) == logins, "two users got one desktop"
+        rush = site.log_in("burst", burst, burst, connections=96)
+        granted = [answer for _, status, answer in rush if status == 201]
+        denied = [answer for _, status, answer in rush if status != 201]
+        assert len({answer["vm_uuid"] for answer in granted}) == len(granted) == burst_ready
+        assert len(denied) == burst - burst_ready
+        assert all(answer["reasons"] and answer["would_help"] for answer in denied), "a denial without its reason"
+        times = [ms for ms, _, _ in steady]
+        return {"p50_ms": statistics.median(times), "p99_ms": percentile(times, 0.99), "max_ms": max(times),
+                "burst_p99_ms": percentile([ms for ms, _, _ in rush], 0.99), "private_mib": site.private_mib(),
+                "guests": hosts * 30 + logins + burst_ready}
+
+
+def uuid_of(host, guest):
+    """As the fleet makes them."""
+    made = bytearray(b"\xf1\xee\x70" + bytes(13))
+    made[8:12] = host.to_bytes(4, "little")
+    made[12:16] = guest.to_bytes(4, "little")
+    made[6] = made[6] & 0x0F | 0x40
+    made[8] = made[8] & 0x3F | 0x80
+    return bytes(made)
+
+
+def fill_store(path, hosts, desktops_per_host, now_ms):
+    """Every guest of the fleet known to the store, some of them desktops with an open session each."""
+    with sqlite3.connect(path) as store:
+        first = store.execute("SELECT next_session_id FROM identity").fetchone()[0]
+        session = first
+        for host in range(1, hosts + 1):
+            store.execute("INSERT INTO hosts VALUES(?,?,0,0,?)", (f"h{host}", uuid_of(host, 0), now_ms))
+            for guest in range(1, GUESTS_PER_HOST + 1):
+                uuid, name, desktop = uuid_of(host, guest), f"h{host}-vm{guest}", guest <= desktops_per_host
+                store.execute("INSERT INTO vms VALUES(?,?,?,?,1,?,0)",
+                              (uuid, name, 1 if desktop else 0, int(desktop), f"h{host}"))
+                if not desktop:
+                    continue
+                store.execute("INSERT INTO desktops VALUES(?,?,'many',1,'',4,?,1,1,0,?)", (uuid, name, now_ms, session))
+                store.execute("INSERT INTO sessions VALUES(?,?,'many',0,1,?,?,3,0,'','secret','',0,?,?,?,0,0)",
+                              (session, f"user{session}", uuid, name, now_ms, now_ms, now_ms))
+                session += 1
+        store.execute("UPDATE identity SET next_session_id=?", (session,))
+
+
+def restart(programs, hosts=1000, desktops_per_host=10):
+    """Seconds from the start of the process until it answers, and until every host has reported."""
+    desktops = hosts * desktops_per_host
+    with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
+            Site(programs, folder, hosts, desktops=desktops, sessions=desktops + 64) as site:
+        site.start_controller()
+        site.pool.post("/v1/pools", {"name": "many", "template": TEMPLATE, "after_session": "ready",
+                                     "targets": {"ready": 0, "paused": 0, "saved": 0, "max": desktops}})
+        site.pool.controller.stop()
+        fill_store(site.pool.state_dir / "controller.db", hosts, desktops_per_host, int(time.time() * 1000))
+        site.start_fleet()
+        time.sleep(1)
+        began = time.monotonic()
+        site.pool.controller.start()
+        wait_until("the controller answers", lambda: healthy(site), 120)
+        answers = time.monotonic() - began
+        wait_until("every host has reported", site.ready, 120)
+        ready = time.monotonic() - began
+        site.wait_for_guests(hosts * GUESTS_PER_HOST)
+        status = site.pool.get("/v1/status")
+        kept = site.pool.get("/v1/limits")["limits"]
+        sessions = next(limit["used"] for limit in kept if limit["name"] == "sessions")
+        assert status["vms"]["running"] == hosts * GUESTS_PER_HOST, status["vms"]
+        assert sessions == desktops, sessions
+        return {"answers": answers, "ready": ready, "guests": hosts * GUESTS_PER_HOST, "sessions": sessions,
+                "private_mib": site.private_mib()}
+
+
+def healthy(site):
+    try:
+        return site.pool.request("GET", "/healthz", token=False)[0] == 200
+    except OSError:
+        return False
+
+
+def killed(programs, hosts=4):
+    """Seconds from the start after kill -9 of a small pool with sessions until every host has reported again."""
+    with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
+            Site(programs, folder, hosts, desktops=32, sessions=64) as site:
+        site.start_controller()
+        site.start_fleet(guests_per_host=4)
+        site.wait_for_guests(hosts * 4)
+        site.make_pool("few", 16)
+        opened = site.log_in("few", 10, 100, connections=4)
+        site.pool.controller.kill()
+        began = time.monotonic()
+        site.pool.controller.start()
+        wait_until("every host has reported", site.ready, 30)
+        seconds = time.monotonic() - began
+        for _, status, session in opened:
+            again = site.pool.get(f"/v1/sessions/{session['id']}")
+            assert status == 201 and (again["state"], again["vm"]) == ("open", session["vm"]), again
+        return seconds
