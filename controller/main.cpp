@@ -17,6 +17,7 @@
 #include "controller/http/feed/feed.hpp"
 #include "controller/http/server.hpp"
 #include "controller/reservation.hpp"
+#include "controller/shell_budget.hpp"
 #include "controller/store.hpp"
 #include "shell/durable_file.hpp"
 #include "shell/log.hpp"
@@ -111,6 +112,8 @@ void print_budget(const ControllerConfig& config) {
     print_rows(http::Feed::budget(config.feed, config.core.limits));
     std::printf("%-20s %10s %12s %14zu\n", "reserved at start", "", "",
                 Core::bytes_needed(config.core) + http::Feed::bytes_needed(config.feed, config.core.limits));
+    std::printf("\nBeside it, at most (as a rule far less: docs/memory.md):\n");
+    print_rows(shell_budget(config));
 }
 
 // As many descriptors as all connections at once take.

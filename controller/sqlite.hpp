@@ -15,6 +15,10 @@ struct sqlite3_stmt;
 
 namespace ballast::controller {
 
+// All that SQLite may allocate in this process: a page cache of 1 MiB, statements, the log's index, and what
+// sorting at the start takes. Beyond, a statement fails as it does on a full disk.
+inline constexpr std::int64_t sqlite_bytes_max = 16 * 1024 * 1024;
+
 // A prepared statement, reused. Every call after a failed one does nothing; `failed` tells at the end.
 class Statement {
   public:

@@ -48,6 +48,7 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
         why = path + ": " + reason;
         return nullptr;
     };
+    sqlite3_hard_heap_limit64(sqlite_bytes_max);
     std::unique_ptr<Store> store{new Store};
     Impl& impl = *store->impl_;
     impl.path = path;

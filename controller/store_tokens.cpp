@@ -37,9 +37,10 @@ bool read_row(Statement& row, TokenRecord& token) {
 }  // namespace
 
 // A transaction of its own, taken back whole when it fails: the core's next one must not carry it to disk.
+// What the core has written in this turn is committed before.
 template <class Change>
 bool Store::change_by_itself(Change change) {
-    if (impl_->dirty || !impl_->begin_once()) {
+    if (!commit() || !impl_->begin_once()) {
         return false;
     }
     if (change() && commit()) {

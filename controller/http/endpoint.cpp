@@ -12,10 +12,6 @@ namespace ballast::controller::http {
 
 namespace {
 
-// What libmicrohttpd keeps of a connection beside the request's head: read buffer, parsed headers, answer's
-// head.
-constexpr std::size_t connection_memory_bytes = 32 * 1024;
-// of a connection, from one request to the next
 constexpr std::size_t pem_bytes_max = 256 * 1024;
 constexpr int runs_in_a_row_max = 8;
 

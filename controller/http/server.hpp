@@ -13,6 +13,12 @@
 
 namespace ballast::controller::http {
 
+// Beside the TCP side's, so that root on the box gets in when strangers hold all of those.
+inline constexpr unsigned unix_connections_max = 8;
+// What libmicrohttpd keeps of a connection beside the request's head: read buffer, parsed headers, answer's
+// head.
+inline constexpr std::size_t connection_memory_bytes = 32 * 1024;
+
 struct ServerCounters {
     std::uint64_t connections = 0;
     std::uint64_t connections_now = 0;

@@ -16,9 +16,6 @@
 
 namespace ballast::controller::http {
 
-// Beside the TCP side's, so that root on the box gets in when strangers hold all of those.
-inline constexpr unsigned unix_connections_max = 8;
-
 // `storing`: answered, and not told before the answer is on disk. `streaming`: the daemon asks for more when
 // it could send what it has; `idle`: there was no more, it is suspended.
 enum class Stage : std::uint8_t {

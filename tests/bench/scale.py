@@ -4,6 +4,7 @@ The load is `fleet` (tests/bench/fleet): agents over the real protocol on loopba
 users who log in over HTTP. Nothing of the controller is stood in for: its store is on disk and synced.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -91,7 +92,7 @@ class Site:
         """[(milliseconds, status, answer)] of so many users"""
         done = subprocess.run([self.programs / "fleet", "logins", str(self.pool.http_port), pool, pool, str(count),
                                str(per_second), str(connections)], check=True, capture_output=True, text=True)
-        rows = [line.split(" ", 2) for line in done.stdout.splitlines()]
+        rows = [line.split(" ", 2) for line in done.stdout.splitlines() if line]
         return [(float(ms), int(status), json.loads(body)) for ms, status, body in rows]
 
 
@@ -141,8 +142,8 @@ def grants(programs, hosts=20, rate=200, logins=1000, burst=500, burst_ready=400
 
 def uuid_of(host, guest):
     """As the fleet makes them."""
-    made = bytearray(b"\xf1\xee\x70" + bytes(13))
-    made[8:12] = host.to_bytes(4, "little")
+    made = bytearray(b"\xf1\xee" + bytes(14))
+    made[2:6] = host.to_bytes(4, "little")
     made[12:16] = guest.to_bytes(4, "little")
     made[6] = made[6] & 0x0F | 0x40
     made[8] = made[8] & 0x3F | 0x80
@@ -151,7 +152,7 @@ def uuid_of(host, guest):
 
 def fill_store(path, hosts, desktops_per_host, now_ms):
     """Every guest of the fleet known to the store, some of them desktops with an open session each."""
-    with sqlite3.connect(path) as store:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection as store:
         first = store.execute("SELECT next_session_id FROM identity").fetchone()[0]
         session = first
         for host in range(1, hosts + 1):

@@ -29,18 +29,19 @@ TEST(Machines, GiveEveryStateThatIsUnderWayADeadline) {
     }
 }
 
+enum class Lamp : std::uint8_t { off, on, broken };
+using Table = Machine<Lamp, 3, 3>;
+constexpr Table good{"Lamp",
+                     "A lamp.",
+                     Lamp::off,
+                     {{{Lamp::off, "off", "", "dark"},
+                       {Lamp::on, "on", "1 s", "bright"},
+                       {Lamp::broken, "broken", "", "for good"}}},
+                     {{{Lamp::off, Lamp::on, "switch"},
+                       {Lamp::on, Lamp::broken, "too long"},
+                       {Lamp::broken, Lamp::off, "mended"}}}};
+
 TEST(Machines, RefuseTablesThatDoNotHangTogether) {
-    enum class Lamp : std::uint8_t { off, on, broken };
-    using Table = Machine<Lamp, 3, 3>;
-    constexpr Table good{"Lamp",
-                         "A lamp.",
-                         Lamp::off,
-                         {{{Lamp::off, "off", "", "dark"},
-                           {Lamp::on, "on", "1 s", "bright"},
-                           {Lamp::broken, "broken", "", "for good"}}},
-                         {{{Lamp::off, Lamp::on, "switch"},
-                           {Lamp::on, Lamp::broken, "too long"},
-                           {Lamp::broken, Lamp::off, "mended"}}}};
     static_assert(well_formed(good) && recovers(good, Lamp::broken, Lamp::off));
     constexpr auto without_reason = [] {
         Table table = good;

@@ -15,9 +15,9 @@ constexpr std::uint64_t kib_per_mib = 1024;
 }  // namespace
 
 Uuid uuid_of(std::uint32_t host, std::uint32_t guest) {
-    std::array<std::uint8_t, 16> bytes{0xf1, 0xee, 0x70};
+    std::array<std::uint8_t, 16> bytes{0xf1, 0xee};  // version and variant go to bytes 6 and 8
     for (std::size_t i = 0; i < 4; ++i) {
-        bytes[8 + i] = static_cast<std::uint8_t>(host >> (8 * i));
+        bytes[2 + i] = static_cast<std::uint8_t>(host >> (8 * i));
         bytes[12 + i] = static_cast<std::uint8_t>(guest >> (8 * i));
     }
     return uuid_from_random(bytes);
