@@ -179,7 +179,9 @@ Detail vm_blocked(const Tables& t, std::uint32_t row) noexcept {
         return vm.state_reason;
     }
     if (vm.job == no_row) {
-        const bool waking = vm.desktop != no_row && t.desktops[vm.desktop].awaited != Awaited::nothing;
+        // One whose disks are still being made is awaited too, and is nobody's yet to leave alone.
+        const bool waking = vm.desktop != no_row && vm.state == VmState::running &&
+                            t.desktops[vm.desktop].awaited != Awaited::nothing;
         return waking ? Detail{"its guest has not said yet that it is up"} : Detail{};
     }
     const JobRecord& job = t.jobs[vm.job].record;

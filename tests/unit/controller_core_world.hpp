@@ -105,6 +105,14 @@ class World {
     void warm_up() { seconds(40); }
     // The controller dies and comes back with what its store holds; connections are lost.
     void restart();
+    // It dies at this event from now (1: the next): its changes are on disk, and either all that it had to
+    // say was said, or nothing.
+    void kill_at(int events, bool said) {
+        kill_in_ = events;
+        kill_said_ = said;
+    }
+    // Whether the event was reached.
+    bool killed() const { return kill_in_ == 0; }
 
     Status step(const Event& event);
     Status deliver(const std::string& host, const wire::Message& message);
@@ -152,6 +160,8 @@ class World {
     std::uint64_t next_guest_ = 1;
     std::uint64_t next_command_ = 1;
     int clock_ = 0;
+    int kill_in_ = -1;
+    bool kill_said_ = false;
 };
 
 }  // namespace ballast::controller::test

@@ -82,8 +82,10 @@ void start_desktops(Tables& t, const Now& now) noexcept {
         // What was under way gets a fresh deadline: its job has one of its own, and its host must come back
         // first.
         desktop.deadline = now.mono + t.settings.deadline(JobKind::migrate) + t.settings.deadline_grace * 2;
+        const std::uint32_t job = t.vms[desktop.vm].job;
         const bool builds = desktop.record.state == DesktopState::creating &&
-                            t.vms[desktop.vm].job == no_row && desktop.record.kind == VmKind::personal;
+                            desktop.record.kind == VmKind::personal &&
+                            (job == no_row || t.jobs[job].record.kind == JobKind::disk_create);
         desktop.goal = builds ? Goal::build : Goal::none;
         if (t.desktop_pools[desktop.pool].record.rules.guest_signals) {
             const DesktopState state = desktop.record.state;
