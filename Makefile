@@ -34,6 +34,8 @@ say = $(if $(V),@:,@printf '  %-8s %s\n' $(1) $(2))
 # ccache is used when it is there; it changes no result.
 CXX := $(if $(shell command -v ccache),ccache )g++-12
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros
+# A precompiled header is another file each time that it is made; the sum beside it says when it means the same.
+export CCACHE_PCH_EXTSUM := 1
 PROTOC := protoc
 PYTHON := python3
 
@@ -159,33 +161,52 @@ $(OUT)/xen-probe: $(call obj,$(wildcard base/*.cpp) $(glue_src) $(xen_src) tests
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent)
 
-$(call obj,$(pure_src)): CXXFLAGS += -fno-exceptions -fno-rtti
-# Code that runs at start only, and much of it (templates of toml++ and fmt): small rather than fast.
+# Small rather than fast: code that runs at start only, and much of it (templates of toml++ and fmt), or a few times a
+# second.
+small_src := shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp \
+             $(wildcard proto/convert_*.cpp) proto/codec.cpp
 ifeq ($(BUILD),release)
-$(call obj,shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp): CXXFLAGS += -Os
+$(gen_obj) $(call obj,$(small_src)): CXXFLAGS := $(patsubst -O2,-Os,$(CXXFLAGS))
 endif
+$(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
+
+# Most of the time of compilation goes into reading the standard library, so it is read once: for the pure cores, for
+# the rest, and with GoogleTest for the unit tests, which are compiled once and run once and need no optimization.
+# Every file still names the headers that it needs: the fuzz targets' build and BUILD=debug go without.
+standard_headers := algorithm array charconv cstdint cstring functional memory optional span string string_view utility \
+                    vector
+pure_flags := -fno-exceptions -fno-rtti
+test_flags = $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0
+pch_pure := $(OUT)/pch/pure.hpp
+pch_rest := $(OUT)/pch/rest.hpp
+pch_test := $(OUT)/pch/test.hpp
+unit_test_obj := $(call obj,$(test_src) $(xen_test_src))
+rest_obj := $(call obj,$(filter-out $(pure_src) $(small_src),$(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp) \
+                $(proto_src) $(shell_src) $(agent_src) $(controller_src) $(cli_src) $(image_src) $(wildcard sim/*.cpp)))
+
+$(call obj,$(pure_src)) $(pch_pure).gch: CXXFLAGS += $(pure_flags)
+$(unit_test_obj) $(pch_test).gch: CXXFLAGS := $(test_flags)
+$(unit_test_obj): CXXFLAGS += -include $(pch_test)
+$(unit_test_obj): | $(pch_test).gch
+ifneq ($(BUILD),debug)
+$(call obj,$(pure_src)): CXXFLAGS += -include $(pch_pure)
+$(call obj,$(pure_src)): | $(pch_pure).gch
+$(rest_obj): CXXFLAGS += -include $(pch_rest)
+$(rest_obj): | $(pch_rest).gch
+endif
+$(pch_test).gch: headers := gtest/gtest.h
+$(pch_pure).gch $(pch_rest).gch: headers := $(standard_headers)
+$(OUT)/pch/%.hpp.gch: Makefile
+	$(call say,PCH,$*)
+	@mkdir -p $(@D)
+	@printf '#include <%s>\n' $(headers) > $(basename $@)
+	@g++-12 --version | cat - $(basename $@) | sha256sum > $@.sum
+	$(Q)g++-12 $(filter-out -MMD -MP,$(CXXFLAGS)) -x c++-header -o $@ $(basename $@)
+
 # RapidJSON adds to null pointers where its stacks are still empty; nothing else is hidden.
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 $(call obj,$(rapidjson_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
 $(call obj,$(cli_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
-# Unit tests are compiled once and run once: what they test is optimized, they themselves are not, and GoogleTest, half
-# of what there is to parse, is parsed once.
-pch := $(OUT)/pch/gtest.hpp
-unit_test_obj := $(call obj,$(test_src) $(xen_test_src))
-$(unit_test_obj): CXXFLAGS := $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0 -include $(pch)
-$(unit_test_obj): | $(pch).gch
-$(pch).gch: CXXFLAGS := $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0
-$(pch).gch: Makefile
-	$(call say,PCH,gtest/gtest.h)
-	@mkdir -p $(@D)
-	@echo '#include <gtest/gtest.h>' > $(pch)
-	$(Q)g++-12 $(filter-out -MMD -MP,$(CXXFLAGS)) -x c++-header -o $@ $(pch)
-
-$(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
-# Read once at the start, or a few times a second: small is better than fast.
-$(gen_obj) $(call obj,shell/config.cpp agent/config.cpp $(wildcard proto/convert_*.cpp) proto/codec.cpp): \
-    CXXFLAGS := $(patsubst -O2,-Os,$(CXXFLAGS))
-
 # A failing seed is worth nothing without the commit that it failed on.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 soak_obj := $(call obj,cli/offline/simulate_soak.cpp)
@@ -292,7 +313,7 @@ check:
 	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
 	    "states=tests/check/states.sh $(OUT)/states-doc" \
 	    "roles=tests/check/roles.sh $(OUT)/ballast-controller" \
-	    unit=$(OUT)/unit-tests \
+	    "unit=tests/tools/run_unit.sh $(OUT)/unit-tests" \
 	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
 	    xen-mapping=$(OUT)/xen-tests \
 	    "fuzz=tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)" \

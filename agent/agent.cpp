@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "shell/durable_file.hpp"
+#include "shell/footprint.hpp"
 #include "shell/log.hpp"
 #include "shell/notify.hpp"
 
@@ -31,7 +32,8 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
                             take_sample();
                         }
                     }},
-      watchdog_timer_{loop, [] { (void)notify_watchdog(); }} {}
+      watchdog_timer_{loop, [] { (void)notify_watchdog(); }},
+      footprint_timer_{loop, [] { release_start_pages(); }} {}
 Agent::~Agent() = default;
 
 std::unique_ptr<Agent> Agent::start(Loop& loop, const AgentConfig& config, std::string& why) {

@@ -91,6 +91,7 @@ class Agent {
     Timer event_timer_;  // while it runs, events of the host wait: a guest may cause any number of them
     Timer sample_timer_;
     Timer watchdog_timer_;
+    Timer footprint_timer_;  // once after each connection: a handshake needs much that is not needed after it
     Actions actions_;
     std::deque<Answer> answers_;
     bool handling_ = false;

@@ -12,6 +12,8 @@ namespace {
 constexpr Duration inventory_pause = milliseconds(200);
 // Guests can make events as fast as xenstored takes their writes.
 constexpr Duration event_pause = milliseconds(20);
+// A connection's first exchange and a few samples are over by then.
+constexpr Duration settled_after = seconds(30);
 
 std::string_view description(const Hypervisor& hypervisor) {
     return hypervisor.last_error().empty() ? "no reason given" : hypervisor.last_error();
@@ -28,6 +30,7 @@ void Agent::on_controller_ready(const wire::HelloReply& reply) {
     const std::int64_t interval_ms = reply.sample_interval_ms == 0 ? 5000 : reply.sample_interval_ms;
     take_sample();
     sample_timer_.start_every(milliseconds(interval_ms < 100 ? 100 : interval_ms));
+    footprint_timer_.start_once(settled_after);
 }
 
 void Agent::on_controller_message(const wire::Message& message) {

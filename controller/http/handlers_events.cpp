@@ -151,6 +151,7 @@ bool goes_on(const Request& request) noexcept {
 Answer list_events(Api& api, const Call& call) {
     const Request& request = call.request;
     Feed& feed = *api.surroundings().feed;
+    feed.catch_up();
     const EventRing& ring = feed.ring();
     Asked asked;
     if (std::optional<Problem> problem = read_asked(request, asked); problem.has_value()) {

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
+#include <string>
+
 #include "agent_world.hpp"
 
 namespace ballast::agent::model {
@@ -78,29 +82,39 @@ TEST(AgentHandover, KeepsOneCopyRunningWhateverFailsAtWhateverStep) {
     EXPECT_GT(stayed, 100u);
 }
 
-TEST(AgentHandover, KeepsOneCopyRunningWhenTwoThingsFailOneAfterTheOther) {
+// One test for each first failure, so that they can run side by side.
+class AgentHandoverAfter : public testing::TestWithParam<Failure> {};
+
+TEST_P(AgentHandoverAfter, KeepsOneCopyRunningWhateverFailsNext) {
     const std::size_t steps = steps_without_failure(Schedule::network_first);
     for (std::size_t at = 0; at <= steps; at += 3) {
-        for (const Failure first : failures) {
-            for (std::size_t later = 1; later <= 40; later += 4) {
-                for (const Failure second : failures) {
-                    World world{Schedule::network_first};
-                    while (world.steps() < at && world.step()) {
-                    }
-                    world.inject(first);
-                    while (world.steps() < at + later && world.step()) {
-                    }
-                    world.inject(second);
-                    (void)world.run_to_quiescence();
-                    world.check_end();
-                    ASSERT_EQ(world.violation(), "")
-                        << to_string(first) << " at step " << at << ", " << to_string(second) << " " << later
-                        << " later: " << world.describe();
+        for (std::size_t later = 1; later <= 40; later += 4) {
+            for (const Failure second : failures) {
+                World world{Schedule::network_first};
+                while (world.steps() < at && world.step()) {
                 }
+                world.inject(GetParam());
+                while (world.steps() < at + later && world.step()) {
+                }
+                world.inject(second);
+                (void)world.run_to_quiescence();
+                world.check_end();
+                ASSERT_EQ(world.violation(), "")
+                    << to_string(GetParam()) << " at step " << at << ", " << to_string(second) << " " << later
+                    << " later: " << world.describe();
             }
         }
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(EveryFailure, AgentHandoverAfter, testing::ValuesIn(failures),
+                         [](const testing::TestParamInfo<Failure>& failure) {
+                             std::string name{to_string(failure.param)};
+                             std::replace_if(
+                                 name.begin(), name.end(),
+                                 [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+                             return name;
+                         });
 
 TEST(AgentHandover, KeepsOneCopyRunningOnRandomWalksThroughFailures) {
     std::size_t moved = 0;

@@ -35,7 +35,9 @@ class DeviceCountersTest : public testing::Test {
     void put_nic(const std::string& name, const std::string& bus, std::uint64_t rx, std::uint64_t tx) {
         put_statistics("sys/class/net/" + name, rx, tx);
         fs::create_directories(root_ / "sys/class/net" / name / "device");
-        fs::create_symlink("../../../bus/" + bus, root_ / "sys/class/net" / name / "device/subsystem");
+        const fs::path subsystem = root_ / "sys/class/net" / name / "device/subsystem";
+        fs::remove(subsystem);
+        fs::create_symlink("../../../bus/" + bus, subsystem);
     }
     void put_vif(std::uint32_t domid, const std::string& interface, std::uint64_t rx, std::uint64_t tx) {
         put_statistics("sys/bus/xen-backend/devices/vif-" + std::to_string(domid) + "-0/net/" + interface, rx,
@@ -50,12 +52,19 @@ class DeviceCountersTest : public testing::Test {
         owners_.push(owner);
     }
     const DomainCounters& collect(std::size_t index) {
-        DeviceCounters{(root_ / "sys").string(), (root_ / "proc").string()}.collect(owners_, *counters_);
+        for (DomainCounters& domain : counters_->domains) {
+            domain.net_rx_bytes = domain.net_tx_bytes = domain.disk_read_bytes = domain.disk_write_bytes = 0;
+        }
+        if (devices_ == nullptr) {
+            devices_ = std::make_unique<DeviceCounters>((root_ / "sys").string(), (root_ / "proc").string());
+        }
+        devices_->collect(owners_, *counters_);
         return counters_->domains[index];
     }
 
     fs::path root_;
     DeviceCounters::Owners owners_;
+    std::unique_ptr<DeviceCounters> devices_;
     std::unique_ptr<HostCounters> counters_ = std::make_unique<HostCounters>();
 };
 
@@ -111,9 +120,57 @@ TEST_F(DeviceCountersTest, OnlyNetworkCardsCountAsTheHosts) {
     put_vif(7, "vif7.0", 500, 500);
     put_statistics("sys/class/net/xenbr0", 9999, 9999);
     put_statistics("sys/class/net/lo", 9999, 9999);
-    DeviceCounters{(root_ / "sys").string(), (root_ / "proc").string()}.collect(owners_, *counters_);
+    add_domain({.domid = 7});
+    collect(0);
     EXPECT_EQ(counters_->nic_rx_bytes, 1001U);
     EXPECT_EQ(counters_->nic_tx_bytes, 2002U);
+}
+
+TEST_F(DeviceCountersTest, TheNextSampleSeesWhatHasPassedSince) {
+    put_vif(7, "vif7.0", 10, 20);
+    put("sys/bus/xen-backend/devices/vbd-7-51712/statistics/rd_sect", "3\n");
+    put("sys/bus/xen-backend/devices/vbd-7-51712/statistics/wr_sect", "5\n");
+    add_domain({.domid = 7});
+    EXPECT_EQ(collect(0).net_tx_bytes, 10U);
+    put_vif(7, "vif7.0", 11, 25);
+    put("sys/bus/xen-backend/devices/vbd-7-51712/statistics/rd_sect", "9\n");
+    EXPECT_EQ(collect(0).net_tx_bytes, 11U);
+    EXPECT_EQ(counters_->domains[0].net_rx_bytes, 25U);
+    EXPECT_EQ(counters_->domains[0].disk_read_bytes, 9U * 512);
+}
+
+TEST_F(DeviceCountersTest, ADeviceThatCameUpLaterOrWentIsNoticed) {
+    add_domain({.domid = 7});
+    fs::create_directories(root_ / "sys/bus/xen-backend/devices/vif-7-0");
+    EXPECT_EQ(collect(0).net_tx_bytes, 0U);
+    put_vif(7, "vif7.0", 10, 20);
+    EXPECT_EQ(collect(0).net_tx_bytes, 10U);
+    fs::remove_all(root_ / "sys/bus/xen-backend/devices/vif-7-0");
+    EXPECT_EQ(collect(0).net_tx_bytes, 0U);
+    put_vif(7, "other", 1, 2);  // the same device again, for the next domain of this number
+    EXPECT_EQ(collect(0).net_tx_bytes, 1U);
+}
+
+TEST_F(DeviceCountersTest, MoreDevicesThanAreKeptOpenAreCountedAsWell) {
+    add_domain({.domid = 7});
+    const std::size_t count = DeviceCounters::devices_kept_max + 2;
+    for (std::size_t i = 0; i < count; ++i) {
+        put("sys/bus/xen-backend/devices/vbd-7-" + std::to_string(i) + "/statistics/rd_sect", "1\n");
+        put("sys/bus/xen-backend/devices/vbd-7-" + std::to_string(i) + "/statistics/wr_sect", "2\n");
+    }
+    EXPECT_EQ(collect(0).disk_read_bytes, 512 * count);
+    EXPECT_EQ(collect(0).disk_write_bytes, 2 * 512 * count);
+}
+
+TEST_F(DeviceCountersTest, ACardThatWasPluggedInIsFoundAfterAWhile) {
+    put_nic("eth0", "pci", 1000, 2000);
+    add_domain({.domid = 7});
+    collect(0);
+    put_nic("eth1", "pci", 1, 2);
+    for (std::uint32_t i = 0; i < DeviceCounters::nic_search_samples; ++i) {
+        collect(0);
+    }
+    EXPECT_EQ(counters_->nic_rx_bytes, 1001U);
 }
 
 TEST_F(DeviceCountersTest, AHostWithoutBackendsOrWithUnreadableCountersCountsNothing) {

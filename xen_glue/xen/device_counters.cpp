@@ -26,20 +26,6 @@ std::string_view read_small(const std::string& path, std::array<char, bytes_max>
     return got > 0 ? std::string_view{buffer.data(), static_cast<std::size_t>(got)} : std::string_view{};
 }
 
-std::optional<std::uint64_t> leading_number(std::string_view text) noexcept {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{}) {
-        return std::nullopt;
-    }
-    return value;
-}
-
-std::uint64_t counter(const std::string& path) noexcept {
-    std::array<char, 32> buffer{};
-    return leading_number(read_small(path, buffer)).value_or(0);
-}
-
 template <class Visit>
 void for_each_entry(const std::string& directory, Visit visit) {
     const std::unique_ptr<DIR, int (*)(DIR*)> stream{opendir(directory.c_str()), &closedir};
@@ -102,7 +88,7 @@ std::optional<BackendName> parse_backend_name(std::string_view name) noexcept {
     return out;
 }
 
-void DeviceCounters::collect(const Owners& owners, HostCounters& counters) const {
+void DeviceCounters::collect(const Owners& owners, HostCounters& counters) {
     backend_devices(owners, counters);
     for (std::size_t i = 0; i < owners.size(); ++i) {
         if (owners[i].device_model_pid > 0) {
@@ -112,47 +98,82 @@ void DeviceCounters::collect(const Owners& owners, HostCounters& counters) const
     physical_nics(counters);
 }
 
-void DeviceCounters::backend_devices(const Owners& owners, HostCounters& counters) const {
+void DeviceCounters::backend_devices(const Owners& owners, HostCounters& counters) {
+    for (Device& device : devices_) {
+        device.seen = false;
+    }
     const std::string devices = sysfs_root_ + "/bus/xen-backend/devices";
-    for_each_entry(devices, [&](std::string_view name) {
-        const std::optional<BackendName> backend = parse_backend_name(name);
-        if (!backend.has_value()) {
+    for_each_entry(devices, [&](std::string_view entry) {
+        const std::optional<BackendName> name = parse_backend_name(entry);
+        if (!name.has_value()) {
             return;
         }
         for (std::size_t i = 0; i < owners.size(); ++i) {
-            if (owners[i].domid != backend->domid) {
+            if (owners[i].domid != name->domid) {
                 continue;
             }
-            const std::string directory = fmt::format("{}/{}", devices, name);
-            if (backend->kind == BackendName::Kind::vif) {
-                vif(directory, owners[i].emulated_nics, counters.domains[i]);
-            } else {
-                vbd(directory, counters.domains[i]);
-            }
+            const std::string directory = fmt::format("{}/{}", devices, entry);
+            Device passing{.name = *name};
+            Device* const one = kept(*name);
+            add(one != nullptr ? *one : passing, directory, owners[i].emulated_nics, counters.domains[i]);
             return;
         }
     });
+    std::erase_if(devices_, [](const Device& device) { return !device.seen; });
 }
 
-void DeviceCounters::vif(const std::string& device_directory, bool emulated_too,
-                         DomainCounters& domain) const {
+// The device's row, a new one if need be; null when there is no room to keep it.
+DeviceCounters::Device* DeviceCounters::kept(const BackendName& name) {
+    for (Device& device : devices_) {
+        if (device.name == name) {
+            device.seen = true;
+            return &device;
+        }
+    }
+    if (devices_.size() == devices_kept_max) {
+        return nullptr;
+    }
+    devices_.push_back({.name = name, .seen = true});
+    return &devices_.back();
+}
+
+void DeviceCounters::open(Device& device, const std::string& directory, bool emulated_too) const {
+    if (device.name.kind == BackendName::Kind::vbd) {
+        device.in.open(directory + "/statistics/rd_sect");
+        device.out.open(directory + "/statistics/wr_sect");
+        return;
+    }
     // The interface's name is asked for, not made up: it may have been configured or renamed.
-    for_each_entry(device_directory + "/net", [&](std::string_view interface) {
-        const auto add = [&](const std::string& statistics) {
-            domain.net_tx_bytes += counter(statistics + "/rx_bytes");
-            domain.net_rx_bytes += counter(statistics + "/tx_bytes");
-        };
-        add(fmt::format("{}/net/{}/statistics", device_directory, interface));
+    for_each_entry(directory + "/net", [&](std::string_view interface) {
+        const std::string statistics = fmt::format("{}/net/{}/statistics", directory, interface);
+        device.out.open(statistics + "/rx_bytes");
+        device.in.open(statistics + "/tx_bytes");
         if (emulated_too) {
-            // A guest uses either the emulated card or the vif, never both at a time.
-            add(fmt::format("{}/class/net/{}-emu/statistics", sysfs_root_, interface));
+            const std::string tap = fmt::format("{}/class/net/{}-emu/statistics", sysfs_root_, interface);
+            device.emulated_out.open(tap + "/rx_bytes");
+            device.emulated_in.open(tap + "/tx_bytes");
         }
     });
 }
 
-void DeviceCounters::vbd(const std::string& device_directory, DomainCounters& domain) const {
-    domain.disk_read_bytes += sector_bytes * counter(device_directory + "/statistics/rd_sect");
-    domain.disk_write_bytes += sector_bytes * counter(device_directory + "/statistics/wr_sect");
+void DeviceCounters::add(Device& device, const std::string& directory, bool emulated_too,
+                         DomainCounters& domain) const {
+    std::optional<std::uint64_t> out = device.out.read();
+    std::optional<std::uint64_t> in = device.in.read();
+    // Not open yet, or of a device that was replaced by another of its name.
+    if (!out.has_value() || !in.has_value() || (emulated_too && !device.emulated_out.is_open())) {
+        open(device, directory, emulated_too);
+        out = device.out.read();
+        in = device.in.read();
+    }
+    if (device.name.kind == BackendName::Kind::vbd) {
+        domain.disk_write_bytes += sector_bytes * out.value_or(0);
+        domain.disk_read_bytes += sector_bytes * in.value_or(0);
+        return;
+    }
+    // A guest uses either the emulated card or the vif, never both at a time.
+    domain.net_tx_bytes += out.value_or(0) + device.emulated_out.read().value_or(0);
+    domain.net_rx_bytes += in.value_or(0) + device.emulated_in.read().value_or(0);
 }
 
 void DeviceCounters::device_model(int pid, DomainCounters& domain) const {
@@ -162,17 +183,37 @@ void DeviceCounters::device_model(int pid, DomainCounters& domain) const {
     domain.disk_write_bytes += field(lines, "write_bytes");
 }
 
-void DeviceCounters::physical_nics(HostCounters& counters) const {
+void DeviceCounters::find_nics() {
+    nics_.clear();
     const std::string interfaces = sysfs_root_ + "/class/net";
-    counters.nic_rx_bytes = 0;
-    counters.nic_tx_bytes = 0;
     for_each_entry(interfaces, [&](std::string_view interface) {
         const std::string directory = fmt::format("{}/{}", interfaces, interface);
-        if (is_physical_nic(directory)) {
-            counters.nic_rx_bytes += counter(directory + "/statistics/rx_bytes");
-            counters.nic_tx_bytes += counter(directory + "/statistics/tx_bytes");
+        Nic nic;
+        if (nics_.size() < nics_max && is_physical_nic(directory) &&
+            nic.rx.open(directory + "/statistics/rx_bytes") &&
+            nic.tx.open(directory + "/statistics/tx_bytes")) {
+            nics_.push_back(std::move(nic));
         }
     });
+    samples_to_nic_search_ = nic_search_samples;
+}
+
+void DeviceCounters::physical_nics(HostCounters& counters) {
+    if (samples_to_nic_search_ == 0) {
+        find_nics();
+    }
+    --samples_to_nic_search_;
+    counters.nic_rx_bytes = 0;
+    counters.nic_tx_bytes = 0;
+    for (const Nic& nic : nics_) {
+        const std::optional<std::uint64_t> rx = nic.rx.read();
+        const std::optional<std::uint64_t> tx = nic.tx.read();
+        counters.nic_rx_bytes += rx.value_or(0);
+        counters.nic_tx_bytes += tx.value_or(0);
+        if (!rx.has_value() || !tx.has_value()) {
+            samples_to_nic_search_ = 0;  // it was taken out
+        }
+    }
 }
 
 }  // namespace ballast::xen

@@ -137,11 +137,15 @@ void XenHypervisor::mark_unseen() noexcept {
 }
 
 Status XenHypervisor::describe(const libxl_dominfo& info, Domain& out, const Lasting*& lasting) {
+    BALLAST_CHECK(describe_unnamed(info, out, lasting));
+    return read_name(info.domid, out.name);
+}
+
+Status XenHypervisor::describe_unnamed(const libxl_dominfo& info, Domain& out, const Lasting*& lasting) {
     out = Domain{};
     out.domid = info.domid;
     out.uuid = uuid_of(info.uuid);
     out.state = state_of(info);
-    BALLAST_CHECK(read_name(info.domid, out.name));
     BALLAST_CHECK(lasting_facts(info, lasting));
     out.type = lasting->type;
     if (info.domid == dom0) {  // not made by libxl, which has no record of it

@@ -18,7 +18,7 @@ Status XenHypervisor::sample(HostCounters& out) {
         for (const libxl_dominfo& info : list) {
             DomainCounters counters;
             const Lasting* lasting = nullptr;
-            BALLAST_CHECK(describe(info, counters.domain, lasting));
+            BALLAST_CHECK(describe_unnamed(info, counters.domain, lasting));
             out.domains.push(counters);
             owners.push({.domid = info.domid,
                          .emulated_nics = lasting->type == GuestType::hvm,
@@ -26,6 +26,11 @@ Status XenHypervisor::sample(HostCounters& out) {
         }
         forget_unseen();
         BALLAST_CHECK(xenstat_.collect(out));
+        for (DomainCounters& one : out.domains) {
+            if (one.domain.name.empty()) {  // libxenstat leaves out what it finds no name for
+                BALLAST_CHECK(read_name(one.domain.domid, one.domain.name));
+            }
+        }
         devices_.collect(owners, out);
         out.taken_mono_ns = started_ns + (boottime_ns() - started_ns) / 2;
         return {};

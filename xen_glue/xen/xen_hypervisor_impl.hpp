@@ -68,6 +68,7 @@ class XenHypervisor final : public Hypervisor {
     Status check_identity(const Domain& domain, libxl_dominfo* info);
     // `lasting` is valid until the next call that lists or describes.
     Status describe(const libxl_dominfo& info, Domain& out, const Lasting*& lasting);
+    Status describe_unnamed(const libxl_dominfo& info, Domain& out, const Lasting*& lasting);
     Status lasting_facts(const libxl_dominfo& info, const Lasting*& out);
     Status read_lasting(std::uint32_t domid, Lasting& out);
     void mark_unseen() noexcept;    // before all domains are described

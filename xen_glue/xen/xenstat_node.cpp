@@ -12,6 +12,11 @@ namespace ballast::xen {
 namespace {
 
 void copy_domain(xenstat_domain* from, DomainCounters& to) {
+    if (const char* const said = xenstat_domain_name(from); said != nullptr) {
+        std::string name{said};
+        make_printable(name);
+        to.domain.name.assign_cut(name);
+    }
     to.domain.cpu_time_ns = xenstat_domain_cpu_ns(from);
     to.domain.memory_kib = xenstat_domain_cur_mem(from) / 1024;
     const unsigned vcpus = xenstat_domain_num_vcpus(from);

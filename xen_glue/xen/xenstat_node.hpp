@@ -17,9 +17,10 @@ class XenstatNode {
     XenstatNode(const XenstatNode&) = delete;
     XenstatNode& operator=(const XenstatNode&) = delete;
 
-    // Collects once and puts cpu_time_ns, memory_kib, vcpus and vcpu_time_ns into those of `counters.domains`
-    // that it finds (by domid); a domain that is just being built or destroyed keeps what it had.
-    // `hypervisor_unavailable` when Xen or xenstored does not answer; the next call then connects anew.
+    // Collects once and puts name, cpu_time_ns, memory_kib, vcpus and vcpu_time_ns into those of
+    // `counters.domains` that it finds (by domid); a domain that is just being built or destroyed keeps what
+    // it had. `hypervisor_unavailable` when Xen or xenstored does not answer; the next call then connects
+    // anew.
     Status collect(HostCounters& counters);
 
   private:

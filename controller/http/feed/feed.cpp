@@ -72,6 +72,13 @@ void Feed::on_step(std::span<const Action> actions) {
     }
 }
 
+void Feed::catch_up() {
+    if (soon_.active()) {
+        soon_.stop();
+        look();
+    }
+}
+
 void Feed::look() {
     const std::uint64_t before = ring_.newest();
     const auto began = std::chrono::steady_clock::now();

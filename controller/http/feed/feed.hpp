@@ -33,6 +33,9 @@ class Feed {
 
     // After each step of the core: keeps its reports, and looks for changes soon.
     void on_step(std::span<const Action> actions);
+    // Looks now when a look is due: whoever asks for events after the answer to a command finds what it did,
+    // and two commands that undo each other are not one look's nothing.
+    void catch_up();
     // Called when there are new events.
     void on_news(std::function<void()> notify) { news_ = std::move(notify); }
 

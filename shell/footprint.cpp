@@ -1,0 +1,39 @@
+#include "shell/footprint.hpp"
+
+#include <link.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ballast {
+namespace {
+
+// Only what cannot be written: a page that was written has no file to come back from.
+int release_object(dl_phdr_info* object, std::size_t, void*) noexcept {
+    const auto page_bytes = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    for (std::size_t i = 0; i < object->dlpi_phnum; ++i) {
+        const ElfW(Phdr)& segment = object->dlpi_phdr[i];
+        if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) {
+            continue;
+        }
+        const std::uintptr_t begin = object->dlpi_addr + segment.p_vaddr;
+        const std::uintptr_t first = (begin + page_bytes - 1) / page_bytes * page_bytes;
+        const std::uintptr_t end = (begin + segment.p_memsz) / page_bytes * page_bytes;
+        if (first < end) {
+            (void)madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+        }
+    }
+    return 0;
+}
+
+}  // namespace
+
+void release_start_pages() noexcept {
+    (void)dl_iterate_phdr(&release_object, nullptr);
+    (void)malloc_trim(0);
+}
+
+}  // namespace ballast
