@@ -170,38 +170,53 @@ $(gen_obj) $(call obj,$(small_src)): CXXFLAGS := $(patsubst -O2,-Os,$(CXXFLAGS))
 endif
 $(gen_obj): CXXFLAGS := $(filter-out $(WARNINGS),$(CXXFLAGS))
 
-# Most of the time of compilation goes into reading the standard library, so it is read once: for the pure cores, for
-# the rest, and with GoogleTest for the unit tests, which are compiled once and run once and need no optimization.
-# Every file still names the headers that it needs: the fuzz targets' build and BUILD=debug go without.
+# Most of the time of compilation goes into reading headers and making the templates in them, so what the files of a
+# folder share is precompiled once: the standard library for all, GoogleTest for the tests, and the headers of our own
+# that nearly every file there reads. Unit tests are compiled once and run once and need no optimization. Every file
+# still names the headers that it needs: BUILD=debug goes without.
 standard_headers := algorithm array charconv cstdint cstring functional memory optional span string string_view utility \
                     vector
+core_src := $(wildcard controller/core/*.cpp controller/core/desktop/*.cpp)
+sim_src := $(wildcard sim/*.cpp)
+pch_of_pure := $(filter-out $(core_src),$(pure_src))
+pch_of_core := $(core_src)
+pch_of_controller := $(controller_src)
+pch_of_agent := $(agent_src) $(glue_src)
+pch_of_cli := $(cli_src)
+pch_of_sim := $(sim_src)
+pch_of_rest := $(proto_src) $(shell_src) $(filter-out $(pure_src),$(image_src))
+pch_of_test := $(test_src) $(xen_test_src)
+pch_headers_of_core := controller/core/desktop/parts.hpp
+pch_headers_of_controller := fmt/core.h controller/http/handlers.hpp controller/http/render.hpp
+pch_headers_of_agent := fmt/core.h agent/core/core.hpp shell/loop.hpp
+pch_headers_of_cli := fmt/format.h cli/online/online.hpp
+pch_headers_of_sim := sim/world.hpp
+pch_headers_of_test := gtest/gtest.h controller/core/core.hpp agent/core/core.hpp policy/policy.hpp
+
 pure_flags := -fno-exceptions -fno-rtti
 test_flags = $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0
-pch_pure := $(OUT)/pch/pure.hpp
-pch_rest := $(OUT)/pch/rest.hpp
-pch_test := $(OUT)/pch/test.hpp
-unit_test_obj := $(call obj,$(test_src) $(xen_test_src))
-rest_obj := $(call obj,$(filter-out $(pure_src) $(small_src),$(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp) \
-                $(proto_src) $(shell_src) $(agent_src) $(controller_src) $(cli_src) $(image_src) $(wildcard sim/*.cpp)))
-
-$(call obj,$(pure_src)) $(pch_pure).gch: CXXFLAGS += $(pure_flags)
-$(unit_test_obj) $(pch_test).gch: CXXFLAGS := $(test_flags)
-$(unit_test_obj): CXXFLAGS += -include $(pch_test)
-$(unit_test_obj): | $(pch_test).gch
+pch = $(OUT)/pch/$(1).hpp
+# Files, and their precompiled headers, that differ from the others in how they are compiled.
+$(call obj,$(pure_src)) $(call pch,pure).gch $(call pch,core).gch: CXXFLAGS += $(pure_flags)
+$(call obj,$(pch_of_test)) $(call pch,test).gch: CXXFLAGS := $(test_flags)
+pch_sets := test
 ifneq ($(BUILD),debug)
-$(call obj,$(pure_src)): CXXFLAGS += -include $(pch_pure)
-$(call obj,$(pure_src)): | $(pch_pure).gch
-$(rest_obj): CXXFLAGS += -include $(pch_rest)
-$(rest_obj): | $(pch_rest).gch
+pch_sets += pure core controller agent cli sim rest
 endif
-$(pch_test).gch: headers := gtest/gtest.h
-$(pch_pure).gch $(pch_rest).gch: headers := $(standard_headers)
-$(OUT)/pch/%.hpp.gch: Makefile
+# $(1): a set. Its files read its header first, and are made anew when something in it has changed.
+define precompiled
+$(call obj,$(filter-out $(small_src),$(pch_of_$(1)))): CXXFLAGS += -include $(call pch,$(1))
+$(call obj,$(filter-out $(small_src),$(pch_of_$(1)))): $(call pch,$(1)).gch
+$(call pch,$(1)).gch: headers := $(standard_headers) $(pch_headers_of_$(1))
+endef
+$(foreach set,$(pch_sets),$(eval $(call precompiled,$(set))))
+# The sum is what ccache knows the header by.
+$(OUT)/pch/%.hpp.gch: Makefile | $(gen_hdr)
 	$(call say,PCH,$*)
 	@mkdir -p $(@D)
 	@printf '#include <%s>\n' $(headers) > $(basename $@)
-	@g++-12 --version | cat - $(basename $@) | sha256sum > $@.sum
-	$(Q)g++-12 $(filter-out -MMD -MP,$(CXXFLAGS)) -x c++-header -o $@ $(basename $@)
+	@{ g++-12 --version; g++-12 $(CXXFLAGS) -E -MF /dev/null -x c++-header $(basename $@); } | sha256sum > $@.sum
+	$(Q)g++-12 $(CXXFLAGS) -MF $(@:.gch=.d) -MT $@ -x c++-header -o $@ $(basename $@)
 
 # RapidJSON adds to null pointers where its stacks are still empty; nothing else is hidden.
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
@@ -240,7 +255,7 @@ $(gen_hdr): proto/ballast.proto
 	@mkdir -p $(OUT)/gen
 	$(Q)$(PROTOC) --cpp_out=$(OUT)/gen $<
 
--include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/obj $(OUT)/pch -name '*.d' 2>/dev/null)
 
 # ---- verbs ----
 
@@ -274,14 +289,22 @@ fuzz_extra_src += shell/config.cpp shell/durable_file.cpp
 fuzz_lib_src := $(wildcard base/*.cpp) $(proto_src) $(fuzz_extra_src)
 fuzz_obj = $(patsubst %.cpp,$(OUT)/fuzz/%.o,$(1))
 fuzz_targets := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(fuzz_src))
-FUZZ_FLAGS := -std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -I$(OUT)/gen \
+FUZZ_FLAGS := -std=c++20 -O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -I$(OUT)/gen \
               -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
 fuzz-programs: $(fuzz_targets)
 .PRECIOUS: $(OUT)/fuzz/%.o
-$(OUT)/fuzz/%.o: %.cpp | $(gen_hdr)
+fuzz_pch := $(OUT)/fuzz/standard.hpp
+$(fuzz_pch).pch: headers := $(standard_headers)
+$(fuzz_pch).pch: Makefile
+	$(call say,PCH,fuzz)
+	@mkdir -p $(@D)
+	@printf '#include <%s>\n' $(headers) > $(fuzz_pch)
+	@{ clang++-14 --version; cat $(fuzz_pch); } | sha256sum > $@.sum
+	$(Q)clang++-14 $(filter-out -MMD -MP,$(FUZZ_FLAGS)) -x c++-header -o $@ $(fuzz_pch)
+$(OUT)/fuzz/%.o: %.cpp $(fuzz_pch).pch | $(gen_hdr)
 	$(call say,FUZZCXX,$<)
 	@mkdir -p $(@D)
-	$(Q)$(if $(shell command -v ccache),ccache )clang++-14 $(FUZZ_FLAGS) -c -o $@ $<
+	$(Q)$(if $(shell command -v ccache),ccache )clang++-14 $(FUZZ_FLAGS) -include-pch $(fuzz_pch).pch -c -o $@ $<
 $(OUT)/fuzz/ballast.pb.o: $(gen_hdr)
 	@mkdir -p $(@D)
 	$(Q)clang++-14 $(FUZZ_FLAGS) -c -o $@ $(OUT)/gen/proto/ballast.pb.cc
