@@ -4,6 +4,7 @@
 #   make run        builds, then runs a controller and four simulated hosts that balance themselves (Ctrl-C ends it)
 #   make check      everything that needs no Xen: unit, property and golden tests, fuzzing in brief, end-to-end tests
 #                   on simulated hosts, include arrows, purity of the cores, formatting
+#   make web-check  the dashboard in a real browser (Debian's Chromium), on simulated hosts
 #   make soak       the simulator of the whole system, seed after seed, until a promise is broken (SEED=n) or Ctrl-C
 #   make lab        boots two real Xen hosts (HOSTS=n) under QEMU with the agent in each dom0
 #   make lab-check  the acceptance test on real Xen
@@ -245,6 +246,14 @@ $(openapi_hdr): docs/openapi.yaml controller/http/embed_openapi.py
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) controller/http/embed_openapi.py $< $@
 
+# The dashboard's files, likewise.
+web_hdr := $(OUT)/gen/controller/http/web_assets.hpp
+$(OUT)/obj/controller/http/assets.o: $(web_hdr)
+$(web_hdr): $(shell find web -type f) controller/http/embed_web.py
+	$(call say,EMBED,web)
+	@mkdir -p $(@D)
+	$(Q)$(PYTHON) controller/http/embed_web.py web $@
+
 $(gen_obj): $(gen_hdr)
 	$(call say,CXX,proto/ballast.pb.cc)
 	@mkdir -p $(@D)
@@ -259,7 +268,7 @@ $(gen_hdr): proto/ballast.proto
 
 # ---- verbs ----
 
-.PHONY: run check soak bench lab lab-check install deps format clean help test-programs fuzz-programs
+.PHONY: run check web-check soak bench lab lab-check install deps format clean help test-programs fuzz-programs
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
@@ -345,6 +354,11 @@ check:
 # Seeds that no check has seen: every run begins somewhere else, and says where.
 soak: all
 	$(Q)$(OUT)/ballast simulate soak --seed $${SEED:-$$(date +%s)00000} --endless
+
+web-check:
+	$(Q)tests/tools/deps.sh web
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+	$(Q)tests/web/run.py $(OUT)
 
 run: all
 	$(Q)tests/tools/run_demo.py $(OUT)

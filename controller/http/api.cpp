@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "controller/http/assets.hpp"
 #include "controller/http/digest.hpp"
 #include "controller/http/feed/event_stream.hpp"
 #include "controller/http/forms.hpp"
@@ -73,6 +74,9 @@ Caller Api::authenticate(const Credentials& credentials) {
 }
 
 Answer Api::handle(const Request& request) {
+    if (std::optional<Reply> asset = asset_reply(request); asset.has_value()) {
+        return std::move(*asset);
+    }
     const Match found = match(request.method, request.path);
     if (found.operation == nullptr) {
         Problem problem;

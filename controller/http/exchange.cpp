@@ -144,8 +144,21 @@ std::string peer_address(MHD_Connection* connection) {
                : std::string{};
 }
 
-bool sent_by_a_browser_page(MHD_Connection* connection) {
-    return !header(connection, MHD_HTTP_HEADER_ORIGIN).empty();
+bool foreign_origin(std::string_view origin, std::string_view host) noexcept {
+    if (origin.empty()) {
+        return false;  // no page
+    }
+    const std::size_t scheme = origin.find("://");
+    const bool same = scheme != std::string_view::npos && origin.substr(scheme + 3) == host;
+    const std::string_view name = host.substr(0, host.rfind(':'));
+    const bool number = !name.empty() && (name.front() == '[' ||
+                                          name.find_first_not_of("0123456789.") == std::string_view::npos);
+    return !same || !(number || name == "localhost");
+}
+
+bool sent_by_a_foreign_page(MHD_Connection* connection) {
+    return foreign_origin(header(connection, MHD_HTTP_HEADER_ORIGIN),
+                          header(connection, MHD_HTTP_HEADER_HOST));
 }
 
 std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection) {

@@ -24,8 +24,11 @@ std::string_view bearer_token(MHD_Connection* connection);
 // Numeric address of the client. Empty when it has none.
 std::string peer_address(MHD_Connection* connection);
 
-// A page of another site made the browser send this.
-bool sent_by_a_browser_page(MHD_Connection* connection);
+// A page that is not our own made the browser send this. Our own is known by its address being the one that
+// was asked, as a number or as localhost: a name could be any, made to point here by a page of that name.
+bool sent_by_a_foreign_page(MHD_Connection* connection);
+// The rule itself, on the fields Origin and Host.
+bool foreign_origin(std::string_view origin, std::string_view host) noexcept;
 
 // Announced length of the body; nothing when it comes in chunks.
 std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection);

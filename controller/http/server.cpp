@@ -88,8 +88,9 @@ std::optional<Problem> Server::Impl::identify(Slot& slot) {
                        .retry_after_seconds = caller.retry_after_seconds};
     }
     const bool without_secret = caller.proof == Proof::socket || caller.proof == Proof::unasked;
-    if (without_secret && request.method != Method::get && sent_by_a_browser_page(slot.connection)) {
-        return Problem{.slug = Slug::forbidden, .detail = "a web page may not act without a token"};
+    if (without_secret && request.method != Method::get && sent_by_a_foreign_page(slot.connection)) {
+        return Problem{.slug = Slug::forbidden,
+                       .detail = "a page of another site may not act without a token"};
     }
     return std::nullopt;
 }

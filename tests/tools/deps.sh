@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a group of verbs needs: deps.sh build|check|lab|bench.
+# Installs the Debian packages that a group of verbs needs: deps.sh build|check|web|lab|bench.
 # Does nothing (and needs no root) when they are all there.
 set -euo pipefail
 
@@ -8,6 +8,9 @@ build=(g++-12 make pkg-config protobuf-compiler libprotobuf-dev libev-dev libgnu
        libcli11-dev libcurl4-gnutls-dev python3 python3-yaml zlib1g-dev musl-tools libnbd-dev)
 check=("${build[@]}" libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 python3 python3-jsonschema curl git gnutls-bin openssl
        xen-utils-4.17 binutils qemu-utils)
+web=("${build[@]}" chromium fonts-dejavu-core)
+# Whoever has node from elsewhere (it brings npm) keeps it.
+command -v npm >/dev/null || web+=(nodejs npm)
 lab=("${build[@]}" qemu-system-x86 qemu-utils seabios mmdebstrap e2fsprogs openssh-client gcc-12
      python3 curl gnutls-bin openssl)
 bench=("${lab[@]}" libbenchmark-dev libssl-dev casync rsync e2fsprogs valgrind ganeti-htools-3.0)
@@ -15,9 +18,10 @@ bench=("${lab[@]}" libbenchmark-dev libssl-dev casync rsync e2fsprogs valgrind g
 case "${1:-}" in
     build) wanted=("${build[@]}") ;;
     check) wanted=("${check[@]}") ;;
+    web) wanted=("${web[@]}") ;;
     lab) wanted=("${lab[@]}") ;;
     bench) wanted=("${bench[@]}") ;;
-    *) echo "usage: deps.sh build|check|lab|bench" >&2; exit 2 ;;
+    *) echo "usage: deps.sh build|check|web|lab|bench" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <set>
 
+#include "controller/http/assets.hpp"
 #include "controller/http/digest.hpp"
+#include "controller/http/exchange.hpp"
 #include "controller/http/lists.hpp"
 #include "controller/http/metrics_out.hpp"
 #include "controller/http/problem.hpp"
@@ -72,6 +74,66 @@ TEST(Operations, AreAllOnThePageOfRoles) {
         EXPECT_NE(page.find(std::string{operation.path} + "`"), std::string::npos) << operation.path;
     }
     EXPECT_NE(page.find("| `POST /v1/sessions` | own |  | yes | yes | yes |\n"), std::string::npos) << page;
+}
+
+TEST(Pages, OfAnotherOriginAreForeign) {
+    EXPECT_FALSE(foreign_origin("", "127.0.0.1:7780")) << "curl";
+    EXPECT_FALSE(foreign_origin("http://127.0.0.1:7780", "127.0.0.1:7780"));
+    EXPECT_FALSE(foreign_origin("https://[::1]:7780", "[::1]:7780"));
+    EXPECT_FALSE(foreign_origin("http://localhost:7780", "localhost:7780"));
+    EXPECT_FALSE(foreign_origin("http://10.0.0.5", "10.0.0.5"));
+    EXPECT_TRUE(foreign_origin("http://evil.example", "127.0.0.1:7780"));
+    EXPECT_TRUE(foreign_origin("http://127.0.0.1:7781", "127.0.0.1:7780"))
+        << "another service of this machine";
+    EXPECT_TRUE(foreign_origin("http://evil.example:7780", "evil.example:7780"))
+        << "a name made to point here";
+    EXPECT_TRUE(foreign_origin("http://10.0.0.5.evil.example", "10.0.0.5.evil.example"));
+    EXPECT_TRUE(foreign_origin("null", "127.0.0.1:7780"));
+    EXPECT_TRUE(foreign_origin("http://", ""));
+}
+
+TEST(Assets, AreThePageAndNothingElse) {
+    Request request;
+    request.method = Method::get;
+    request.path = "/";
+    const std::optional<Reply> page = asset_reply(request);
+    ASSERT_TRUE(page.has_value());
+    EXPECT_TRUE(page->body.starts_with("<!doctype html>"));
+    const auto field = [](const Reply& reply, std::string_view name) {
+        for (const auto& [key, value] : reply.headers) {
+            if (key == name) {
+                return value;
+            }
+        }
+        return std::string{};
+    };
+    EXPECT_EQ(field(*page, "Content-Security-Policy").find("unsafe"), std::string::npos);
+    EXPECT_TRUE(field(*page, "Content-Security-Policy").starts_with("default-src 'none'"));
+    for (const char* other :
+         {"/index.html", "/js", "/js/", "/js/none.js", "/../web/base.css", "/v1/status"}) {
+        request.path = other;
+        EXPECT_FALSE(asset_reply(request).has_value()) << other;
+    }
+    request.method = Method::post;
+    request.path = "/";
+    EXPECT_FALSE(asset_reply(request).has_value());
+}
+
+TEST(Assets, ComeCompressedToWhoeverTakesThatAndNotAgainToWhoeverHasThem) {
+    Request request;
+    request.method = Method::get;
+    request.path = "/js/main.js";
+    const Reply plain = *asset_reply(request);
+    request.accepts_gzip = true;
+    const Reply packed = *asset_reply(request);
+    EXPECT_LT(packed.body.size(), plain.body.size());
+    ASSERT_EQ(packed.headers.front().first, "ETag");
+    request.if_none_match = packed.headers.front().second;
+    const Reply again = *asset_reply(request);
+    EXPECT_EQ(again.status, 304U);
+    EXPECT_TRUE(again.body.empty());
+    request.if_none_match = "\"of-before\"";
+    EXPECT_EQ(asset_reply(request)->status, 200U);
 }
 
 TEST(Lists, ReadBoundsOfAPage) {

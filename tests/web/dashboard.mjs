@@ -1,0 +1,241 @@
+// The dashboard in a real browser: node dashboard.mjs URL TOKEN CHROMIUM.
+//
+// Prints a line for each scenario ("ok NAME" or "failed NAME: why"). Says "controller kill" and "controller start" when it wants
+// its parent to do so, and waits for "done" on standard input.
+
+import assert from "node:assert/strict";
+import readline from "node:readline";
+import {chromium} from "playwright-core";
+
+const [base, token, executablePath] = process.argv.slice(2);
+const TRANSFER_BYTES_MAX = 100 * 1024;
+const FIRST_PAINT_MS_MAX = 1000;
+const FIRST_PAINT_TRIES = 5; // the best of them: other tests share the machine
+const PATIENCE_MS = 20000;
+
+const input = readline.createInterface({input: process.stdin})[Symbol.asyncIterator]();
+
+async function parent(command) {
+  console.log(`controller ${command}`);
+  await input.next();
+}
+
+async function api(method, path, body) {
+  const answer = await fetch(base + path, {method, body: body && JSON.stringify(body), headers: {Authorization: `Bearer ${token}`}});
+  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+  return answer.json();
+}
+
+// A page that fails its scenario when the browser complains of anything not in `allowed`.
+async function open(browser, {signedIn = true, allowed = /^$/, prepare, ...options} = {}) {
+  const context = await browser.newContext({viewport: {width: 1280, height: 900}, ...options});
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => message.type() === "error" && !allowed.test(message.text()) && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(error.stack));
+  if (signedIn) await page.addInitScript((value) => sessionStorage.setItem("ballast-token", value), token);
+  if (prepare) await prepare(page);
+  await page.goto(base);
+  const finish = async () => {
+    await context.close();
+    assert.deepEqual(complaints, [], "the browser complained");
+  };
+  return {page, finish};
+}
+
+const live = (page) => page.locator('#link-state[data-state="live"]').waitFor();
+const guest = (page, name) => page.locator("#guest-rows .row", {has: page.getByText(name, {exact: true})});
+
+const scenarios = {
+  async "shows the pool with nothing to complain of"(browser) {
+    const {page, finish} = await open(browser);
+    await live(page);
+    await page.locator("#host-rows [data-key=h2]").waitFor();
+    await guest(page, "vm1-01").waitFor();
+    assert.match(await page.locator("#sentence").innerText(), /2 hosts up · 8 guests/);
+    await finish();
+  },
+
+  async "transfers little before it is there, and paints within a second"(browser) {
+    let best = Infinity;
+    for (let i = 0; i < FIRST_PAINT_TRIES && best > FIRST_PAINT_MS_MAX; ++i) {
+      let bytes = 0;
+      const {page, finish} = await open(browser, {prepare: async (fresh) => {
+        const session = await fresh.context().newCDPSession(fresh);
+        await session.send("Network.enable");
+        session.on("Network.dataReceived", (event) => { bytes += event.encodedDataLength; });
+        session.on("Network.responseReceived", (event) => { bytes += event.response.encodedDataLength; });
+      }});
+      await live(page);
+      await guest(page, "vm1-01").waitFor();
+      assert.ok(bytes > 1000 && bytes <= TRANSFER_BYTES_MAX, `${bytes} bytes were transferred`);
+      const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
+      best = Math.min(best, paint);
+      await finish();
+    }
+    assert.ok(best <= FIRST_PAINT_MS_MAX, `first paint after ${best} ms`);
+  },
+
+  async "lets nobody in without a token"(browser) {
+    const {page, finish} = await open(browser, {signedIn: false, allowed: /status of 401/});
+    const field = page.getByLabel("Token");
+    await field.waitFor();
+    assert.equal(await page.locator("#host-rows > *").count(), 0);
+    await field.press("Escape");
+    await field.fill("x".repeat(43));
+    await field.press("Enter");
+    await page.getByRole("alert").filter({hasText: "token"}).waitFor();
+    await page.getByLabel("Token").fill(token);
+    await page.getByLabel("Token").press("Enter");
+    await live(page);
+    await page.locator("#host-rows [data-key=h1]").waitFor();
+    assert.equal(await page.evaluate(() => Object.keys(localStorage).length + document.cookie.length), 0);
+    await finish();
+  },
+
+  async "shows a live migration as it happens"(browser) {
+    const {page, finish} = await open(browser);
+    await live(page);
+    await guest(page, "vm1-02").locator(".host", {hasText: "h1"}).waitFor();
+    const job = await api("POST", "/v1/vms/vm1-02:migrate", {to: "h2"});
+    // By mutation, not by looking now and then: the arrow is there as long as the job is.
+    await page.locator(`#jobs [data-key="${job.id}"]`).waitFor();
+    await guest(page, "vm1-02").locator(".host", {hasText: "h2"}).waitFor();
+    await page.locator(`#jobs [data-key="${job.id}"][data-state=succeeded]`).waitFor();
+    assert.ok(await page.evaluate((id) => globalThis.arrowsSeen.includes(String(id)), job.id), "an arrow was drawn");
+    assert.equal(await page.locator("#arrows [data-job]").count(), 0);
+    await finish();
+  },
+
+  async "drains a host and lets guests in again"(browser) {
+    const {page, finish} = await open(browser);
+    await live(page);
+    await page.getByLabel("Actions on h1").click();
+    await page.getByRole("menuitem", {name: "Drain…"}).click();
+    await page.getByRole("dialog").getByText("It can be done").waitFor();
+    await page.getByRole("dialog").getByRole("button", {name: "Drain", exact: true}).click();
+    await page.locator('#host-rows [data-key=h1] .chip[data-state="draining"]').waitFor();
+    await page.locator("#host-rows [data-key=h1]").getByText("0 guests").waitFor();
+    await page.getByLabel("Actions on h1").click();
+    await page.getByRole("menuitem", {name: "Uncordon…"}).click();
+    await page.getByRole("dialog").getByRole("button", {name: "Uncordon", exact: true}).click();
+    await page.locator("#host-rows [data-key=h1] .chip").waitFor({state: "hidden"});
+    await finish();
+  },
+
+  async "asks for the name before it destroys a guest"(browser) {
+    const {page, finish} = await open(browser);
+    await live(page);
+    await page.getByLabel("Actions on vm2-01").click();
+    await page.getByRole("menuitem", {name: "Destroy…"}).click();
+    const button = page.getByRole("dialog").getByRole("button", {name: "Destroy"});
+    await page.getByRole("dialog").getByText("It can be done").waitFor();
+    assert.ok(await button.isDisabled());
+    await page.getByLabel("Type vm2-01 to confirm").fill("vm2-0");
+    assert.ok(await button.isDisabled());
+    await page.getByLabel("Type vm2-01 to confirm").fill("vm2-01");
+    assert.ok(await button.isEnabled());
+    await page.getByRole("dialog").getByRole("button", {name: "Cancel"}).click();
+    assert.equal((await api("GET", "/v1/vms/vm2-01")).state, "running");
+    await finish();
+  },
+
+  async "shows a plan before it is applied"(browser) {
+    const {page, finish} = await open(browser);
+    await live(page);
+    await page.getByRole("button", {name: "Rebalance…"}).click();
+    await page.getByRole("dialog").getByText("CPU now").waitFor();
+    await page.getByRole("dialog").getByRole("button", {name: "Leave it"}).click();
+    await page.getByRole("dialog").waitFor({state: "hidden"});
+    await finish();
+  },
+
+  async "is worked with the keyboard"(browser) {
+    const {page, finish} = await open(browser);
+    await live(page);
+    await guest(page, "vm1-01").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("vm2");
+    await page.locator("#guests-count", {hasText: "4 of 8 guests"}).waitFor();
+    await page.locator("#table").focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.locator("#menu", {hasText: "vm2-02"}).waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("#menu").waitFor({state: "hidden"});
+    await finish();
+  },
+
+  async "stands two thousand guests"(browser) {
+    const {page, finish} = await open(browser, {prepare: (fresh) => fresh.route("**/v1/vms?*", async (route) => {
+      const model = await api("GET", "/v1/vms/vm2-01");
+      const vms = Array.from({length: 2000}, (_, i) => ({...model, name: `guest-${String(i).padStart(4, "0")}`, host: `h${i % 2 + 1}`,
+        uuid: `00000000-0000-0000-0000-${String(i).padStart(12, "0")}`}));
+      await route.fulfill({json: {vms}});
+    })});
+    await page.locator("#guests-count", {hasText: "2000 guests"}).waitFor();
+    assert.ok(await page.locator("#guest-rows .row").count() < 60, "only what is seen is in the page");
+    await page.locator("#table").focus();
+    await page.keyboard.press("End");
+    await guest(page, "guest-1999").waitFor();
+    await page.locator("#filter").fill("guest-12 h1");
+    await page.locator("#guests-count", {hasText: "50 of 2000 guests"}).waitFor();
+    await guest(page, "guest-1200").waitFor();
+    await finish();
+  },
+
+  async "fits a small screen in light and dark"(browser) {
+    for (const colorScheme of ["light", "dark"]) {
+      const {page, finish} = await open(browser, {viewport: {width: 360, height: 740}, colorScheme});
+      await live(page);
+      await guest(page, "vm1-01").waitFor();
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+      await page.getByRole("button", {name: "Rebalance…"}).click();
+      await page.getByRole("dialog").getByText("CPU now").waitFor();
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+      await page.getByRole("dialog").getByRole("button", {name: "Leave it"}).click();
+      await finish();
+    }
+  },
+
+  async "says that the controller is away, and recovers"(browser) {
+    const {page, finish} = await open(browser, {allowed: /ERR_|Failed to load resource/});
+    await live(page);
+    await parent("kill");
+    await page.locator("#away", {hasText: "does not answer"}).waitFor();
+    assert.ok(await page.getByRole("button", {name: "Rebalance…"}).isDisabled());
+    await parent("start");
+    await page.locator("#away").waitFor({state: "hidden"});
+    await page.locator("#sentence", {hasText: "2 hosts up · 8 guests"}).waitFor();
+    await finish();
+  },
+};
+
+// Remembers every arrow that was ever drawn.
+const watchArrows = () => {
+  globalThis.arrowsSeen = [];
+  new MutationObserver(() => {
+    for (const arrow of document.querySelectorAll("[data-job]")) globalThis.arrowsSeen.push(arrow.dataset.job);
+  }).observe(document, {childList: true, subtree: true});
+};
+
+const browser = await chromium.launch({executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]});
+const newContext = browser.newContext.bind(browser);
+browser.newContext = async (options) => {
+  const context = await newContext(options);
+  await context.addInitScript(watchArrows);
+  return context;
+};
+let failed = 0;
+for (const [name, run] of Object.entries(scenarios)) {
+  try {
+    await run(browser);
+    console.log(`ok ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`failed ${name}: ${String(error.stack).replaceAll("\n", "\n    ")}`);
+  }
+}
+await browser.close();
+process.exit(failed ? 1 : 0);
