@@ -31,7 +31,10 @@ void on_connection(void* cls, MHD_Connection* connection, void** context,
     auto& endpoint = *static_cast<Endpoint*>(cls);
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = endpoint.server.open_slot(endpoint, connection);
-    } else if (*context != nullptr) {
+        return;
+    }
+    endpoint.room_made = true;
+    if (*context != nullptr) {
         endpoint.server.close_slot(*static_cast<Slot*>(*context));
         *context = nullptr;
     }
@@ -152,7 +155,14 @@ bool Endpoint::start(UniqueFd listening, unsigned connections_max, const HttpCon
 void Endpoint::run() {
     unsigned long long wait_ms = 0;
     for (int i = 0; i < runs_in_a_row_max; ++i) {
+        room_made = false;
         MHD_run(daemon);
+        if (room_made) {
+            // With all places taken the daemon stops listening, and begins again only at the start of a run:
+            // without one more, and with nobody left to cause it, it would never.
+            wait_ms = 0;
+            continue;
+        }
         if (MHD_get_timeout(daemon, &wait_ms) != MHD_YES) {
             timer.stop();
             return;

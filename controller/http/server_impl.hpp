@@ -62,6 +62,7 @@ struct Endpoint {
     std::string certificate;
     std::string key;
     MHD_Daemon* daemon = nullptr;
+    bool room_made = false;  // a connection was closed in this run of the daemon
     std::unique_ptr<FdWatch> watch;
     Timer timer;  // when the daemon wants to run next
     // A resumed connection makes the daemon's descriptor readable only with its next event (libmicrohttpd
