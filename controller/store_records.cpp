@@ -89,11 +89,13 @@ bool get(Statement& row, HostRecord& record) {
 
 bool put(Statement& statement, const VmRecord& record) {
     statement.start().bind(record.uuid).bind(record.name).bind(record.kind).bind(record.ours);
-    return statement.bind(record.movable).bind(record.last_host).bind(record.last_moved).run();
+    statement.bind(record.movable).bind(record.last_host).bind(record.last_moved);
+    return statement.bind(record.came_from).bind(record.started).run();
 }
 bool get(Statement& row, VmRecord& record) {
     row.read(record.uuid).read(record.name).read(record.kind, VmKind::personal).read(record.ours);
     row.read(record.movable).read(record.last_host).read(record.last_moved);
+    row.read(record.came_from).read(record.started);
     return !row.corrupt();
 }
 

@@ -12,7 +12,7 @@ namespace ballast::controller::records {
 
 inline constexpr std::string_view put_host = "REPLACE INTO hosts VALUES(?,?,?,?,?)";
 inline constexpr std::string_view get_hosts = "SELECT * FROM hosts ORDER BY name";
-inline constexpr std::string_view put_vm = "REPLACE INTO vms VALUES(?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_vm = "REPLACE INTO vms VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_vms = "SELECT * FROM vms ORDER BY uuid";
 inline constexpr std::string_view put_job =
     "REPLACE INTO jobs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";

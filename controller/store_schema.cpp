@@ -119,6 +119,11 @@ CREATE TABLE history(
   number INTEGER PRIMARY KEY, vm BLOB NOT NULL, at INTEGER NOT NULL, subject INTEGER NOT NULL,
   decision INTEGER NOT NULL, machine INTEGER NOT NULL, before INTEGER NOT NULL, after INTEGER NOT NULL,
   cause INTEGER NOT NULL) STRICT;
+)sql",
+    // What keeps a guest from going to and fro, and from moving while it boots.
+    R"sql(
+ALTER TABLE vms ADD COLUMN came_from TEXT NOT NULL DEFAULT '';
+ALTER TABLE vms ADD COLUMN started INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

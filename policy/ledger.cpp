@@ -140,7 +140,7 @@ bool Ledger::may_move(VmIndex v, bool wanted) noexcept {
         !guest.movable) {
         return false;  // its verdict follows from its state
     }
-    const auto& ago = guest.last_moved_seconds_ago;
+    const auto ago = settled_seconds(guest);
     if (ago && *ago < std::int64_t{parameters_.cool_down_seconds}) {
         if (wanted && (marks & told) == 0) {
             marks |= told;

@@ -42,8 +42,8 @@ struct Parameters {
     double scoa_limit = 0;
 
     // The planner (docs/planner.md).
-    std::uint32_t objective = 0;         // planner::ObjectiveKind: load, stddev, hbal
-    std::uint32_t relief_seconds = 300;  // of load that make a host overloaded: a shorter spike moves nobody
+    std::uint32_t objective = 0;        // planner::ObjectiveKind: load, stddev, hbal
+    std::uint32_t relief_seconds = 60;  // of load that make a host overloaded: a shorter spike moves nobody
     std::uint32_t balance_seconds = 18000;  // of load that balance looks at, as far as samples reach back
     std::uint32_t balance = 1;              // 0: only overloaded and draining hosts are relieved
     double weight_cpu = 1;                  // in the cost of a host's load

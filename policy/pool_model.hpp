@@ -3,6 +3,7 @@
 // ballast-pool/1 file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -51,6 +52,7 @@ struct Vm {
     std::string_view anti_affinity;  // a group's name; empty: none
     HostIndex moving_to = no_index;  // its memory then counts on both hosts
     std::optional<std::int64_t> last_moved_seconds_ago;
+    std::optional<std::int64_t> started_seconds_ago;  // none: long ago, or unknown
     HostIndex came_from = no_index;   // where its last move took it away from, if that is remembered
     bool session_active = false;      // somebody is working on it
     double dirty_mib_per_second = 0;  // memory that it writes; 0: unknown
@@ -63,6 +65,15 @@ struct Pool {
     std::optional<std::uint32_t> minute_of_day{};
     double sample_interval_seconds = 5;  // between two samples of a series
 };
+
+// Since it moved or started, whichever was later: the cool-down holds from then. What still boots can not be
+// suspended, and shows a load that it will not have.
+constexpr std::optional<std::int64_t> settled_seconds(const Vm& vm) noexcept {
+    if (!vm.last_moved_seconds_ago || !vm.started_seconds_ago) {
+        return vm.last_moved_seconds_ago ? vm.last_moved_seconds_ago : vm.started_seconds_ago;
+    }
+    return std::min(*vm.last_moved_seconds_ago, *vm.started_seconds_ago);
+}
 
 // What the host has of each resource; 0: unknown.
 constexpr Amounts capacity(const Host& host) noexcept {

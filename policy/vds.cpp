@@ -102,9 +102,9 @@ std::span<const HostIndex> select_destinations(const Round& round, HostIndex sou
 
 // Refused before any destination is looked at.
 bool held_back(const Round& round, VmIndex vm) noexcept {
-    const auto& moved_ago = round.pool.vms[vm].last_moved_seconds_ago;
-    if (moved_ago && *moved_ago < std::int64_t{round.parameters.cool_down_seconds}) {
-        round.out.reject({vm, no_index, Constraint::cool_down, static_cast<double>(*moved_ago),
+    const auto settled = settled_seconds(round.pool.vms[vm]);
+    if (settled && *settled < std::int64_t{round.parameters.cool_down_seconds}) {
+        round.out.reject({vm, no_index, Constraint::cool_down, static_cast<double>(*settled),
                           double(round.parameters.cool_down_seconds)});
         return true;
     }

@@ -71,6 +71,7 @@ enum Id : std::size_t {
     movable,
     anti_affinity,
     last_moved_seconds_ago,
+    started_seconds_ago,
     came_from,
     session_active,
     dirty_mib_per_second
@@ -88,6 +89,7 @@ inline constexpr std::array table{
     FieldInfo{"movable", FieldKind::flag, false, 0, movable},
     FieldInfo{"anti_affinity", FieldKind::text, false, 0, anti_affinity},
     FieldInfo{"last_moved_seconds_ago", FieldKind::whole, false, seconds_max, last_moved_seconds_ago},
+    FieldInfo{"started_seconds_ago", FieldKind::whole, false, seconds_max, started_seconds_ago},
     FieldInfo{"came_from", FieldKind::text, false, 0, came_from},
     FieldInfo{"session_active", FieldKind::flag, false, 0, session_active},
     FieldInfo{"dirty_mib_per_second", FieldKind::number, false, rate_max, dirty_mib_per_second},

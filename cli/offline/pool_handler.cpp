@@ -360,6 +360,7 @@ void PoolHandler::vm_number(policy::Vm& vm, double value) const {
         case vm_field::last_moved_seconds_ago:
             vm.last_moved_seconds_ago = static_cast<std::int64_t>(value);
             break;
+        case vm_field::started_seconds_ago: vm.started_seconds_ago = static_cast<std::int64_t>(value); break;
         case vm_field::dirty_mib_per_second: vm.dirty_mib_per_second = value; break;
         default: break;
     }

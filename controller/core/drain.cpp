@@ -6,6 +6,12 @@
 namespace ballast::controller {
 namespace {
 
+// A guest that has just been started cannot be suspended yet.
+bool boots(const Step& step, const VmRow& row) noexcept {
+    const std::int64_t since_ms = step.now.wall.unix_ms - row.record.started.unix_ms;
+    return row.record.started.unix_ms != 0 && since_ms < step.t.settings.drain_retry.ms;
+}
+
 // The next guest to go: by name, those that could not leave a while ago not yet again.
 std::uint32_t next_guest(const Step& step, std::uint32_t host) noexcept {
     std::uint32_t next = no_row;
@@ -13,7 +19,8 @@ std::uint32_t next_guest(const Step& step, std::uint32_t host) noexcept {
         const VmRow& row = step.t.vms[vm];
         const bool can_go = row.in_use && row.host == host && row.state == VmState::running &&
                             row.job == no_row && row.record.movable && !row.duplicate_suspected &&
-                            desktop_settled(step.t, row.desktop) && row.move_not_before <= step.now.wall;
+                            desktop_settled(step.t, row.desktop) && row.move_not_before <= step.now.wall &&
+                            !boots(step, row);
         if (can_go && (next == no_row || row.record.name < step.t.vms[next].record.name)) {
             next = vm;
         }

@@ -38,7 +38,12 @@ void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name
         vm.record.name = Name{bare_name(name)};
     }
     if (Sighting* known = sighting_at(vm, host)) {
+        // Another domain in its place: it was rebooted, or taken from disk.
+        const bool anew = known->domid != 0 && sighting.domid != 0 && known->domid != sighting.domid;
         set_sighting(*known, sighting);
+        if (anew) {
+            note_started(step, row);
+        }
         return;
     }
     if (add_sighting(step.t, row, sighting) == nullptr) {
@@ -172,7 +177,13 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
         if (sighting.state == DomainState::absent && !sighting.saved) {
             drop_sighting(step.t, vm, host);
         }
+        const VmRow& seen = step.t.vms[vm];
+        const bool was_nowhere = seen.host == no_row;
         refresh_vm(step, vm);
+        // What a host that has just been connected shows may run for days.
+        if (!first && was_nowhere && seen.host == host && seen.state == VmState::running) {
+            note_started(step, vm);
+        }
     });
     refresh_host(step, host);
     if (first) {

@@ -56,8 +56,8 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
         arrived.saved = false;
         arrived.state = DomainState::running;
         drop_sighting(step.t, job.vm, host);
-        vm.record.last_moved = step.now.wall;
-        persist_vm(step, job.vm);
+        note_moved(step, job.vm, host);
+        vm.dirty_mib_per_second = dirty_rate(job.record);
     } else if (update.kind == JobKind::save && succeeded) {
         Sighting& lying = sighting_for(step.t, job.vm, host);
         lying.saved = true;
@@ -81,6 +81,9 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
         here.saved = false;
         here.in_flight = wire::InFlight::no;
         here.state = update.kind == JobKind::pause ? DomainState::paused : DomainState::running;
+    }
+    if (succeeded && (update.kind == JobKind::create || update.kind == JobKind::clone)) {
+        note_started(step, job.vm);
     }
     refresh_vm(step, job.vm);
 }

@@ -86,6 +86,13 @@ bool waits_in_vain(const Step& step, const JobRow& job) noexcept {
 
 }  // namespace
 
+double dirty_rate(const JobRecord& migration) noexcept {
+    constexpr double bytes_per_mib = 1024.0 * 1024.0;
+    const double again_mib = static_cast<double>(migration.memory_bytes) / bytes_per_mib -
+                             static_cast<double>(migration.memory_mib);
+    return again_mib > 0 && migration.total_ms > 0 ? again_mib * 1000 / migration.total_ms : 0;
+}
+
 std::uint32_t find_job_row(const Tables& t, std::uint64_t id) noexcept {
     return t.job_index.find(id);
 }

@@ -33,6 +33,11 @@ policy::Host model_host(const Tables& t, const HostRow& row) noexcept {
     return host;
 }
 
+// The calendar may have been set back meanwhile: then it was just now.
+std::int64_t seconds_since(WallTime then, const Now& now) noexcept {
+    return std::max<std::int64_t>(0, now.wall.unix_ms - then.unix_ms) / 1000;
+}
+
 policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept {
     policy::Vm vm;
     if (!row.in_use) {
@@ -49,9 +54,14 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
     vm.disk_mbps = row.disk_mbps.values();
     vm.memory_used_mib = row.memory_used_mib.values();
     if (row.record.last_moved.unix_ms != 0) {
-        const std::int64_t ago_ms = now.wall.unix_ms - row.record.last_moved.unix_ms;
-        vm.last_moved_seconds_ago = ago_ms > 0 ? ago_ms / 1000 : 0;
+        vm.last_moved_seconds_ago = seconds_since(row.record.last_moved, now);
     }
+    if (row.record.started.unix_ms != 0) {
+        vm.started_seconds_ago = seconds_since(row.record.started, now);
+    }
+    vm.came_from = row.record.came_from.empty() ? no_row : find_host_by_name(t, row.record.came_from);
+    vm.session_active = row.desktop != no_row && t.desktops[row.desktop].record.session != 0;
+    vm.dirty_mib_per_second = row.dirty_mib_per_second;
     if (row.move_not_before > now.wall) {
         vm.last_moved_seconds_ago =
             0;  // what failed a moment ago would fail again: the cool-down holds for it too
@@ -73,6 +83,11 @@ policy::Pool build_model(Tables& t, const Now& now) noexcept {
         t.model_vms[vm] = model_vm(t, now, t.vms[vm]);
     }
     policy::Pool pool{t.model_hosts, t.model_vms};
+    constexpr std::int64_t ms_per_minute = 60'000;
+    constexpr std::int64_t minutes_per_day = 1440;
+    if (now.wall.unix_ms > 0) {
+        pool.minute_of_day = static_cast<std::uint32_t>(now.wall.unix_ms / ms_per_minute % minutes_per_day);
+    }
     pool.sample_interval_seconds = static_cast<double>(t.settings.sample_interval.ms) / 1000;
     return pool;
 }

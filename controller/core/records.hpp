@@ -46,6 +46,8 @@ struct VmRecord {
     bool movable = true;
     HostName last_host;
     WallTime last_moved;  // 0: never
+    HostName came_from;   // where its last move took it away from; empty: unknown
+    WallTime started;     // 0: it ran already when it was found
 };
 
 enum class JobOrigin : std::uint8_t {

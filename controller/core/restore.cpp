@@ -107,6 +107,9 @@ Status Core::restore_job(const JobRecord& record) noexcept {
     job.destination_host =
         record.destination.host.empty() ? no_row : find_host_by_name(*tables_, record.destination.host);
     job.vm = tables_->vm_index.find(record.vm_uuid);
+    if (job.vm != no_row && record.kind == JobKind::migrate && record.state == JobState::succeeded) {
+        tables_->vms[job.vm].dirty_mib_per_second = dirty_rate(record);
+    }
     if (job.settled()) {
         tables_->job_index.add(record.id, row);
         return {};

@@ -128,7 +128,8 @@ struct VmRow {
     std::uint32_t definition = no_row;
     std::uint32_t desktop = no_row;  // the desktop that it is; such a guest is not forgotten
     History history;
-    WallTime inactive_since;   // 0: not inactive
+    WallTime inactive_since;          // 0: not inactive
+    double dirty_mib_per_second = 0;  // as its last migration found it; 0: unknown
     WallTime move_not_before;  // after a failed try to move it: no policy and no drain tries again before
     SampleSeries cpu_cores;
     SampleSeries net_mbps;

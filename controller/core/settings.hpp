@@ -35,7 +35,7 @@ struct Limits {
 struct BalanceSettings {
     bool enabled = false;
     Duration interval = seconds(5);
-    FixedString<15> policy = "vds-3b";
+    FixedString<15> policy = "ballast";
     policy::Parameters parameters;  // samples_min applies to automatic rounds only
     bool plain_guests = true;       // may guests that were found, not created by us, be moved?
 };

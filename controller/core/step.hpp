@@ -80,12 +80,18 @@ void each_guest_seen(Tables& t, std::uint32_t host, Visit visit) noexcept {
 void refresh_vm(Step& step, std::uint32_t vm) noexcept;
 void tick_vms(Step& step) noexcept;  // duplicates whose grace is over, guests to be forgotten
 void persist_vm(Step& step, std::uint32_t vm) noexcept;
+// Remembers when, and from where: policies leave it alone for a while, and do not send it back at once.
+void note_moved(Step& step, std::uint32_t vm, std::uint32_t from) noexcept;
+// It boots from now on.
+void note_started(Step& step, std::uint32_t vm) noexcept;
 void remove_vm(Step& step, std::uint32_t vm) noexcept;
 // The row of the guest, made when needed. `no_row`: the table is full of guests that exist.
 std::uint32_t vm_row(Step& step, const Uuid& uuid, std::string_view name) noexcept;
 std::uint32_t find_vm_row(const Tables& t, std::string_view name_or_uuid, bool& ambiguous) noexcept;
 
 // ---- jobs.cpp: the life of a job ----
+// Memory that the guest wrote while it was copied, in MiB/s, by what had to be sent again. 0: unknown.
+double dirty_rate(const JobRecord& migration) noexcept;
 struct NewJob {
     JobKind kind = JobKind::none;
     JobOrigin origin = JobOrigin::operator_request;

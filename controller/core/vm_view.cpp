@@ -161,8 +161,7 @@ void take_place(Step& step, std::uint32_t row, const Sighting* best) noexcept {
     vm.console_address = best->console_address;
     vm.record.last_host = step.t.hosts[best->host].record.name;
     if (before != no_row && before != vm.host && executes(*best)) {
-        vm.record.last_moved = step.now.wall;  // by whomever: the cool-down holds for it too
-        persist_vm(step, row);
+        note_moved(step, row, before);  // by whomever: the cool-down holds for it too
         step.report(Severity::info, Subject::vm, "vm_moved", vm.record.name, 0,
                     compose(step.t.hosts[before].record.name, " -> ", vm.record.last_host));
     }
@@ -226,6 +225,20 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
 void persist_vm(Step& step, std::uint32_t vm) noexcept {
     step.t.vms[vm].recorded = true;
     step.out.add(PersistVm{vm});
+}
+
+void note_moved(Step& step, std::uint32_t vm, std::uint32_t from) noexcept {
+    VmRecord& record = step.t.vms[vm].record;
+    record.last_moved = step.now.wall;
+    record.came_from = step.t.hosts[from].record.name;
+    persist_vm(step, vm);
+}
+
+void note_started(Step& step, std::uint32_t vm) noexcept {
+    step.t.vms[vm].record.started = step.now.wall;
+    if (step.t.vms[vm].recorded) {
+        persist_vm(step, vm);
+    }
 }
 
 void remove_vm(Step& step, std::uint32_t vm) noexcept {

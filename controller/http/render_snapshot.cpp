@@ -45,6 +45,18 @@ void render_vm_facts(JsonOut& json, const Core& core, const VmRow& vm, WallTime 
     if (vm.record.last_moved.unix_ms != 0 && taken_at >= vm.record.last_moved) {
         json.member("last_moved_seconds_ago", (taken_at.unix_ms - vm.record.last_moved.unix_ms) / 1000);
     }
+    if (vm.record.started.unix_ms != 0 && taken_at >= vm.record.started) {
+        json.member("started_seconds_ago", (taken_at.unix_ms - vm.record.started.unix_ms) / 1000);
+    }
+    if (!vm.record.came_from.empty()) {
+        json.member("came_from", vm.record.came_from.view());
+    }
+    if (vm.desktop != no_row && core.desktop(vm.desktop).record.session != 0) {
+        json.member("session_active", true);
+    }
+    if (vm.dirty_mib_per_second > 0) {
+        json.member("dirty_mib_per_second", vm.dirty_mib_per_second);
+    }
     json.end_object();
 }
 

@@ -41,7 +41,7 @@ void Board::set_up(const Pool& pool, const Parameters& parameters, std::uint32_t
                    const Workspace& measured) noexcept {
     node_count_ = pool.hosts.size();
     guest_count_ = pool.vms.size();
-    set_up_nodes(pool, window, parameters.in_flight_max);
+    set_up_nodes(pool, window, parameters, measured);
     set_up_guests(pool, parameters, measured);
     set_up_groups(pool);
     sums_ = Sums{};
@@ -51,7 +51,8 @@ void Board::set_up(const Pool& pool, const Parameters& parameters, std::uint32_t
     }
 }
 
-void Board::set_up_nodes(const Pool& pool, std::uint32_t window, std::uint32_t in_flight_max) noexcept {
+void Board::set_up_nodes(const Pool& pool, std::uint32_t window, const Parameters& parameters,
+                         const Workspace& measured) noexcept {
     const auto by_name = order_.first(node_count_);
     for (Rank n = 0; n < node_count_; ++n) {
         by_name[n] = n;
@@ -80,7 +81,10 @@ void Board::set_up_nodes(const Pool& pool, std::uint32_t window, std::uint32_t i
         node.room_mib = memory_for_guests_mib_[n] =
             static_cast<std::int64_t>(policy::memory_for_guests_mib(host));
         node.counts = host.state == HostState::up;
-        node.takes = node.counts && host.migrations_in < in_flight_max;
+        node.samples = measured.host_samples[node.host][Resource::cpu];
+        node.samples_min = parameters.samples_min;
+        node.takes = node.counts && host.migrations_in < parameters.in_flight_max &&
+                     node.samples >= parameters.samples_min;
         node.leaves = host.state == HostState::draining;
     }
 }
@@ -158,15 +162,19 @@ void Board::bind(Guest& guest, const Vm& vm, const Pool& pool, const Parameters&
     if (pool.hosts[vm.host].state != HostState::up && !must_leave) {
         return stop(Constraint::host_state, 0, 1);
     }
+    const std::uint32_t samples = nodes_[rank_of_host_[vm.host]].samples;
+    if (!must_leave && samples < parameters.samples_min) {
+        return stop(Constraint::too_few_samples, double(samples), double(parameters.samples_min));
+    }
     if (!must_leave && outside_window(pool, parameters)) {
         return stop(Constraint::outside_window, double(*pool.minute_of_day),
                     double(parameters.moves_from_minute));
     }
-    const auto ago = static_cast<double>(vm.last_moved_seconds_ago.value_or(INT64_MAX));
-    if (!must_leave && ago < double(parameters.cool_down_seconds)) {
-        return stop(Constraint::cool_down, ago, double(parameters.cool_down_seconds));
+    const auto settled = static_cast<double>(settled_seconds(vm).value_or(INT64_MAX));
+    if (!must_leave && settled < double(parameters.cool_down_seconds)) {
+        return stop(Constraint::cool_down, settled, double(parameters.cool_down_seconds));
     }
-    if (ago >= double(parameters.return_seconds)) {
+    if (vm.last_moved_seconds_ago.value_or(INT64_MAX) >= std::int64_t{parameters.return_seconds}) {
         guest.came_from = nobody;
     }
     guest.free = true;
@@ -246,8 +254,13 @@ std::optional<Rejection> Board::obstacle_but_memory(Rank g, Rank to, Rank leavin
     const auto refuse = [&](Constraint rule, double have, double limit) {
         return Rejection{guest.vm, node.host, rule, have, limit};
     };
+    if (!node.counts) {
+        return refuse(Constraint::host_state, 0, 1);
+    }
     if (!node.takes) {
-        return refuse(node.counts ? Constraint::destination_in_flight : Constraint::host_state, 0, 1);
+        return node.samples < node.samples_min
+                   ? refuse(Constraint::too_few_samples, double(node.samples), double(node.samples_min))
+                   : refuse(Constraint::destination_in_flight, 0, 1);
     }
     if (guest.came_from == to) {
         return refuse(Constraint::ping_pong, 1, 0);

@@ -48,9 +48,11 @@ struct Node {
     Rank first = nobody;     // guest
     std::uint32_t guests = 0;
     std::int64_t room_mib = 0;  // memory for guests that is not taken, moves in flight taken on both sides
-    bool counts = false;        // up: part of the cost
-    bool takes = false;         // may be a destination
-    bool leaves = false;        // draining: its guests must go
+    std::uint32_t samples = 0;  // that its load is the mean of; with fewer than this it gives and takes none
+    std::uint32_t samples_min = 0;
+    bool counts = false;  // up: part of the cost
+    bool takes = false;   // may be a destination
+    bool leaves = false;  // draining: its guests must go
 };
 
 class Board {
@@ -85,7 +87,8 @@ class Board {
     bool survives_largest() noexcept;
 
   private:
-    void set_up_nodes(const Pool& pool, std::uint32_t window, std::uint32_t in_flight_max) noexcept;
+    void set_up_nodes(const Pool& pool, std::uint32_t window, const Parameters& parameters,
+                      const Workspace& measured) noexcept;
     void set_up_guests(const Pool& pool, const Parameters& parameters, const Workspace& measured) noexcept;
     void set_up_groups(const Pool& pool) noexcept;
     void bind(Guest& guest, const Vm& vm, const Pool& pool, const Parameters& parameters) const noexcept;

@@ -23,6 +23,15 @@ void overload(World& world) {
 Settings balancing() {
     Settings settings = World::default_settings();
     settings.balance.enabled = true;
+    settings.balance.policy = "vds-3b";
+    return settings;
+}
+
+// As an operator gets it who only turns balancing on.
+Settings by_default() {
+    Settings settings = World::default_settings();
+    settings.balance.enabled = true;
+    settings.limits.window_samples = 60;
     return settings;
 }
 
@@ -44,6 +53,72 @@ TEST(ControllerCore, RelievesAnOverloadedHostByItself) {
     ASSERT_EQ(world.store.plans.size(), 1U);
     EXPECT_EQ(world.store.plans.begin()->second.record.state, PlanState::done);
     EXPECT_EQ(world.store.plans.begin()->second.moves.at(0).state, MoveState::succeeded);
+}
+
+TEST(ControllerCore, RelievesAnOverloadedHostByItselfAsItComes) {
+    World world{by_default()};
+    world.add_host("h1", 1);
+    world.add_host("h2", 1);
+    world.add_guest("h1", "hot", 0.6);
+    world.add_guest("h1", "warm", 0.4);
+    world.connect_all();
+    world.seconds(90);
+    EXPECT_EQ(world.place_of("hot") + world.place_of("warm") == "h1h2" ||
+                  world.place_of("hot") + world.place_of("warm") == "h2h1",
+              true)
+        << world.place_of("hot") << world.place_of("warm");
+    ASSERT_EQ(world.store.plans.size(), 1U) << "one round relieves it, and none after it finds more to do";
+    EXPECT_EQ(world.store.plans.begin()->second.record.policy, "ballast");
+    EXPECT_EQ(world.store.plans.begin()->second.record.state, PlanState::done);
+}
+
+TEST(ControllerCore, ABurstAfterQuietMinutesIsAnsweredOnceItHasLastedForAWhile) {
+    World world{by_default()};
+    world.add_host("h1", 1);
+    world.add_host("h2", 1);
+    const Uuid hot = world.add_guest("h1", "hot", 0.05);
+    world.add_guest("h1", "warm", 0.05);
+    world.connect_all();
+    world.seconds(400);
+    EXPECT_TRUE(world.store.plans.empty()) << "a calm pool is left alone";
+    world.host("h1").guests[hot].cpu_cores = 0.95;
+    world.seconds(10);
+    EXPECT_TRUE(world.store.plans.empty()) << "two samples are a spike";
+    world.seconds(110);
+    EXPECT_EQ(world.store.plans.size(), 1U);
+    EXPECT_NE(world.place_of("hot"), world.place_of("warm"));
+}
+
+TEST(ControllerCore, AGuestThatHasJustBeenStartedIsNotMovedUntilItsCoolDownIsOver) {
+    World world{by_default()};
+    world.add_host("h1", 1);
+    world.add_host("h2", 1);
+    const Uuid first = world.add_guest("h1", "first", 0.0);
+    world.connect_all();
+    world.warm_up();
+    // It appears on a host that has been watched all the time: it was started just now.
+    world.add_guest("h1", "booting", 0.6);
+    world.report("h1");
+    world.host("h1").guests[first].cpu_cores = 0.4;
+    ASSERT_EQ(world.vm(CommandKind::vm_set_movable, "first").kind, OutcomeKind::changed);
+    world.seconds(290);
+    EXPECT_TRUE(world.store.plans.empty());
+    world.seconds(60);
+    EXPECT_EQ(world.place_of("booting"), "h2");
+}
+
+TEST(ControllerCore, WhereAGuestCameFromIsRememberedOverARestart) {
+    World world{by_default()};
+    world.add_host("h1");
+    world.add_host("h2");
+    world.add_guest("h1", "a", 0.4);
+    world.connect_all();
+    migrate(world, "a", "h2");
+    world.seconds(10);
+    ASSERT_EQ(world.place_of("a"), "h2");
+    world.restart();
+    EXPECT_EQ(world.vm_row("a").record.came_from, "h1");
+    EXPECT_NE(world.vm_row("a").record.last_moved.unix_ms, 0);
 }
 
 // h1 at 88 %, h2 at 58 %: neither policy can move anything, both can swap.

@@ -109,6 +109,23 @@ TEST_F(Planner, AGuestStaysDuringItsCoolDownAndDoesNotGoBackWhereItCameFrom) {
     EXPECT_EQ(moves(ballast), "big>h2") << "that is forgotten by now";
 }
 
+TEST_F(Planner, AGuestThatHasJustBeenStartedStays) {
+    hot_and_idle();
+    parameters.cool_down_seconds = 300;
+    vms[0].started_seconds_ago = 299;
+    EXPECT_EQ(moves(ballast), "mid>h2");
+    EXPECT_EQ(verdict(0), Constraint::cool_down);
+    vms[0].started_seconds_ago = 300;
+    EXPECT_EQ(moves(ballast), "big>h2");
+}
+
+TEST_F(Planner, AHostWithTooFewSamplesNeitherGivesNorTakes) {
+    hot_and_idle();
+    parameters.samples_min = 2;
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_EQ(verdict(0), Constraint::too_few_samples);
+}
+
 TEST_F(Planner, TwoBalancersThatFightDoNotMoveAGuestToAndFro) {
     host("h1");
     host("h2");
