@@ -53,7 +53,7 @@ struct Parameters {
     double hysteresis = 0.1;       // a host is relieved when it is above its threshold by more than this,
     double relief_margin = 0.15;   // down to its threshold less this; no host is filled above that
     double price_per_move = 0.02;  // what a migration costs, in the unit of the cost: for itself,
-    double price_per_gib = 0.002;  // for each GiB that it sends,
+    double price_per_gib = 0.004;  // for each GiB that it sends,
     double price_per_second = 0;   // and for each second that it takes
     std::uint32_t link_mbps = 0;   // of migrations; 0: the host's capacity
     std::uint32_t return_seconds = 7200;   // a guest does not go back to where it came from before this

@@ -42,7 +42,9 @@ Objective::Objective(const Parameters& parameters) noexcept
                                                                     {Axis::disk, Resource::disk}}};
         curves_.quadratic = weights_;
         for (const auto& [axis, resource] : weighed) {
-            curves_.knee[index(axis)] = planner_threshold(parameters, resource);
+            // Means hide the swings around them: it gets expensive before the threshold, as far below it as
+            // relief begins above it.
+            curves_.knee[index(axis)] = planner_threshold(parameters, resource) - parameters.hysteresis;
             curves_.steep[index(axis)] = steepness * weights_[index(axis)];
         }
     }

@@ -38,7 +38,7 @@ class Objective {
     }
     bool overloaded(const Node& node) const noexcept {
         for (std::size_t a = 0; a < axis_count; ++a) {
-            if (curves_.steep[a] > 0 && node.at[a] > curves_.knee[a] + hysteresis_) {
+            if (curves_.steep[a] > 0 && node.at[a] > curves_.knee[a] + 2 * hysteresis_) {
                 return true;
             }
         }

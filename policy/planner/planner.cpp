@@ -11,7 +11,8 @@ namespace ballast::policy::planner {
 namespace {
 
 constexpr double tolerance = 1e-9;  // as in judge.hpp: what is above by less is at the threshold
-constexpr double percent = 100;
+// However far apart samples are: who answers a single one chases noise.
+constexpr std::uint32_t relief_samples_min = 3;
 
 Point thresholds_of(const Parameters& parameters) noexcept {
     Point out;
@@ -46,7 +47,7 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     thresholds_ = thresholds_of(parameters);
     objective_ = Objective{parameters};
     const std::uint32_t migrations_max = parameters.moves_max > 0 ? parameters.moves_max : UINT32_MAX;
-    look_at(parameters.relief_seconds, workspace);
+    look_at(parameters.relief_seconds, relief_samples_min, workspace);
     const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_};
     relief_.drain(board_, objective_, limits, out);
     const bool hot = mark_hot(workspace);
@@ -59,7 +60,7 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     }
     balanced_ = parameters.balance == 0 || (urgent && against_load && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
-        look_at(parameters.balance_seconds, workspace);
+        look_at(parameters.balance_seconds, 1, workspace);
     }
     descent_.begin(board_, objective_, {migrations_max, keep_spare_host_, urgent && against_load});
     measured_ = &workspace;
@@ -74,12 +75,12 @@ void Planner::relieve_the_rest() noexcept {
     }
 }
 
-// Sets the board up with the mean load of the last `seconds`. What is said of the plan afterwards uses the
-// same means: they stay in the workspace.
-void Planner::look_at(std::uint32_t seconds, Workspace& workspace) noexcept {
+// Sets the board up with the mean load of the last `seconds`, and of so many samples at least. What is said
+// of the plan afterwards uses the same means: they stay in the workspace.
+void Planner::look_at(std::uint32_t seconds, std::uint32_t samples_min, Workspace& workspace) noexcept {
     const double interval = std::max(1e-3, pool_->sample_interval_seconds);
     const double samples =
-        std::clamp(std::round(seconds / interval), 1.0, double(limits::window_samples_max));
+        std::clamp(std::round(seconds / interval), double(samples_min), double(limits::window_samples_max));
     window_ = static_cast<std::uint32_t>(samples);
     measure(*pool_, window_, workspace);
     board_.set_up(*pool_, *parameters_, window_, workspace);

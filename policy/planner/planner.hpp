@@ -40,7 +40,7 @@ class Planner {
     std::uint64_t evaluations() const noexcept { return descent_.evaluations(); }
 
   private:
-    void look_at(std::uint32_t seconds, Workspace& workspace) noexcept;
+    void look_at(std::uint32_t seconds, std::uint32_t samples_min, Workspace& workspace) noexcept;
     bool mark_hot(const Workspace& measured) noexcept;
     Move move_of(const Step& step) const noexcept;
     Detail why(const Step& step) const noexcept;

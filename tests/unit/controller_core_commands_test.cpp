@@ -7,11 +7,15 @@
 namespace ballast::controller::test {
 namespace {
 
-void two_hosts(World& world) {
+// `hot_cores`: what a guest "hot" on h1 uses; 0: there is none.
+void two_hosts(World& world, double hot_cores = 0) {
     world.add_host("h1");
     world.add_host("h2");
     world.add_guest("h1", "a", 0.5);
     world.add_guest("h1", "b", 0.5);
+    if (hot_cores > 0) {
+        world.add_guest("h1", "hot", hot_cores);
+    }
     world.connect_all();
 }
 
@@ -119,7 +123,7 @@ TEST(ControllerCommands, DryRunsHaveNoEffect) {
         EXPECT_EQ(world.actions->list().size(), 1U) << "the reply alone";
     }
     EXPECT_TRUE(world.orders.empty() && world.store.jobs.empty() && world.store.plans.empty());
-    EXPECT_EQ(world.core->dry_plan().record.policy, "vds-3b");
+    EXPECT_EQ(world.core->dry_plan().record.policy, "ballast");
 }
 
 TEST(ControllerCommands, ARepeatedRequestActsOnceOverARestartToo) {
@@ -220,9 +224,7 @@ TEST(ControllerCommands, NamesThatAreUnknownOrAmbiguousAreSaidSo) {
 
 TEST(ControllerCommands, PlansAreMadeAppliedAndCancelled) {
     World world;
-    two_hosts(world);
-    world.add_guest("h1", "hot", 3.0);
-    world.report("h1");
+    two_hosts(world, 3.0);
     world.warm_up();
     Command command;
     command.kind = CommandKind::plan_create;
@@ -244,9 +246,7 @@ TEST(ControllerCommands, PlansAreMadeAppliedAndCancelled) {
 
 TEST(ControllerCommands, ASecondRebalanceIsToldOfTheFirst) {
     World world;
-    two_hosts(world);
-    world.add_guest("h1", "hot", 3.0);
-    world.report("h1");
+    two_hosts(world, 3.0);
     world.warm_up();
     Command command;
     command.kind = CommandKind::rebalance;
@@ -264,9 +264,7 @@ TEST(ControllerCommands, ASecondRebalanceIsToldOfTheFirst) {
 
 TEST(ControllerCommands, AMoveThatBecameImpossibleIsSkippedWithItsReason) {
     World world;
-    two_hosts(world);
-    world.add_guest("h1", "hot", 3.0);
-    world.report("h1");
+    two_hosts(world, 3.0);
     world.warm_up();
     Command command;
     command.kind = CommandKind::plan_create;

@@ -174,21 +174,79 @@ TEST(PlannerProperty, PlannedAgainTheResultGivesNoMove) {
     }
 }
 
-// The same pool with hosts and guests listed the other way round.
+// A random order: element i of the result says where element i goes.
+std::vector<std::uint32_t> permutation(std::size_t size, Prng& random) {
+    std::vector<std::uint32_t> places(size);
+    for (std::uint32_t i = 0; i < size; ++i) {
+        const auto other = static_cast<std::uint32_t>(random.below(i + 1));
+        places[i] = places[other];
+        places[other] = i;
+    }
+    return places;
+}
+
+template <class Element>
+std::deque<Element> rearranged(const std::deque<Element>& from, const std::vector<std::uint32_t>& places) {
+    std::deque<Element> to(from.size());
+    for (std::size_t i = 0; i < from.size(); ++i) {
+        to[places[i]] = from[i];
+    }
+    return to;
+}
+
+// The same pool with hosts and guests listed in another order.
 TEST(PlannerProperty, TheOrderOfThePoolDoesNotMatter) {
     for (std::uint64_t seed = 0; seed < seeds; ++seed) {
         SCOPED_TRACE(seed);
         PoolBook book;
         draw(book, seed, true);
         const std::string planned = book.moves("ballast");
-        const auto turned = static_cast<HostIndex>(book.hosts.size() - 1);
-        std::ranges::reverse(book.hosts);
-        std::ranges::reverse(book.vms);
+        Prng random{seed};
+        const std::vector<std::uint32_t> places = permutation(book.hosts.size(), random);
+        book.hosts = rearranged(book.hosts, places);
+        book.vms = rearranged(book.vms, permutation(book.vms.size(), random));
         for (Vm& vm : book.vms) {
-            vm.host = turned - vm.host;
-            vm.came_from = vm.came_from == no_index ? no_index : turned - vm.came_from;
+            vm.host = places[vm.host];
+            vm.came_from = vm.came_from == no_index ? no_index : places[vm.came_from];
         }
         EXPECT_EQ(book.moves("ballast"), planned);
+    }
+}
+
+// Names decide between equals only, and by their order alone: other names in the same order permute nothing.
+TEST(PlannerProperty, OtherNamesInTheSameOrderGiveThePlanInThoseNames) {
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        SCOPED_TRACE(seed);
+        PoolBook book;
+        draw(book, seed, true);
+        const std::string planned = book.moves("ballast");
+        std::deque<std::string> names;  // of the same length, with other digits
+        const auto renamed = [&](std::string_view name) -> std::string_view {
+            std::string& other = names.emplace_back(name);
+            for (char& letter : other) {
+                letter = static_cast<char>(letter + 7);
+            }
+            return other;
+        };
+        std::map<std::string, std::string, std::less<>> original;
+        for (Host& host : book.hosts) {
+            const std::string before{host.name};
+            host.name = renamed(host.name);
+            original.emplace(host.name, before);
+        }
+        for (Vm& vm : book.vms) {
+            const std::string before{vm.name};
+            vm.name = renamed(vm.name);
+            original.emplace(vm.name, before);
+        }
+        EXPECT_TRUE(book.run("ballast").ok());
+        std::string in_old_names;
+        for (const Move& move : book.plan.moves.items()) {
+            in_old_names += (in_old_names.empty() ? "" : " ") +
+                            original.find(book.vm_list[move.vm].name)->second + ">" +
+                            original.find(book.host_list[move.to].name)->second;
+        }
+        EXPECT_EQ(in_old_names, planned);
     }
 }
 
