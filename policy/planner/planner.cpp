@@ -11,7 +11,8 @@ namespace ballast::policy::planner {
 namespace {
 
 constexpr double tolerance = 1e-9;  // as in judge.hpp: what is above by less is at the threshold
-// However far apart samples are: who answers a single one chases noise.
+// However far apart samples are: who answers a single one chases noise. Whoever asks for a shorter window
+// than this wants every sample judged alone.
 constexpr std::uint32_t relief_samples_min = 3;
 
 Point thresholds_of(const Parameters& parameters) noexcept {
@@ -47,7 +48,7 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     thresholds_ = thresholds_of(parameters);
     objective_ = Objective{parameters};
     const std::uint32_t migrations_max = parameters.moves_max > 0 ? parameters.moves_max : UINT32_MAX;
-    look_at(parameters.relief_seconds, relief_samples_min, workspace);
+    look_at(parameters.relief_seconds, std::min(parameters.window, relief_samples_min), workspace);
     const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_};
     relief_.drain(board_, objective_, limits, out);
     const bool hot = mark_hot(workspace);
