@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|scale|agent|migration|hbal|replay|images]...
+  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|replay|images]...
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
 """
@@ -18,6 +18,7 @@ LAB = HERE.parent / "lab"
 sys.path[:0] = [str(LAB), str(LAB / "accept")]
 
 import agent_cost  # noqa: E402
+import endpoint  # noqa: E402
 import hbal  # noqa: E402
 import images  # noqa: E402
 import migration_speed  # noqa: E402
@@ -25,7 +26,7 @@ import replay  # noqa: E402
 import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
-ALL = ("sizes", "scale", "hbal", "replay", "images", "agent", "migration")
+ALL = ("sizes", "scale", "endpoint", "hbal", "replay", "images", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -66,6 +67,18 @@ def at_scale(programs):
     report(f"restart with {again['guests']} guests, {again['sessions']} sessions: answers", again["answers"], unit="s")
     report("  every host has reported", again["ready"], unit="s", bound=3)
     report("restart of a small pool after kill -9: every host has reported", scale.killed(programs), unit="s", bound=1)
+
+
+# Microseconds of the processor for an answer: 5,000 and 1,000 of them in a second of one core.
+ENDPOINT_BOUNDS_US = {"/v1/hosts": 200, "/v1/vms?limit=500": 1000}
+
+
+def at_the_endpoint(programs):
+    rates, readers = endpoint.measure(programs)
+    for path, rate in rates.items():
+        report(f"GET {path}, {endpoint.GUESTS} guests: processor time", 1e6 / rate, unit="us",
+               bound=ENDPOINT_BOUNDS_US[path])
+    report(f"{endpoint.READERS} idle readers of events: private memory", readers, unit="MiB", bound=32)
 
 
 def agent(site):
@@ -159,6 +172,8 @@ def main():
         sizes(arguments.programs)
     if "scale" in wanted:
         at_scale(arguments.programs)
+    if "endpoint" in wanted:
+        at_the_endpoint(arguments.programs)
     if "hbal" in wanted:
         beside_hbal(arguments.programs)
     if "replay" in wanted:
