@@ -18,6 +18,7 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "accept")]
 
+import desktops  # noqa: E402
 import faults  # noqa: E402
 import lab as lab_module  # noqa: E402
 import noshadow  # noqa: E402
@@ -40,6 +41,8 @@ WITH_SHADOW = [
     faults.kill_destination_agent,
     faults.kill_controller,
     faults.cut_the_link,
+    desktops.tiers_and_sessions,
+    desktops.private_desktop,
     scenarios.overload_is_balanced,
     faults.power_cut_of_the_destination,
 ]
@@ -92,7 +95,7 @@ def site_on(kind, programs, folder):
     pool.prepare(names)
     pool.start_controller()
     try:
-        with lab_module.Lab.start(len(names), folder / "lab", kind, enable=("ballast-agent.service",),
+        with lab_module.Lab.start(len(names), folder / "lab", kind, enable=("ballast-agent.service",), forwards=pool.forwards(),
                                   files=lambda host: pool.agent_files(host.name, host.peer_address)) as lab:
             pool.wait_for_hosts(names)
             print(f"--- {kind}: {len(names)} hosts up after {time.monotonic() - begin:.0f} s", flush=True)

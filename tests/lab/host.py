@@ -107,6 +107,7 @@ class Host:
                    "-initrd", f"{image}/vmlinux {kernel},{image}/initrd"]
         for drive, device in self._drives():
             command += ["-drive", drive, "-device", device]
+        command += ["-virtfs", f"local,path={self.lab['folder']}/store,mount_tag=store,security_model=none"]
         for name, backend, place in self._network():
             mac = f"52:54:00:ba:{place:02x}:{self.number:02x}"
             command += ["-netdev", backend, "-device", f"virtio-net-pci,netdev={name},id={name}-card,mac={mac}"]

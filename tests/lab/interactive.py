@@ -63,7 +63,7 @@ def main():
         (pool.folder / "header").write_text(f"Authorization: Bearer {pool.api.token}\n")
         print("booting (about a minute a host; the first time the image is built) ...", flush=True)
         try:
-            with lab_module.Lab.start(count, enable=("ballast-agent.service",),
+            with lab_module.Lab.start(count, enable=("ballast-agent.service",), forwards=pool.forwards(),
                                       files=lambda host: pool.agent_files(host.name, host.peer_address)) as lab:
                 pool.wait_for_hosts(names)
                 for number, host in enumerate(lab.hosts):

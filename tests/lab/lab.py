@@ -108,6 +108,7 @@ class Lab:
         for number in range(SAN_DISKS):
             with open(self.folder / f"san{number}.raw", "wb") as disk:
                 disk.truncate(SAN_DISK_BYTES)
+        (self.folder / "store").mkdir()
         socket = self.folder / "switch.sock"
         child = process.start([sys.executable, HERE / "switch.py", self.folder, "ballast-lab"], self.folder / "switch.log",
                               self.record["die_with_parent"])

@@ -19,10 +19,10 @@ HYPERVISOR = "xen-hypervisor-4.17-amd64"
 
 # Kernel modules by directory or file under kernel/; what they need comes along.
 INITRD_MODULES = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic"]
-GUEST_MODULES = ["xen-blkfront", "xen-netfront"]
+GUEST_MODULES = ["xen-blkfront", "xen-netfront", "xen-fbfront"]
 DOM0_MODULES = INITRD_MODULES + [
     "virtio_net", "bridge", "8021q", "tun", "loop", "dummy", "sch_netem", "sch_tbf", "xenfs", "xen-privcmd",
-    "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback", "xen-blkback", "aesni-intel",
+    "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-netback", "xen-blkback", "aesni-intel", "9p", "9pnet_virtio",
 ]
 
 # Units that cost time at boot and give nothing to a machine that lives for minutes.
@@ -50,7 +50,7 @@ MASKED_GENERATORS = """
     systemd-integritysetup-generator systemd-rc-local-generator systemd-run-generator
     systemd-system-update-generator systemd-sysv-generator systemd-veritysetup-generator
 """.split()
-ENABLED_UNITS = ["xen.service", "lab-network.service", "lab-console.service", "lab-ready.service", "ssh.service"]
+ENABLED_UNITS = ["xen.service", "srv-ballast.mount", "lab-network.service", "lab-console.service", "lab-ready.service", "ssh.service"]
 
 
 def run(*command, **options):

@@ -50,11 +50,19 @@ key = "/etc/ballast/host.key"
 listen = "0.0.0.0"
 advertised = "{address}"
 compression = "{compression}"
+[relay]
+port_first = {relay_port_first}
+port_count = {relay_port_count}
+[store]
+directory = "/srv/ballast"
 """
 
 
 class Pool:
     """`lab` is a Lab whose hosts have not been started; `programs` the folder with the built ones."""
+
+    # Each of a host's relay ports is forwarded from the outer machine ("relay0" and so on).
+    relay_port_first, relay_port_count = 17100, 4
 
     def __init__(self, programs, folder, agents_port, http_port, policy="vds-1a", sample_interval=2):
         self.programs = pathlib.Path(programs)
@@ -82,7 +90,13 @@ class Pool:
         (self.folder / "controller.toml").write_text(CONTROLLER_TOML.format(**{**self.settings, **settings}))
 
     def agent_config(self, name, address, compression="auto"):
-        return AGENT_TOML.format(name=name, address=address, compression=compression, **self.settings)
+        return AGENT_TOML.format(name=name, address=address, compression=compression,
+                                 relay_port_first=self.relay_port_first, relay_port_count=self.relay_port_count,
+                                 **self.settings)
+
+    def forwards(self):
+        """Ports of a dom0 that a client outside must reach."""
+        return {f"relay{n}": self.relay_port_first + n for n in range(self.relay_port_count)}
 
     def agent_files(self, name, address):
         """What `make install` and an operator would have put on the host, for its payload."""
