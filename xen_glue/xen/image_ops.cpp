@@ -115,6 +115,12 @@ Status XenHypervisor::check_sendable(const Domain& domain, int fd, MigrationMode
                         : "this host has neither HAP nor shadow paging");
     }
     live = can_live && mode != MigrationMode::stop_and_copy;
+    if (std::string tie; !is_file(fd)) {
+        BALLAST_CHECK(disks_.tie(domain.domid, tie));
+        if (!tie.empty()) {
+            return fail(Fault::unsupported, tie);
+        }
+    }
     if (!writable_end_is_healthy(fd)) {
         // libxl 4.17 crashes when its first write fails.
         return fail(Fault::connection_lost, "the receiving end is gone");

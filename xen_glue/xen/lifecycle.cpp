@@ -109,6 +109,12 @@ Status XenHypervisor::describe_created(std::uint32_t domid, const Uuid& uuid, Do
     created.uuid = uuid;
     created.domid = domid;
     BALLAST_CHECK(check_identity(created, info.get()));
+    // A guest whose disks stay in the page cache runs as well as ever; it is only not migrated.
+    std::string complaints;
+    BALLAST_CHECK(disks_.bypass_page_cache(domid, complaints));
+    if (!complaints.empty()) {
+        toolstack_->log().add(complaints);
+    }
     const Lasting* lasting = nullptr;
     return describe(*info, out, lasting);
 }

@@ -7,6 +7,7 @@
 
 #include "xen_glue/hypervisor.hpp"
 #include "xen_glue/xen/device_counters.hpp"
+#include "xen_glue/xen/disk_backends.hpp"
 #include "xen_glue/xen/toolstack.hpp"
 #include "xen_glue/xen/xenstat_node.hpp"
 #include "xen_glue/xen/xenstore_area.hpp"
@@ -83,6 +84,7 @@ class XenHypervisor final : public Hypervisor {
     Status check_devices(const libxl_domain_config& config);
     // The fault of a failed create or restore that began at `started_unix`; adds what QEMU said to the log.
     Fault build_failure(int libxl_rc, std::string_view name, std::int64_t started_unix);
+    // The rest of a create or restore: the domain is built, and paused.
     Status describe_created(std::uint32_t domid, const Uuid& uuid, Domain& out);
 
     Status create_checked(const DomainSpec& spec, Domain& out);
@@ -102,6 +104,7 @@ class XenHypervisor final : public Hypervisor {
 
     std::unique_ptr<Toolstack> toolstack_;
     Xenstore xenstore_;
+    DiskBackends disks_{xenstore_, "/sys"};
     XenstatNode xenstat_;
     DeviceCounters devices_{"/sys", "/proc"};
     FixedVector<Lasting, limits::domains_per_host_max> lasting_;

@@ -105,6 +105,19 @@ Status Xenstore::read(const std::string& path, std::size_t bytes_max, std::strin
     return {};
 }
 
+Status Xenstore::list(const std::string& path, std::vector<std::string>& names) {
+    names.clear();
+    unsigned count = 0;
+    errno = 0;
+    const std::unique_ptr<char*, decltype(&std::free)> found{
+        xs_directory(handle_, XBT_NULL, path.c_str(), &count), &std::free};
+    if (found == nullptr) {
+        return errno == ENOENT ? Status{} : Status{Err{Fault::hypervisor_unavailable}};
+    }
+    names.assign(found.get(), found.get() + count);
+    return {};
+}
+
 Status Xenstore::write(const std::string& path, std::string_view value) {
     if (!xs_write(handle_, XBT_NULL, path.c_str(), value.data(), static_cast<unsigned>(value.size()))) {
         switch (errno) {

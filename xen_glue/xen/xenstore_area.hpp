@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "xen_glue/hypervisor.hpp"
@@ -29,6 +30,8 @@ class Xenstore {
     // (and `out` empty); any other failure is `hypervisor_unavailable`: a lost xenstored does not come back
     // to a handle.
     Status read(const std::string& path, std::size_t bytes_max, std::string& out, bool& present);
+    // The names of the nodes below `path`; none when it is absent.
+    Status list(const std::string& path, std::vector<std::string>& names);
     Status write(const std::string& path, std::string_view value);
 
     // A descriptor that becomes readable when a domain was introduced, shut down or released; -1 when

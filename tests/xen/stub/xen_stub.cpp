@@ -340,7 +340,10 @@ char** xs_directory(xs_handle* /*h*/, xs_transaction_t /*t*/, const char* path, 
         }
     }
     *count = static_cast<unsigned>(children.size());
-    if (!xenstored_answers() || children.empty()) {
+    if (!xenstored_answers()) {
+        return nullptr;
+    }
+    if (children.empty()) {
         errno = ENOENT;
         return nullptr;
     }
