@@ -246,10 +246,15 @@ TEST(Desktops, ARestartOfTheControllerKeepsSessionsAndDesktops) {
     desk.until([&] { return desk.in(DesktopState::ready) == 2; });
     const Outcome granted = desk.open("user");
     desk.seconds(3);
+    const auto endpoint_revision = [&] {
+        return desk.core->session(desk.core->find_session(granted.session_id)).endpoint_revision;
+    };
+    const std::uint64_t told = endpoint_revision();
     desk.restart();
     EXPECT_EQ(desk.session(granted.session_id).state, SessionState::open);
     desk.connect_all();
     desk.seconds(5);
+    EXPECT_GT(endpoint_revision(), told);  // a new relay: the client must see that it is another
     EXPECT_EQ(desk.open("user").session_id, granted.session_id);
     EXPECT_TRUE(desk.core->session(desk.core->find_session(granted.session_id)).relay_up);
     EXPECT_EQ(desk.in(DesktopState::running), 1) << desk.states();

@@ -1,5 +1,7 @@
 // The way to a desktop's console: a relay port that its host's agent opens for one session. Relays do not
 // outlive their agent's connection to us in our books: all that are wanted are asked for again.
+#include <algorithm>
+
 #include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
@@ -15,7 +17,10 @@ void take_endpoint(Step& step, std::uint32_t row, const wire::RelayStatus& statu
     session.relay_address = status.address;
     session.relay_port = status.port;
     if (changed) {
-        ++session.endpoint_revision;
+        // From the clock, for it is not stored: the next controller's are greater too.
+        session.endpoint_revision =
+            std::max(session.endpoint_revision + 1,
+                     static_cast<std::uint64_t>(std::max<std::int64_t>(step.now.wall.unix_ms, 0)));
         step.out.add(SessionChanged{row});
     }
 }

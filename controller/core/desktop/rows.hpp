@@ -83,7 +83,7 @@ struct SessionRow {
     bool connected = false;
     bool relay_heard = false;  // it was told whether somebody is connected
     std::uint32_t idle_seconds = 0;
-    std::uint64_t endpoint_revision = 0;  // grows when the endpoint changes
+    std::uint64_t endpoint_revision = 0;  // grows when the endpoint changes, over restarts too
 };
 
 // One change of one state machine, of a guest or of what happens to it.
