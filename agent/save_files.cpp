@@ -158,14 +158,14 @@ Status SaveFiles::seal(int fd, const wire::SavedGuest& guest, std::string& why) 
     return ::fsync(fd) == 0 ? Status{} : failed(why, "cannot sync", "the image");
 }
 
-Status SaveFiles::check(int fd, wire::SavedGuest& guest) {
+Status SaveFiles::check(int fd, wire::SavedGuest& guest, std::size_t behind_bytes) {
     struct stat status {};
     if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_size < static_cast<off_t>(trailer_bytes)) {
+        status.st_size < static_cast<off_t>(trailer_bytes + behind_bytes)) {
         return Err{Fault::image_corrupt};
     }
     char bytes[trailer_bytes];
-    const off_t at = status.st_size - static_cast<off_t>(trailer_bytes);
+    const off_t at = status.st_size - static_cast<off_t>(trailer_bytes + behind_bytes);
     if (::pread(fd, bytes, trailer_bytes, at) != static_cast<ssize_t>(trailer_bytes)) {
         return Err{Fault::io_failed};
     }

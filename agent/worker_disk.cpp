@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "agent/disks/golden_seal.hpp"
 #include "agent/save_files.hpp"
 #include "agent/worker.hpp"
 
@@ -105,7 +106,11 @@ Status Worker::clone() {
                       fmt::format("cannot open the golden file {}: {}", path, std::strerror(errno)));
     }
     wire::SavedGuest guest;
-    if (!SaveFiles::check(fd.get(), guest).ok()) {
+    std::string why;
+    if (const Status whole = check_golden(fd.get(), why); !whole.ok()) {
+        return failed(whole.fault(), fmt::format("{} ({})", why, path));
+    }
+    if (!SaveFiles::check(fd.get(), guest, golden_seal_bytes).ok()) {
         return failed(Fault::image_corrupt, fmt::format("the golden file {} is cut, or none", path));
     }
     BALLAST_CHECK(open_hypervisor_of_host());

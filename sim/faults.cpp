@@ -54,6 +54,10 @@ bool World::begin_death(const Incident& incident) {
     } else if (incident.kind == IncidentKind::desktop_crashes ||
                incident.kind == IncidentKind::desktop_powers_off) {
         desktop_fault(incident);
+    } else if (incident.kind == IncidentKind::golden_rots) {
+        for (auto& [path, file] : stores[0].files) {
+            file->image.corrupt = file->golden;
+        }
     } else {
         return false;
     }

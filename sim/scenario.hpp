@@ -65,6 +65,7 @@ enum class IncidentKind : std::uint8_t {
     kernel_missing,    // host: no guest can be created
     shared_full,       // the shared store takes nothing
     shared_slow,       // it takes up to `amount` ms more
+    golden_rots,       // golden files there are not what was written any more
     shared_elsewhere,  // host: another file system lies where the shared store was
     // People
     login,    // user `guest`, who stays for `amount` ms

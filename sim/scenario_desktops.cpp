@@ -11,7 +11,7 @@ constexpr std::uint64_t desktops_part = 9;
 constexpr std::array faults{
     IncidentKind::desktop_crashes, IncidentKind::desktop_powers_off, IncidentKind::guests_mute,
     IncidentKind::guests_babble,   IncidentKind::kernel_missing,     IncidentKind::shared_full,
-    IncidentKind::shared_slow,     IncidentKind::shared_elsewhere,
+    IncidentKind::shared_slow,     IncidentKind::shared_elsewhere,   IncidentKind::golden_rots,
 };
 constexpr std::array commands{
     CommandKind::pool_targets,   CommandKind::pool_targets, CommandKind::pool_disable,

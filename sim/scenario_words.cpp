@@ -53,6 +53,7 @@ const char* word(IncidentKind kind) noexcept {
         case IncidentKind::kernel_missing: return "the guests' kernel is missing";
         case IncidentKind::shared_full: return "the shared store is full";
         case IncidentKind::shared_slow: return "the shared store is slow";
+        case IncidentKind::golden_rots: return "the golden files rot";
         case IncidentKind::shared_elsewhere: return "another file system lies where the shared store was";
         case IncidentKind::login: return "login";
         case IncidentKind::request: return "request";

@@ -36,8 +36,11 @@ void Users::come_once_more() {
         visits_[visit].vanishes = false;
         if (visits_[visit].session != 0) {
             log_out(visit);  // once more than needed, perhaps
+        } else if (visits_[visit].phase == Phase::asking) {
+            ask(visit);  // his answer may have been lost, and a session waits for him
         }
     }
+    end_unheard();
     for (std::uint32_t user = 0; user < shape.users; ++user) {
         if (user >= shape.private_users && shape.targets.spares() == 0) {
             continue;  // a pool without spares has nothing to give
@@ -46,6 +49,27 @@ void Users::come_once_more() {
         visits_[visit].proof = true;
         visits_[visit].stays = shape.stay && user % 2 == 0;
         step_again(visit, between(visits_[visit].random, 10 * second, 20 * second));
+    }
+}
+
+void Users::end(std::uint64_t session) {
+    controller::Command command;
+    command.kind = controller::CommandKind::session_close;
+    command.id = session;
+    world_.operators.ask_for(nobody, command);
+}
+
+// Sessions that were granted and of which nobody heard: their users find them in the list, and end them.
+void Users::end_unheard() {
+    if (!world_.controller.up()) {
+        return;
+    }
+    for (const controller::SessionRow& session : world_.controller.core().sessions()) {
+        const controller::SessionState state = session.record.state;
+        if (session.in_use &&
+            (state == controller::SessionState::opening || state == controller::SessionState::open)) {
+            end(session.record.id);
+        }
     }
 }
 
@@ -72,6 +96,10 @@ void Users::ask(std::uint32_t index) {
 void Users::answered(std::uint32_t index, const controller::Outcome& outcome) {
     Visit& visit = visits_[index];
     if (visit.phase != Phase::asking) {
+        // An answer to what was asked twice: whoever has gone wants no other session.
+        if (outcome.kind == controller::OutcomeKind::session && outcome.session_id != visit.session) {
+            end(outcome.session_id);
+        }
         return;
     }
     if (outcome.kind == controller::OutcomeKind::problem) {
@@ -109,10 +137,7 @@ void Users::cut_off(std::uint32_t visit) {
 void Users::log_out(std::uint32_t index) {
     Visit& visit = visits_[index];
     visit.phase = Phase::leaving;
-    controller::Command command;
-    command.kind = controller::CommandKind::session_close;
-    command.id = visit.session;
-    world_.operators.ask_for(nobody, command);
+    end(visit.session);
     world_.agents.touch_relay(index, true);
     visit.connected = false;
 }

@@ -51,6 +51,8 @@ class Users {
     std::uint32_t add(std::uint32_t user, bool personal, std::int64_t stay_ns);
     void ask(std::uint32_t visit);
     void log_out(std::uint32_t visit);
+    void end(std::uint64_t session);
+    void end_unheard();
     void step_again(std::uint32_t visit, std::int64_t delay_ns);
     void look(std::uint32_t visit);
     void connect(std::uint32_t visit, const controller::SessionRow& session);

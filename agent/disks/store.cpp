@@ -12,6 +12,7 @@
 
 #include "agent/core/store_paths.hpp"
 #include "agent/disks/file_copy.hpp"
+#include "agent/disks/golden_seal.hpp"
 #include "agent/disks/qcow2.hpp"
 #include "shell/durable_file.hpp"
 #include "shell/unique_fd.hpp"
@@ -223,9 +224,10 @@ Status Store::keep(int from, std::uint64_t length_bytes, std::string_view path, 
                    bool again, const Progress& progress, std::string& why) const {
     return make(
         path, job_id, again,
-        [&](int to) {
-            return copy_file(
-                from, to, length_bytes, [&](std::uint64_t done) { progress(done, length_bytes); }, why);
+        [&](int to) -> Status {
+            BALLAST_CHECK(copy_file(
+                from, to, length_bytes, [&](std::uint64_t done) { progress(done, length_bytes); }, why));
+            return seal_golden(from, to, length_bytes, why);
         },
         why);
 }

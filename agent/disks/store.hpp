@@ -39,7 +39,7 @@ class Store {
     using Progress = std::function<void(std::uint64_t done_bytes, std::uint64_t of_bytes)>;
     Status create(const wire::Volume& volume, std::uint64_t job_id, bool again, const Progress& progress,
                   std::string& why) const;
-    // Copies an open file in under this name, in the same way.
+    // Copies an open file in under this name, in the same way, and seals it (golden_seal.hpp).
     Status keep(int from, std::uint64_t length_bytes, std::string_view path, std::uint64_t job_id, bool again,
                 const Progress& progress, std::string& why) const;
     // Takes the temporary name away, which proves until then whose the file is.

@@ -51,9 +51,15 @@ void Core::fill_order(const SendOrder& order, const Now& now, wire::JobOrder& ou
         fill_migration(*tables_, job, order.kind, out);
     }
     const std::uint32_t desktop = job.vm == no_row ? no_row : tables_->vms[job.vm].desktop;
-    if (order.kind == JobKind::create && desktop != no_row) {
+    if ((order.kind == JobKind::create || order.kind == JobKind::clone) && desktop != no_row) {
         out.has_spec = true;
         fill_desktop_spec(*tables_, tables_->desktops[desktop], out.spec);
+    }
+    const bool on_golden = order.kind == JobKind::clone || order.kind == JobKind::golden_keep ||
+                           order.kind == JobKind::disk_delete;
+    if (on_golden && desktop != no_row) {
+        out.has_volume = true;
+        fill_golden_volume(*tables_, tables_->desktops[desktop], out.volume);
     }
     if (order.kind == JobKind::disk_create && desktop != no_row) {
         out.has_volume = next_volume(*tables_, tables_->desktops[desktop], out.volume);

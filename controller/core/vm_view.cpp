@@ -87,7 +87,11 @@ View view_of_domain(const Sighting& sighting) noexcept {
 }
 
 View view(const Tables& t, const VmRow& vm, const Sighting* best) noexcept {
-    if (vm.job != no_row && !ended(t.jobs[vm.job].record.state)) {
+    // Copying a saved guest's file, or deleting another, leaves the guest what it is.
+    const bool under_way = vm.job != no_row && !ended(t.jobs[vm.job].record.state) &&
+                           t.jobs[vm.job].record.kind != JobKind::golden_keep &&
+                           t.jobs[vm.job].record.kind != JobKind::disk_delete;
+    if (under_way) {
         const JobRecord& job = t.jobs[vm.job].record;
         return {state_of_operation(job.kind), compose("job ", job.id)};
     }
@@ -145,7 +149,9 @@ void take_place(Step& step, std::uint32_t row, const Sighting* best) noexcept {
     VmRow& vm = step.t.vms[row];
     const std::uint32_t before = vm.host;
     if (best == nullptr) {
-        const bool to_come = vm.job != no_row && step.t.jobs[vm.job].record.kind == JobKind::create &&
+        const bool to_come = vm.job != no_row &&
+                             (step.t.jobs[vm.job].record.kind == JobKind::create ||
+                              step.t.jobs[vm.job].record.kind == JobKind::clone) &&
                              !step.t.jobs[vm.job].settled();
         set_vm_host(step.t, row, to_come ? step.t.jobs[vm.job].source_host : no_row);
         vm.domain_state = DomainState::absent;

@@ -251,6 +251,10 @@ void World::advance(Agent& agent, AgentJob& job) {
         finish(agent, job, JobState::failed, fault);
         return;
     }
+    if (order.kind == JobKind::clone && agent.refuse_clone != Fault::none) {
+        finish(agent, job, JobState::failed, std::exchange(agent.refuse_clone, Fault::none));
+        return;
+    }
     const auto guest = agent.guests.find(order.uuid);
     switch (order.kind) {
         case JobKind::migrate_in:
@@ -296,9 +300,15 @@ void World::advance(Agent& agent, AgentJob& job) {
             EXPECT_TRUE(agent.disks.insert(std::string{order.volume.path.view()}).second)
                 << "a disk made twice";
             break;
-        case JobKind::disk_delete:
+        case JobKind::disk_delete: agent.disks.erase(std::string{order.volume.path.view()}); break;
         case JobKind::golden_keep:
-        case JobKind::clone: ADD_FAILURE() << "not ordered here"; break;
+            EXPECT_EQ(agent.saved.count(order.uuid), 1U);
+            EXPECT_TRUE(agent.disks.insert(std::string{order.volume.path.view()}).second);
+            break;
+        case JobKind::clone:
+            agent.guests[order.uuid] = {std::string{order.name.view()}, DomainState::running,
+                                        order.spec.memory_mib, 0.1, true};
+            break;
         case JobKind::none:
         case JobKind::migrate: ADD_FAILURE() << "no agent's job"; break;
     }

@@ -88,5 +88,95 @@ TEST(DesktopRecovery, TwoDesktopsNeverShareADiskByTheirNames) {
     EXPECT_EQ(desk.assign("bob", "lab").kind, OutcomeKind::changed);
 }
 
+struct Reset : Desk {
+    Reset() {
+        for (auto& [name, agent] : agents) {
+            agent.store_path = "/srv/store";
+            report(name);
+        }
+        DesktopPoolRecord pool = kiosk({1, 0, 0, 1});
+        pool.rules.guest_signals = true;
+        EXPECT_EQ(make(pool).kind, OutcomeKind::changed);
+        until([&] { return saw_report("golden_kept") && in(DesktopState::ready) == 1; }, 60);
+    }
+    void use_once() {
+        const Outcome granted = open("user");
+        ASSERT_EQ(granted.kind, OutcomeKind::session);
+        close(granted.session_id);
+        until([&] { return in(DesktopState::ready) == 0; }, 10);
+    }
+    int ordered(JobKind kind) const {
+        int count = 0;
+        for (const wire::JobOrder& order : orders) {
+            count += order.kind == kind ? 1 : 0;
+        }
+        return count;
+    }
+    const wire::JobOrder& last(JobKind kind) const {
+        const wire::JobOrder* found = &orders.front();
+        for (const wire::JobOrder& order : orders) {
+            found = order.kind == kind ? &order : found;
+        }
+        return *found;
+    }
+};
+
+TEST(GoldenFile, IsKeptOnceFromAFreshDesktopAndClonedAfterEverySession) {
+    Reset desk;
+    EXPECT_EQ(desk.ordered(JobKind::create), 1);
+    for (int use = 1; use <= 3; ++use) {
+        desk.use_once();
+        desk.until([&] { return desk.in(DesktopState::ready) == 1; }, 30);
+        EXPECT_EQ(desk.ordered(JobKind::clone), use);
+    }
+    EXPECT_EQ(desk.ordered(JobKind::create), 1);
+    EXPECT_EQ(desk.ordered(JobKind::golden_keep), 1);
+    EXPECT_EQ(desk.last(JobKind::clone).volume.path, desk.last(JobKind::golden_keep).volume.path);
+    EXPECT_TRUE(desk.last(JobKind::clone).volume.path.view().starts_with("golden/kiosk."));
+}
+
+TEST(GoldenFile, ThatIsCorruptIsToldDeletedAndMadeAnew) {
+    Reset desk;
+    for (auto& [name, agent] : desk.agents) {
+        agent.refuse_clone = Fault::image_corrupt;
+    }
+    desk.use_once();
+    desk.until([&] { return desk.ordered(JobKind::golden_keep) == 2 && desk.in(DesktopState::ready) == 1; },
+               90);
+    EXPECT_TRUE(desk.saw_report("golden_unusable"));
+    EXPECT_EQ(desk.ordered(JobKind::disk_delete), 1);
+    EXPECT_EQ(desk.ordered(JobKind::create), 2) << "booted, for want of a golden file";
+    desk.use_once();
+    desk.until([&] { return desk.in(DesktopState::ready) == 1; }, 30);
+    EXPECT_EQ(desk.ordered(JobKind::clone), 2);
+}
+
+TEST(GoldenFile, ThatIsGoneMeansABootAndANewFile) {
+    Reset desk;
+    for (auto& [name, agent] : desk.agents) {
+        agent.refuse_clone = Fault::not_found;
+    }
+    desk.use_once();
+    desk.until([&] { return desk.ordered(JobKind::golden_keep) == 2; }, 90);
+    EXPECT_EQ(desk.ordered(JobKind::disk_delete), 0);
+}
+
+TEST(GoldenFile, OfAnotherTemplateIsNotUsed) {
+    Reset desk;
+    DesktopPoolRecord pool = kiosk({1, 0, 0, 1});
+    pool.rules.guest_signals = true;
+    pool.guest.kernel = "/boot/newer";
+    Command replace;
+    replace.kind = CommandKind::pool_replace;
+    replace.target = "kiosk";
+    replace.pool = &pool;
+    const Path before = desk.last(JobKind::golden_keep).volume.path;
+    ASSERT_EQ(desk.command(replace).kind, OutcomeKind::changed);
+    desk.use_once();
+    desk.until([&] { return desk.ordered(JobKind::golden_keep) == 2; }, 90);
+    EXPECT_EQ(desk.ordered(JobKind::clone), 0);
+    EXPECT_NE(desk.last(JobKind::golden_keep).volume.path, before);
+}
+
 }  // namespace
 }  // namespace ballast::controller::test

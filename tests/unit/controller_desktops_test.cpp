@@ -283,6 +283,21 @@ TEST(Desktops, LoweredTargetsShrinkThePoolAndADeletedOneLeavesNothing) {
     EXPECT_TRUE(desk.store.pools.empty() && desk.store.desktops.empty());
 }
 
+TEST(Desktops, SurplusPausedSparesAreRemovedWhereNothingIsEverSaved) {
+    Desk desk;
+    DesktopPoolRecord pool = kiosk({0, 3, 0, 3});
+    pool.rules.save_after_seconds = 0;
+    desk.make(pool);
+    desk.until([&] { return desk.in(DesktopState::paused) == 3; });
+    Command lower;
+    lower.kind = CommandKind::pool_targets;
+    lower.target = "kiosk";
+    lower.targets = {0, 1, 0, 3};
+    EXPECT_EQ(desk.command(lower).kind, OutcomeKind::changed);
+    desk.until([&] { return desk.host("h1").guests.size() + desk.host("h2").guests.size() == 1; });
+    EXPECT_EQ(desk.in(DesktopState::paused), 1);
+}
+
 TEST(Desktops, BadRequestsAreRefusedWithTheFieldThatIsWrong) {
     Desk desk;
     struct Row {

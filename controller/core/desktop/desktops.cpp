@@ -143,6 +143,7 @@ void await_guest(const Tables& t, DesktopRow& desktop, DesktopState to) noexcept
 // What other parts must know of the change.
 void announce(Step& step, std::uint32_t row, DesktopState from, DesktopState to, Cause cause) noexcept {
     DesktopRow& desktop = step.t.desktops[row];
+    desktop.fresh = from == DesktopState::creating && to == DesktopState::ready && !desktop.cloned;
     if (to == DesktopState::creating && from == DesktopState::inactive) {
         ++desktop.record.generation;
     }
@@ -281,6 +282,9 @@ void desktop_job_ended(Step& step, const JobRow& job) noexcept {
         persist_desktop(step, row);
         return;
     }
+    if (!personal(desktop)) {
+        golden_job_ended(step, row, job.record);
+    }
     if (succeeded) {
         desktop.trouble.clear();
         return;
@@ -292,7 +296,8 @@ void desktop_job_ended(Step& step, const JobRow& job) noexcept {
     }
     desktop.trouble =
         compose(to_string(job.record.kind), " on ", job.record.source.host, ": ", job.record.detail);
-    if (job.record.kind == JobKind::create || job.record.kind == JobKind::disk_create) {
+    if (job.record.kind == JobKind::create || job.record.kind == JobKind::clone ||
+        job.record.kind == JobKind::disk_create) {
         start_failed(step, row, job.source_host, job.record.fault);
     }
 }

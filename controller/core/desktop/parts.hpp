@@ -61,6 +61,7 @@ void charge_host(Step& step, std::uint32_t host, std::uint32_t pool) noexcept;
 
 // ---- pools.cpp: the reconciler ----
 void tick_pools(Step& step) noexcept;
+// ---- starting.cpp ----
 std::uint32_t find_pool(const Tables& t, std::string_view name) noexcept;
 // Creates the desktop's guest on the host. False: a limit forbids it now.
 bool start_desktop(Step& step, std::uint32_t desktop, std::uint32_t host, Cause cause,
@@ -71,6 +72,18 @@ std::uint32_t add_desktop(Step& step, std::uint32_t pool, std::string_view name,
 void forget_desktop(Step& step, std::uint32_t desktop) noexcept;
 void start_failed(Step& step, std::uint32_t desktop, std::uint32_t host, Fault fault) noexcept;
 void start_succeeded(Step& step, std::uint32_t desktop) noexcept;
+
+// ---- golden.cpp: the golden save file that a reset clones desktops out of ----
+void tick_golden(Step& step, std::uint32_t pool) noexcept;
+// A job on a common desktop's guest has ended.
+void golden_job_ended(Step& step, std::uint32_t desktop, const JobRecord& job) noexcept;
+// Whether the desktop is to be made out of its golden file on this host.
+bool golden_usable(const Tables& t, std::uint32_t desktop, std::uint32_t host) noexcept;
+void fill_golden_volume(const Tables& t, const DesktopRow& desktop, wire::Volume& volume) noexcept;
+// The desktop is removed: nobody waits for its memory any more.
+void forget_golden_maker(Step& step, std::uint32_t desktop) noexcept;
+// The pool has got another template.
+void forget_golden_files(Step& step, std::uint32_t pool) noexcept;
 
 // ---- grants.cpp: which common desktop a session gets ----
 struct Grant {

@@ -130,6 +130,9 @@ void replace_pool(Step& step, const Command& command, std::uint32_t row, Outcome
     record.created = before.created;
     record.enabled = before.enabled;
     step.t.desktop_pools[row].retry_at = step.now.mono;
+    if (before.guest != record.guest) {
+        forget_golden_files(step, row);
+    }
     for (HostTrial& trial : step.t.trials_of(row)) {
         trial = HostTrial{};  // what failed with the old template may work with the new one
     }

@@ -146,15 +146,23 @@ void fill_up(Step& step, std::uint32_t pool, const Census& census, std::size_t& 
     }
 }
 
-// The desktop of the pool that has been in the state for longest, at least `after`; `no_row` when there is
-// none.
-std::uint32_t oldest(const Step& step, std::uint32_t pool, DesktopState state, Duration after) noexcept {
+// What is restored takes memory again; what is woken has it.
+bool room_for(const Tables& t, const DesktopRow& desktop, JobKind kind) noexcept {
+    const HostRoom& room = t.rooms[desktop_host(t, desktop)];
+    return kind != JobKind::restore || room.used_mib + t.vms[desktop.vm].memory_mib <= room.may_use_mib;
+}
+
+// The desktop of the pool that has been in the state for longest, at least `after`, and for which the job can
+// be ordered; `no_row` when there is none.
+std::uint32_t oldest(const Step& step, std::uint32_t pool, DesktopState state, Duration after,
+                     JobKind kind) noexcept {
     std::uint32_t found = no_row;
     for (std::uint32_t row = 0; row < step.t.desktops.rows().size(); ++row) {
         const DesktopRow& desktop = step.t.desktops[row];
         const bool fits = desktop.in_use && desktop.pool == pool && desktop.record.state == state &&
                           desktop.goal == Goal::none && spare(desktop) && desktop_at_hand(step, desktop) &&
-                          step.now.mono - desktop.since >= after;
+                          step.now.mono - desktop.since >= after && desktop_host(step.t, desktop) != no_row &&
+                          room_for(step.t, desktop, kind);
         if (fits && (found == no_row || desktop.since < step.t.desktops[found].since)) {
             found = row;
         }
@@ -165,9 +173,12 @@ std::uint32_t oldest(const Step& step, std::uint32_t pool, DesktopState state, D
 // An order on the oldest of a tier. False: there is none, or it cannot be given now.
 bool order_oldest(Step& step, std::uint32_t pool, DesktopState tier, Duration after, JobKind kind,
                   Cause cause, Goal goal = Goal::none) noexcept {
-    const std::uint32_t desktop = oldest(step, pool, tier, after);
+    const std::uint32_t desktop = oldest(step, pool, tier, after, kind);
     if (desktop == no_row || order_desktop(step, desktop, kind, cause) == no_row) {
         return false;
+    }
+    if (kind == JobKind::restore) {
+        charge_host(step, desktop_host(step.t, step.t.desktops[desktop]), pool);
     }
     step.t.desktops[desktop].goal = goal;
     return true;
@@ -213,10 +224,11 @@ bool step_ladder(Step& step, std::uint32_t pool) noexcept {
                      Goal::discard)) {
         return true;
     }
-    if (census.paused > targets.paused && rules.save_after_seconds > 0) {
+    // Surplus ones are destroyed when their time is over; where nothing is ever saved, at once.
+    const bool keep = !surplus || census.saved < targets.saved;
+    if (census.paused > targets.paused && (!keep || rules.save_after_seconds > 0)) {
         const Duration after = ballast::seconds(rules.save_after_seconds);
         // Xen cannot save a paused guest: it is let run first.
-        const bool keep = !surplus || census.saved < targets.saved;
         if (keep ? order_oldest(step, pool, DesktopState::paused, after, JobKind::unpause, Cause::idle,
                                 Goal::save)
                  : order_oldest(step, pool, DesktopState::paused, after, JobKind::destroy, Cause::surplus,
@@ -268,123 +280,6 @@ void close_pool(Step& step, std::uint32_t pool, std::size_t& orders) noexcept {
 
 }  // namespace
 
-std::uint32_t find_pool(const Tables& t, std::string_view name) noexcept {
-    return t.desktop_pools.find([name](const DesktopPoolRow& pool) { return pool.record.name == name; });
-}
-
-std::uint32_t add_desktop(Step& step, std::uint32_t pool, std::string_view name, std::string_view user,
-                          std::string_view& limit_name) noexcept {
-    Tables& t = step.t;
-    const std::uint32_t row = t.desktops.add();
-    if (row == no_row) {
-        limit_name = "desktops";
-        return no_row;
-    }
-    DesktopRow& desktop = t.desktops[row];
-    desktop.record.uuid =
-        derived_uuid(t.identity, name, static_cast<std::uint64_t>(step.now.wall.unix_ms) + row);
-    desktop.vm =
-        t.vm_index.find(desktop.record.uuid) == no_row ? vm_row(step, desktop.record.uuid, name) : no_row;
-    if (desktop.vm == no_row) {
-        t.desktops.remove(row);
-        limit_name = "vms";
-        return no_row;
-    }
-    const DesktopPoolRecord& made_of = t.desktop_pools[pool].record;
-    desktop.pool = pool;
-    desktop.record.name = Name{name};
-    desktop.record.user = UserName{user};
-    desktop.record.pool = made_of.name;
-    desktop.record.kind = made_of.kind;
-    desktop.record.since = step.now.wall;
-    desktop.since = step.now.mono;
-    VmRow& vm = t.vms[desktop.vm];
-    vm.desktop = row;
-    vm.record.kind = made_of.kind;
-    vm.record.ours = true;
-    refresh_vm(step, desktop.vm);
-    persist_vm(step, desktop.vm);
-    persist_desktop(step, row);
-    return row;
-}
-
-void forget_desktop(Step& step, std::uint32_t row) noexcept {
-    DesktopRow& desktop = step.t.desktops[row];
-    step.out.add(ForgetDesktop{desktop.record.uuid});
-    for (SessionRow& session : step.t.sessions.rows()) {
-        if (session.in_use && session.desktop == row) {
-            session.desktop = no_row;
-        }
-    }
-    step.t.vms[desktop.vm].desktop = no_row;
-    remove_vm(step, desktop.vm);
-    step.t.desktops.remove(row);
-}
-
-bool start_desktop(Step& step, std::uint32_t row, std::uint32_t host, Cause cause,
-                   std::uint64_t decision) noexcept {
-    Tables& t = step.t;
-    DesktopRow& desktop = t.desktops[row];
-    if (!job_limit(t, host, no_row).empty()) {
-        return false;
-    }
-    const wire::GuestSpec& guest = t.desktop_pools[desktop.pool].record.guest;
-    VmRow& vm = t.vms[desktop.vm];
-    vm.type = guest.type;
-    vm.memory_mib = guest.memory_mib;
-    vm.vcpus = guest.vcpus;
-    charge_host(step, host, desktop.pool);
-    set_desktop_state(step, row, DesktopState::creating, cause, decision);
-    NewJob wanted;
-    wire::Volume volume;
-    const bool disks_first = desktop.record.kind == VmKind::personal && next_volume(t, desktop, volume);
-    desktop.goal = disks_first ? Goal::build : Goal::none;
-    wanted.kind = disks_first ? JobKind::disk_create : JobKind::create;
-    wanted.origin = desktop.record.kind == VmKind::personal ? JobOrigin::session : JobOrigin::pool;
-    wanted.vm = desktop.vm;
-    wanted.host = host;
-    wanted.cause = cause;
-    if (!disks_first) {
-        wanted.expected.push(DomainState::absent);
-    }
-    return make_job(step, wanted).job != no_row;
-}
-
-void start_failed(Step& step, std::uint32_t row, std::uint32_t host, Fault fault) noexcept {
-    Tables& t = step.t;
-    const DesktopRow& desktop = t.desktops[row];
-    DesktopPoolRow& pool = t.desktop_pools[desktop.pool];
-    const auto wait = [&t](std::uint32_t failures) {
-        const std::uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, 16U);
-        return Duration{
-            std::min(t.settings.desktops.retry_first.ms << doublings, t.settings.desktops.retry_max.ms)};
-    };
-    ++t.counters.desktop_starts_failed;
-    ++pool.failed_ever;
-    pool.failures = std::min(pool.failures + 1, 1000U);
-    if (host != no_row) {
-        HostTrial& trial = t.trial(desktop.pool, host);
-        trial.failures = std::min(trial.failures + 1, 1000U);
-        trial.fault = fault;
-        trial.not_before = step.now.mono + wait(trial.failures);
-    }
-    if (desktop.record.kind == VmKind::common) {
-        pool.retry_at = step.now.mono + t.settings.desktops.retry_first;
-    }
-    step.report(Severity::warning, Subject::pool, "desktop_failed", pool.record.name, 0,
-                compose(desktop.record.name, ": ", desktop.trouble, "; ", pool.failures, " in a row"));
-}
-
-void start_succeeded(Step& step, std::uint32_t row) noexcept {
-    Tables& t = step.t;
-    const DesktopRow& desktop = t.desktops[row];
-    t.desktop_pools[desktop.pool].failures = 0;
-    const std::uint32_t host = desktop_host(t, desktop);
-    if (host != no_row) {
-        t.trial(desktop.pool, host) = HostTrial{};
-    }
-}
-
 void tick_pools(Step& step) noexcept {
     if (step.t.desktop_pools.used() == 0) {
         return;
@@ -404,6 +299,7 @@ void tick_pools(Step& step) noexcept {
         if (row.record.kind != VmKind::common) {
             continue;
         }
+        tick_golden(step, pool);
         fill_up(step, pool, take_census(step.t, pool), starts);
         while (orders < desktop_orders_per_tick_max && step_ladder(step, pool)) {
             ++orders;

@@ -25,6 +25,7 @@ Status Core::restore_desktop_pool(const DesktopPoolRecord& record) noexcept {
         return Err{Fault::limit_reached};
     }
     tables_->desktop_pools[row].record = record;
+    tables_->desktop_pools[row].golden.kept = true;
     return {};
 }
 
@@ -41,6 +42,7 @@ Status Core::restore_desktop(const DesktopRecord& record) noexcept {
     }
     DesktopRow& desktop = t.desktops[row];
     desktop.record = record;
+    desktop.golden.kept = true;
     desktop.pool = pool;
     desktop.vm = vm;
     VmRow& guest = t.vms[vm];

@@ -33,12 +33,23 @@ struct StoreRound {
     Instant until;  // of the round, or no next one before
 };
 
+// A golden save file in the shared store, as far as we know: after a restart it is taken to be there, and a
+// start out of it tells.
+struct GoldenFile {
+    bool kept = false;
+    bool spoiled = false;              // what lies there cannot be used: deleted before it is made anew
+    std::uint32_t maker = UINT32_MAX;  // the desktop whose memory is being kept; none: nothing is under way
+    std::uint32_t failures = 0;        // in a row
+    Instant retry_at;
+};
+
 struct DesktopPoolRow {
     bool in_use = false;
     DesktopPoolRecord record;
     std::uint32_t last_number = 0;  // in the name of its newest desktop
     std::uint32_t failures = 0;     // starts that failed in a row, on all hosts
     Instant retry_at;               // no start before
+    GoldenFile golden;              // where its desktops share one
     std::uint64_t failed_ever = 0;
     std::uint64_t denials = 0;
     std::uint64_t grants = 0;
@@ -52,6 +63,7 @@ enum class Goal : std::uint8_t {
     save = 1,     // be saved
     discard = 2,  // be destroyed
     build = 3,    // be created: its disks are being made
+    golden = 4,   // its memory is being kept as the golden file
 };
 
 struct DesktopRow {
@@ -68,6 +80,9 @@ struct DesktopRow {
     bool signalled = false;   // the guest has repeated it
     FixedString<63> address;  // of the guest, by its own word
     Detail trouble;           // why it failed
+    GoldenFile golden;        // its own, where desktops do not share one
+    bool cloned = false;      // this generation was made out of a golden file
+    bool fresh = false;       // has just booted, and nothing else has happened to it
 };
 
 // A session's way to its desktop's console, as the agent tells it.
