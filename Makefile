@@ -10,7 +10,7 @@
 #   make lab-check  the acceptance test on real Xen
 #   make bench      speed and memory beside the peers' (docs/benchmarks.md)
 #   make format     formats the sources in place
-#   make install    DESTDIR= PREFIX=/usr: programs, units, man pages, completion, configuration samples
+#   make install    DESTDIR= PREFIX=/usr: programs, units, man pages, completion, settings, for cron, Prometheus and Grafana
 #   make deps       installs the Debian packages that the above need (each verb calls it; does nothing when there)
 #   make clean      removes build/
 #
@@ -73,7 +73,7 @@ simulator_src := $(wildcard sim/*.cpp agent/core/*.cpp controller/core/*.cpp con
 cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) $(experiments_src) xen_glue/sim/precopy.cpp \
                $(simulator_src) \
                shell/config.cpp shell/durable_file.cpp shell/random.cpp shell/sha256.cpp shell/hmac.cpp \
-               $(image_src)
+               shell/hash_chain.cpp $(image_src)
 guest_src := $(wildcard guest/*.cpp)
 test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
@@ -345,6 +345,8 @@ check:
 	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
 	    "states=tests/check/states.sh $(OUT)/states-doc" \
 	    "roles=tests/check/roles.sh $(OUT)/ballast-controller" \
+	    "alerts=promtool check rules configs/prometheus/alerts.yml && promtool test rules configs/prometheus/alerts_test.yml" \
+	    "install=tests/check/install.sh $(BUILD)" \
 	    "unit=tests/tools/run_unit.sh $(OUT)/unit-tests" \
 	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
 	    xen-mapping=$(OUT)/xen-tests \
@@ -382,6 +384,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/ballast $(DESTDIR)/lib/systemd/system \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/ballast \
+	    $(addprefix $(DESTDIR)$(PREFIX)/share/ballast/,cron.d prometheus grafana) \
 	    $(DESTDIR)$(PREFIX)/lib/ballast/guest
 	install -s -m 0755 $(daemons) $(DESTDIR)$(PREFIX)/sbin
 	install -s -m 0755 $(OUT)/ballast $(DESTDIR)$(PREFIX)/bin
@@ -392,7 +395,10 @@ install: all
 	install -m 0644 packaging/*.service $(DESTDIR)/lib/systemd/system
 	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 0644 configs/*.toml $(DESTDIR)$(PREFIX)/share/doc/ballast
-	install -m 0644 configs/cron.d/ballast $(DESTDIR)$(PREFIX)/share/doc/ballast/cron.d-ballast
+	install -m 0644 configs/cron.d/ballast $(DESTDIR)$(PREFIX)/share/ballast/cron.d
+	install -m 0644 configs/prometheus/alerts.yml configs/prometheus/prometheus.yml \
+	    $(DESTDIR)$(PREFIX)/share/ballast/prometheus
+	install -m 0644 configs/grafana/ballast.json $(DESTDIR)$(PREFIX)/share/ballast/grafana
 	@for file in agent controller; do \
 	    test -e $(DESTDIR)/etc/ballast/$$file.toml || \
 	    install -m 0640 configs/$$file.toml $(DESTDIR)/etc/ballast/$$file.toml; done

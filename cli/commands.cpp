@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cli/about.hpp"
+#include "cli/offline/audit.hpp"
 #include "cli/offline/commands.hpp"
 #include "cli/offline/image.hpp"
 #include "cli/online/access.hpp"
@@ -32,6 +33,7 @@ auto all_groups() {
         top_commands(),               //
         bundle_commands(),            //
         offline::offline_commands(),  //
+        offline::audit_commands(),    //
         image_commands(),             //
         about_commands(),
     };

@@ -14,7 +14,7 @@ namespace {
 
 // Larger than any answer of the controller; what is above it is no controller.
 constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
-constexpr long connect_timeout_ms = 5000;
+constexpr long connect_timeout_ms = 15000;  // the TLS handshake included: a busy machine takes its time
 // Waits before another try, in ms.
 constexpr std::array retry_after_ms{100, 400, 1000};
 

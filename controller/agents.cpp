@@ -149,6 +149,10 @@ void Agents::drop() {
     holding_.clear();
 }
 
+WallTime Agents::certificate_expires() const noexcept {
+    return options_.tls != nullptr ? options_.tls->expires() : WallTime{};
+}
+
 std::uint64_t Agents::bytes_sent() const noexcept {
     std::uint64_t bytes = ended_bytes_sent_;
     for (const auto& [id, entry] : links_) {

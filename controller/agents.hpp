@@ -29,6 +29,8 @@ class Agents final : public AgentPort {
     void close(LinkId link, Fault fault) override;
     void close_all() override;
 
+    // When our own certificate ends; 0 without TLS.
+    WallTime certificate_expires() const noexcept;
     std::uint16_t port() const noexcept { return listener_->port(); }
     std::size_t connected() const noexcept { return links_.size(); }
     std::uint64_t refused() const noexcept { return refused_; }

@@ -33,6 +33,31 @@ void read_agents(Config& file, AgentsConfig& out) {
     }
 }
 
+// "NAME=ROLE" each.
+void read_client_roles(Config& file, HttpConfig& out) {
+    constexpr std::size_t names_max = 256;
+    out.client_ca = file.text("http.client_ca", "");
+    for (const std::string& text : file.texts("http.client_roles", names_max)) {
+        const std::size_t equals = text.rfind('=');
+        const std::optional<Role> role = equals == std::string::npos
+                                             ? std::nullopt
+                                             : parse_role(std::string_view{text}.substr(equals + 1));
+        if (!role.has_value() || equals == 0) {
+            file.reject(
+                "http.client_roles",
+                "\"NAME=ROLE\" with user, viewer, helpdesk, operator or admin, found \"" + text + "\"");
+            return;
+        }
+        out.gate.certificates.push_back({text.substr(0, equals), *role});
+    }
+    if (!out.client_ca.empty() && out.plain) {
+        file.reject("http.client_ca", "http.certificate too: without TLS there are no client certificates");
+    }
+    if (out.client_ca.empty() && !out.gate.certificates.empty()) {
+        file.reject("http.client_roles", "http.client_ca too, which signs these names");
+    }
+}
+
 void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
     out.listen = file.text("http.listen", "127.0.0.1", 63);
     out.port = static_cast<std::uint16_t>(file.integer("http.port", 7780, 0, 65535));
@@ -43,6 +68,9 @@ void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
     out.gate.authenticate = file.choice("http.auth", {"token", "none"}, 0) == 0;
     out.gate.failed_logins_per_minute =
         count(file, "http.failed_logins_per_minute", out.gate.failed_logins_per_minute, 1, 6000);
+    read_client_roles(file, out);
+    out.audit.file_bytes_max = std::uint64_t{count(file, "audit.file_mib", 16, 1, 1024, "MiB")} << 20;
+    out.audit.files_max = count(file, "audit.files", out.audit.files_max, 2, 1000);
     out.socket = file.text("http.socket", state_dir + "/http.sock", sizeof(sockaddr_un::sun_path) - 1);
     out.connections_max = count(file, "http.connections_max", 64, 2, 1024);
     out.connections_per_address_max = count(file, "http.connections_per_address_max", 32, 1, 1024);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/instant.hpp"
+#include "controller/access/audit_log.hpp"
 #include "controller/access/gate.hpp"
 #include "controller/core/settings.hpp"
 
@@ -32,7 +33,9 @@ struct HttpConfig {
     std::string tls_certificate;
     std::string tls_key;
     GateSettings gate;
-    std::string socket;  // path of the unix socket; empty: none
+    AuditSettings audit;
+    std::string client_ca;  // PEM of the CA of client certificates; empty: none are asked for
+    std::string socket;     // path of the unix socket; empty: none
     std::uint32_t tokens_max = 0;
     std::uint32_t connections_max = 0;
     std::uint32_t connections_per_address_max = 0;

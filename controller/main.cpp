@@ -22,6 +22,7 @@
 #include "shell/durable_file.hpp"
 #include "shell/log.hpp"
 #include "shell/loop.hpp"
+#include "shell/loop_turns.hpp"
 #include "shell/notify.hpp"
 
 namespace ballast::controller {
@@ -31,6 +32,7 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr Duration tick_period = seconds(1);
 constexpr Duration token_uses_saved_every = seconds(60);
+constexpr Duration audit_synced_every = seconds(1);
 // Descriptors beside the connections: listeners, epolls, timers, the store.
 constexpr rlim_t descriptors_spare = 64;
 
@@ -132,11 +134,13 @@ void raise_descriptor_limit(const ControllerConfig& config) {
 // What runs once everything is up.
 class Controller {
   public:
-    Controller(Loop& loop, Engine& engine, http::Server& server, http::Feed& feed, Tokens& tokens)
+    Controller(Loop& loop, Engine& engine, http::Server& server, http::Feed& feed, Tokens& tokens,
+               AuditLog& audit)
         : loop_{loop},
           engine_{engine},
           ticker_{loop, [this] { (void)engine_.step(Tick{}); }},
           token_saver_{loop, [&tokens] { (void)tokens.save_uses(); }},
+          audit_syncer_{loop, [&audit] { audit.sync(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
           turn_end_{loop, [&engine] { engine.end_turn(); }},
           signals_{loop, [this](int number) { on_signal(number); }} {
@@ -154,6 +158,7 @@ class Controller {
     int run() {
         ticker_.start_every(tick_period);
         token_saver_.start_every(token_uses_saved_every);
+        audit_syncer_.start_every(audit_synced_every);
         if (const Duration period = watchdog_period(); period.ms > 0) {
             watchdog_.start_every(period);
         }
@@ -181,6 +186,7 @@ class Controller {
     Engine& engine_;
     Timer ticker_;
     Timer token_saver_;
+    Timer audit_syncer_;
     Timer watchdog_;
     TurnEnd turn_end_;
     SignalWatch signals_;
@@ -223,11 +229,16 @@ int serve(const ControllerConfig& config) {
         return fail(why);
     }
     Gate gate{config.http.gate, tokens};
+    AuditLog audit{config.http.audit};
+    if (!audit.open(config.state_dir + "/audit", why)) {
+        return fail(why);
+    }
     const auto engine = std::make_unique<Engine>(config.core, memory.block(), *store);
     if (!engine->restore(why).ok()) {
         return fail(why);
     }
     Loop loop;
+    const LoopTurns turns{loop};
     const std::unique_ptr<Agents> agents =
         Agents::open(loop, *engine, config.agents, config.core.limits.links, why);
     if (agents == nullptr) {
@@ -236,14 +247,14 @@ int serve(const ControllerConfig& config) {
     engine->connect(*agents);
     http::Feed feed{loop, config.feed, config.core.limits, feed_memory.block(),
                     [&engine]() -> const Core& { return engine->core(); }};
-    http::Api api{*engine, tokens, gate};
+    http::Api api{*engine, tokens, gate, audit};
     const std::unique_ptr<http::Server> server = http::Server::open(loop, config.http, api, why);
     if (server == nullptr) {
         return fail(why);
     }
     api.surround({agents.get(), server.get(), &feed, wall_now(), mono_now(), bytes, memory.locked(),
-                  config.http.connections_max});
-    Controller controller{loop, *engine, *server, feed, tokens};
+                  config.http.connections_max, &turns});
+    Controller controller{loop, *engine, *server, feed, tokens, audit};
     log_notice("ballast-controller {}: agents on {} port {}, HTTP on {} port {}", BALLAST_VERSION,
                config.agents.listen, agents->port(),
                config.http.listen.empty() ? "(none)" : config.http.listen, server->port());

@@ -1,6 +1,7 @@
 #include "controller/store.hpp"
 
 #include <sys/stat.h>
+#include <chrono>
 
 #include <cerrno>
 #include <cstring>
@@ -236,7 +237,11 @@ bool Store::commit() {
         if (!impl_->trim_changes()) {
             return false;
         }
+        const auto began = std::chrono::steady_clock::now();
         impl_->dirty = !impl_->end.start().run();
+        const auto took = std::chrono::steady_clock::now() - began;
+        impl_->commit_took.add_us(
+            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
         impl_->commits += impl_->dirty ? 0 : 1;
     }
     return !impl_->dirty;
@@ -259,6 +264,9 @@ std::string Store::last_error() const {
 }
 std::uint64_t Store::commits() const noexcept {
     return impl_->commits;
+}
+const Histogram& Store::commit_took() const noexcept {
+    return impl_->commit_took;
 }
 
 std::uint64_t Store::bytes_on_disk() const {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.hpp"
 #include "base/result.hpp"
 #include "controller/access/token_record.hpp"
 #include "controller/core/core.hpp"
@@ -53,6 +54,8 @@ class Store {
 
     std::string last_error() const;
     std::uint64_t commits() const noexcept;
+    // How long each took, its sync included.
+    const Histogram& commit_took() const noexcept;
     // Size of the database file and its log.
     std::uint64_t bytes_on_disk() const;
 

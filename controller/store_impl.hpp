@@ -105,6 +105,7 @@ struct Store::Impl {
     bool trim_changes();
     bool read_last_change();
     std::uint64_t commits = 0;
+    Histogram commit_took;
     wire::Codec codec;
     Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move,
         put_rejection, put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job,

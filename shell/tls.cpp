@@ -59,6 +59,20 @@ std::optional<std::string> common_name(gnutls_x509_crt_int* certificate) {
     return read_name(0);
 }
 
+std::optional<std::string> client_name(gnutls_session_int* session) {
+    gnutls_typed_vdata_st purpose{};
+    purpose.type = GNUTLS_DT_KEY_PURPOSE_OID;
+    purpose.data = reinterpret_cast<unsigned char*>(const_cast<char*>(GNUTLS_KP_TLS_WWW_CLIENT));
+    unsigned problems = 0;
+    if (gnutls_certificate_verify_peers(session, &purpose, 1, &problems) < 0 || problems != 0) {
+        return std::nullopt;
+    }
+    unsigned count = 0;
+    const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
+    const Certificate certificate = chain != nullptr && count > 0 ? import_certificate(chain[0]) : nullptr;
+    return certificate ? common_name(certificate.get()) : std::nullopt;
+}
+
 struct TlsSession::Impl {
     gnutls_session_t session = nullptr;
     std::shared_ptr<TlsCredentials> credentials;

@@ -10,6 +10,7 @@
 
 #include "shell/link.hpp"
 
+struct gnutls_session_int;
 struct gnutls_x509_crt_int;
 
 namespace ballast {
@@ -65,5 +66,10 @@ class TlsSession {
 
 // The certificate subject's only common name; nothing when there is none or several.
 std::optional<std::string> common_name(gnutls_x509_crt_int* certificate);
+
+// For servers whose TLS is a library's: the common name of the certificate that the client showed in the
+// handshake of this session, when the session's own trust list has signed it, it is valid now, and it is not
+// one for servers only. Nothing otherwise, also when none was shown.
+std::optional<std::string> client_name(gnutls_session_int* session);
 
 }  // namespace ballast

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cli/offline/plan_commands.hpp"
+#include "cli/offline/simulate_pool.hpp"
 #include "cli/offline/simulate_scoa.hpp"
 #include "cli/offline/simulate_soak.hpp"
 #include "cli/offline/simulate_trace.hpp"
@@ -49,6 +50,17 @@ constexpr std::array table{
         "decision; memory of policy and replay; samples of guests replayed a second.\n\n"
         "  ballast simulate trace --data traces planetlab-20110303 --policy ballast --policy vds-3b",
         input_exits, "", &declare_simulate_trace},
+    Command{
+        "simulate pool", "Plays a policy on a pool from a file until nothing is left to move",
+        "Round after round the policy plans, and its moves are carried out at once; the loads stay as the "
+        "file has "
+        "them. A line for each round: migrations, GiB of guests moved, the standard deviation over hosts of "
+        "CPU "
+        "before and after and of memory in use after, and guests still on hosts to be drained. The last "
+        "round has "
+        "no moves, unless --rounds ended it.\n\n"
+        "  ballast simulate pool --pool bundle.json --policy ballast --drain h3",
+        input_exits, "", &declare_simulate_pool},
     Command{"simulate scoa", "Runs the experiment of the SCOA paper and prints its figures over many seeds",
             "Six hosts, 36 guests whose CPU, network and memory go by the paper's table of patterns, 72 "
             "hours; every "

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/histogram.hpp"
 #include "controller/core/commands.hpp"
 #include "controller/core/desktop/states.hpp"
 
@@ -43,10 +44,13 @@ struct Counters {
     std::uint64_t migration_memory_bytes = 0;
     std::uint64_t migration_wire_bytes = 0;
     std::uint64_t migration_downtime_ms = 0;  // summed over succeeded migrations
+    Histogram migration_took;                 // of succeeded ones: from the first byte to the end
     // The desktop service
     std::array<std::array<std::uint64_t, desktop_states_count>, desktop_states_count>
         desktop_transitions{};                                 // [from][to]
     std::array<std::uint64_t, desktop_states_count> grants{};  // by the tier that they were taken from
+    std::array<Histogram, desktop_states_count>
+        grant_took{};  // by tier: from the request to the open session
     std::array<std::uint64_t, causes_count> sessions_ended{};  // by why
     std::uint64_t sessions_denied = 0;
     std::uint64_t desktop_starts_failed = 0;

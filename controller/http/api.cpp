@@ -2,7 +2,6 @@
 
 #include <charconv>
 
-#include "controller/http/assets.hpp"
 #include "controller/http/digest.hpp"
 #include "controller/http/feed/event_stream.hpp"
 #include "controller/http/forms.hpp"
@@ -73,11 +72,7 @@ Caller Api::authenticate(const Credentials& credentials) {
     return gate_.judge(credentials, now());
 }
 
-Answer Api::handle(const Request& request) {
-    if (std::optional<Reply> asset = asset_reply(request); asset.has_value()) {
-        return std::move(*asset);
-    }
-    const Match found = match(request.method, request.path);
+Answer Api::perform(const Request& request, Match&& found) {
     if (found.operation == nullptr) {
         Problem problem;
         if (!found.other_methods.empty()) {
@@ -92,6 +87,9 @@ Answer Api::handle(const Request& request) {
     }
     const Call call{*found.operation, request, found.id};
     if (std::optional<Problem> problem = check(call); problem.has_value()) {
+        return refuse(request, std::move(*problem));
+    }
+    if (std::optional<Problem> problem = check_record(call); problem.has_value()) {
         return refuse(request, std::move(*problem));
     }
     return call.operation.handler(*this, call);
@@ -152,6 +150,10 @@ Answer Api::run(const Call& call, Command& command) {
         command.idempotency_key = digest(std::string{to_string(request.caller.role)} + '\n' +
                                          request.caller.user + '\n' + request.idempotency_key);
         command.idempotency_body = digest(request.method_text + '\n' + request.path + '\n' + request.body);
+    }
+    note_ = std::string{to_string(command.kind)};
+    for (const std::string_view word : {command.user.view(), command.target.view()}) {
+        note_ += word.empty() ? "" : " " + std::string{word};
     }
     const Outcome* outcome = engine_.run(command);
     if (outcome == nullptr) {

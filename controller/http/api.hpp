@@ -2,16 +2,23 @@
 // outcome in HTTP.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "base/histogram.hpp"
+#include "controller/access/audit_log.hpp"
 #include "controller/access/gate.hpp"
 #include "controller/engine.hpp"
 #include "controller/http/message.hpp"
 #include "controller/http/operations.hpp"
 #include "controller/http/problem.hpp"
 
+namespace ballast {
+class LoopTurns;
+}
 namespace ballast::controller {
 class Agents;
 }
@@ -33,6 +40,7 @@ struct Surroundings {
     std::uint64_t reserved_bytes = 0;  // the core's block
     bool memory_locked = false;
     std::uint32_t http_connections_max = 0;
+    const LoopTurns* turns = nullptr;
 };
 
 // `?dry_run=true`
@@ -40,7 +48,7 @@ bool asks_dry_run(const Request& request) noexcept;
 
 class Api final : public Service {
   public:
-    Api(Engine& engine, Tokens& tokens, Gate& gate) : engine_{engine}, tokens_{tokens}, gate_{gate} {}
+    Api(Engine& engine, Tokens& tokens, Gate& gate, AuditLog& audit);
     void surround(const Surroundings& surroundings) { surroundings_ = surroundings; }
 
     Caller authenticate(const Credentials& credentials) override;
@@ -57,6 +65,13 @@ class Api final : public Service {
     const Surroundings& surroundings() const noexcept { return surroundings_; }
     Tokens& tokens() noexcept { return tokens_; }
     const Gate& gate() const noexcept { return gate_; }
+    const AuditLog& audit() const noexcept { return audit_; }
+    // Of each operation of the table, in its order: answers by class of status ([2] is 2xx, [0] those that
+    // wait).
+    using AnswersByClass = std::array<std::uint64_t, 6>;
+    const std::vector<AnswersByClass>& answers() const noexcept { return answers_; }
+    // How long requests kept the loop.
+    const Histogram& handling_took() const noexcept { return handling_took_; }
 
     // Fills in what every command has (kind, dry run, idempotency), runs it and answers.
     Answer run(const Call& call, Command& command);
@@ -86,6 +101,10 @@ class Api final : public Service {
 
   private:
     std::optional<Problem> check(const Call& call);
+    Answer perform(const Request& request, Match&& found);
+    std::optional<Problem> check_record(const Call& call);
+    void count(const Operation* operation, const Answer& answer);
+    void record(const Request& request, const Operation* operation, const Answer& answer);
     Answer succeed(const Call& call, const Outcome& outcome);
     Reply object_of(const Call& call, const Outcome& outcome);
     Reply dry_run_reply(const Call& call, const Outcome& outcome);
@@ -94,10 +113,14 @@ class Api final : public Service {
     Engine& engine_;
     Tokens& tokens_;
     Gate& gate_;
+    AuditLog& audit_;
     Surroundings surroundings_;
     std::uint64_t refused_ = 0;
     std::uint64_t readers_refused_ = 0;
+    std::vector<AnswersByClass> answers_;
+    Histogram handling_took_;
     std::string note_;
+    bool unrecordable_ = false;  // the request at hand was refused because it could not be recorded
 };
 
 }  // namespace ballast::controller::http

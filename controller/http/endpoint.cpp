@@ -124,6 +124,12 @@ bool Endpoint::start(UniqueFd listening, unsigned connections_max, const HttpCon
             return false;
         }
         flags |= MHD_USE_TLS;
+        if (!config.client_ca.empty()) {
+            if (!read_bounded(config.client_ca, pem_bytes_max, client_ca, why).ok()) {
+                return false;
+            }
+            options.push_back({MHD_OPTION_HTTPS_MEM_TRUST, 0, client_ca.data()});
+        }
         options.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, certificate.data()});
         options.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, key.data()});
         options.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0,

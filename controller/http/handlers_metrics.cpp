@@ -1,13 +1,13 @@
 // /metrics. Base units (seconds, bytes, ratios); labels are host names and our own words, never uuids, guests
 // or users.
+#include <algorithm>
 #include <array>
+#include <cmath>
 
-#include "controller/agents.hpp"
 #include "controller/http/api.hpp"
-#include "controller/http/feed/feed.hpp"
 #include "controller/http/handlers.hpp"
 #include "controller/http/metrics_out.hpp"
-#include "controller/http/server.hpp"
+#include "controller/http/metrics_parts.hpp"
 #include "shell/loop.hpp"
 
 namespace ballast::controller::http {
@@ -33,6 +33,19 @@ void write_hosts(MetricsOut& out, const Core& core) {
                   const HostState state = core.host(i).state;
                   return std::uint64_t{state != HostState::down && state != HostState::suspect};
               });
+    out.metric("ballast_host_report_age_seconds", "gauge",
+               "Time since the host's newest samples came; absent before the first.");
+    for (const HostRow& host : core.hosts()) {
+        if (host.in_use && host.samples != 0) {
+            const Duration age = mono_now() - host.last_sample;
+            out.value("host", host.record.name.view(), static_cast<double>(age.ms) / 1000);
+        }
+    }
+    each_host(out, core, "ballast_host_cordoned", "1 when no guest is to be placed on the host.",
+              [&](std::uint32_t i) {
+                  const HostRecord& record = core.host(i).record;
+                  return std::uint64_t{record.cordoned || record.draining};
+              });
     each_host(out, core, "ballast_host_cpu_ratio", "Mean CPU utilisation over the window, guests and dom0.",
               [&](std::uint32_t i) { return core.host_load(i).cpu; });
     each_host(out, core, "ballast_host_memory_bytes", "Memory of the host.",
@@ -46,6 +59,27 @@ void write_hosts(MetricsOut& out, const Core& core) {
               [&](std::uint32_t i) { return std::uint64_t{core.host(i).migrations_in}; });
     each_host(out, core, "ballast_host_migrations_out", "Migrations out of the host under way.",
               [&](std::uint32_t i) { return std::uint64_t{core.host(i).migrations_out}; });
+}
+
+// The spread that balancing works against: the standard deviation of CPU utilisation over the hosts that are
+// up.
+void write_imbalance(MetricsOut& out, const Core& core) {
+    double sum = 0;
+    double squares = 0;
+    double count = 0;
+    for (std::uint32_t i = 0; i < core.hosts().size(); ++i) {
+        if (core.host(i).in_use && core.host(i).state == HostState::up) {
+            const double cpu = core.host_load(i).cpu;
+            sum += cpu;
+            squares += cpu * cpu;
+            count += 1;
+        }
+    }
+    const double mean = count > 0 ? sum / count : 0;
+    const double variance = count > 0 ? squares / count - mean * mean : 0;
+    out.metric("ballast_imbalance_cpu_ratio", "gauge",
+               "Standard deviation of the CPU utilisation of the hosts that are up.");
+    out.value(std::sqrt(std::max(variance, 0.0)));
 }
 
 void write_vms(MetricsOut& out, const Core& core) {
@@ -101,7 +135,8 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         std::uint64_t value;
     };
     const Row rows[] = {
-        {"ballast_events_total", "Events that the core has handled.", counters.events},
+        {"ballast_core_events_total", "Messages, requests and ticks that the core has handled.",
+         counters.events},
         {"ballast_hellos_accepted_total", "Agents that were let in.", counters.hellos_accepted},
         {"ballast_hellos_refused_total", "Agents that were turned away.", counters.hellos_refused},
         {"ballast_links_lost_total", "Connections of agents that ended.", counters.links_lost},
@@ -144,114 +179,9 @@ void write_counters(MetricsOut& out, const Counters& counters) {
     out.metric("ballast_migration_downtime_seconds_total", "counter",
                "Time that migrated guests did not run.");
     out.value(static_cast<double>(counters.migration_downtime_ms) / 1000);
-}
-
-void write_desktops(MetricsOut& out, const Core& core) {
-    std::array<std::uint64_t, desktop_states_count> by_state{};
-    for (const DesktopRow& desktop : core.desktops()) {
-        if (desktop.in_use) {
-            ++by_state[static_cast<std::size_t>(desktop.record.state)];
-        }
-    }
-    std::array<std::uint64_t, 4> sessions{};
-    for (const SessionRow& session : core.sessions()) {
-        if (session.in_use) {
-            ++sessions[static_cast<std::size_t>(session.record.state)];
-        }
-    }
-    const Counters& counters = core.counters();
-    out.metric("ballast_desktops", "gauge", "Desktops by state.");
-    for (std::size_t i = 0; i < by_state.size(); ++i) {
-        out.value("state", to_string(static_cast<DesktopState>(i)), by_state[i]);
-    }
-    out.metric("ballast_sessions", "gauge", "Sessions by state; those that are over are shown for a while.");
-    for (std::size_t i = 0; i < sessions.size(); ++i) {
-        out.value("state", to_string(static_cast<SessionState>(i)), sessions[i]);
-    }
-    out.metric("ballast_grants_total", "counter", "Sessions granted, by the tier that they were taken from.");
-    for (const DesktopState tier :
-         {DesktopState::ready, DesktopState::paused, DesktopState::saved, DesktopState::inactive}) {
-        out.value("tier", to_string(tier), counters.grants[static_cast<std::size_t>(tier)]);
-    }
-    out.metric("ballast_sessions_ended_total", "counter", "Sessions ended, by why.");
-    for (std::size_t cause = 1; cause < causes_count; ++cause) {
-        if (counters.sessions_ended[cause] != 0) {
-            out.value("cause", to_string(static_cast<Cause>(cause)), counters.sessions_ended[cause]);
-        }
-    }
-}
-
-void write_http(MetricsOut& out, const Api& api) {
-    const ServerCounters& http = api.surroundings().server->counters();
-    out.metric("ballast_http_connections", "gauge", "Open HTTP connections.");
-    out.value(http.connections_now);
-    out.metric("ballast_http_waiting", "gauge", "Requests that wait for a job.");
-    out.value(http.waiting_now);
-    out.metric("ballast_http_requests_total", "counter", "Requests begun.");
-    out.value(http.requests);
-    out.metric("ballast_http_replies_total", "counter", "Answers by class of status.");
-    for (std::size_t i = 2; i < std::size(http.replies_by_class); ++i) {
-        out.value("class", std::to_string(i) + "xx", http.replies_by_class[i]);
-    }
-    out.metric("ballast_event_readers", "gauge", "Streams of events, and requests that wait for one.");
-    out.value(http.readers_now);
-    out.metric("ballast_event_readers_refused_total", "counter", "Readers refused by limits.event_readers.");
-    out.value(api.readers_refused());
-    out.metric("ballast_event_readers_cut_off_total", "counter",
-               "Readers so slow that the next event was gone before they had taken the one before.");
-    out.value(http.readers_cut_off);
-    out.metric("ballast_events_total", "counter", "Events since the start.");
-    out.value(api.surroundings().feed->events_total());
-    out.metric("ballast_http_refused_total", "counter", "Requests refused before an operation saw them.");
-    out.value("why", "header", http.refused_header);
-    out.value("why", "body", http.refused_body);
-    out.value("why", "unauthenticated", http.refused_unauthenticated);
-    out.value("why", "slow", http.cut_off_slow);
-    const GateCounters& logins = api.gate().counters();
-    out.metric("ballast_http_logins_failed_total", "counter",
-               "Tokens that were unknown, expired or revoked.");
-    out.value(logins.logins_failed);
-    out.metric("ballast_http_logins_limited_total", "counter",
-               "Tokens not looked at, because too many wrong ones came from the address.");
-    out.value(logins.logins_limited);
-}
-
-void write_process(MetricsOut& out, const Api& api) {
-    const Surroundings& around = api.surroundings();
-    out.metric("ballast_build_info", "gauge", "Version of the controller.");
-    out.value("version", BALLAST_VERSION, std::uint64_t{1});
-    out.metric("ballast_uptime_seconds", "gauge", "Time since the start.");
-    out.value(static_cast<double>((mono_now() - around.started_mono).ms) / 1000);
-    out.metric("ballast_ready", "gauge", "1 when all known hosts have reported.");
-    out.value(std::uint64_t{api.core().ready(now())});
-    out.metric("ballast_reserved_bytes", "gauge", "Memory that the core reserved at the start.");
-    out.value(around.reserved_bytes);
-    out.metric("ballast_store_bytes", "gauge", "Size of the store on disk.");
-    out.value(api.engine().store().bytes_on_disk());
-    out.metric("ballast_store_commits_total", "counter", "Synced commits of the store.");
-    out.value(api.engine().store().commits());
-    out.metric("ballast_agent_links", "gauge", "Connections of agents.");
-    out.value(std::uint64_t{around.agents->connected()});
-    out.metric("ballast_agent_links_refused_total", "counter",
-               "Connections of agents refused by limits.links.");
-    out.value(around.agents->refused());
-    out.metric("ballast_agent_received_bytes_total", "counter", "Bytes received from agents.");
-    out.value(around.agents->bytes_received());
-    out.metric("ballast_agent_sent_bytes_total", "counter", "Bytes sent to agents.");
-    out.value(around.agents->bytes_sent());
-    out.metric("ballast_limit", "gauge", "Rows of each table.");
-    const LimitUses uses = api.core().limits();
-    for (const LimitUse& use : uses) {
-        out.value("limit", use.name, use.limit);
-    }
-    out.metric("ballast_limit_used", "gauge", "Rows of each table in use.");
-    for (const LimitUse& use : uses) {
-        out.value("limit", use.name, use.used);
-    }
-    out.metric("ballast_limit_refused_total", "counter", "Requests turned away by each limit.");
-    for (const LimitUse& use : uses) {
-        out.value("limit", use.name, use.refused);
-    }
+    out.metric("ballast_migration_seconds", "histogram",
+               "Migrations that succeeded, from the first byte to the end.");
+    out.value(counters.migration_took);
 }
 
 }  // namespace
@@ -262,9 +192,12 @@ Answer get_metrics(Api& api, const Call&) {
     MetricsOut out{reply.body};
     write_process(out, api);
     write_hosts(out, api.core());
+    write_imbalance(out, api.core());
     write_vms(out, api.core());
     write_jobs(out, api.core().counters());
     write_desktops(out, api.core());
+    write_pools(out, api.core());
+    write_health(out, api);
     write_counters(out, api.core().counters());
     write_http(out, api);
     return reply;

@@ -63,4 +63,23 @@ void MetricsOut::value(std::string_view label, std::string_view label_value, std
     sample(label_text(label, label_value) + ',' + label_text(label2, label2_value), number);
 }
 
+void MetricsOut::value(std::string_view label, std::string_view label_value, const Histogram& histogram) {
+    buckets(label_text(label, label_value), histogram);
+}
+
+void MetricsOut::buckets(const std::string& labels, const Histogram& histogram) {
+    constexpr double us_per_second = 1e6;
+    const std::string prefix = labels.empty() ? labels : labels + ',';
+    for (std::size_t i = 0; i < Histogram::bounds_us.size(); ++i) {
+        std::array<char, 32> bound{};
+        const double seconds = static_cast<double>(Histogram::bounds_us[i]) / us_per_second;
+        const auto end = std::to_chars(bound.data(), bound.data() + bound.size(), seconds).ptr;
+        append_line(out_, name_ + "_bucket", prefix + label_text("le", {bound.data(), end}),
+                    histogram.up_to(i));
+    }
+    append_line(out_, name_ + "_bucket", prefix + label_text("le", "+Inf"), histogram.count());
+    append_line(out_, name_ + "_sum", labels, static_cast<double>(histogram.sum_us()) / us_per_second);
+    append_line(out_, name_ + "_count", labels, histogram.count());
+}
+
 }  // namespace ballast::controller::http

@@ -5,12 +5,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/histogram.hpp"
+
 namespace ballast::controller::http {
 
 class MetricsOut {
   public:
     explicit MetricsOut(std::string& out) : out_{out} {}
-    // Starts a metric: every value that follows is one of its samples. `type` is "counter" or "gauge".
+    // Starts a metric: every value that follows is one of its samples. `type` is "counter", "gauge" or
+    // "histogram".
     void metric(std::string_view name, std::string_view type, std::string_view help);
     void value(double number);
     void value(std::uint64_t number) { sample({}, number); }
@@ -19,7 +22,12 @@ class MetricsOut {
     void value(std::string_view label, std::string_view label_value, std::string_view label2,
                std::string_view label2_value, std::uint64_t number);
 
+    // `type` "histogram": its buckets, sum and count, in seconds.
+    void value(const Histogram& histogram) { buckets({}, histogram); }
+    void value(std::string_view label, std::string_view label_value, const Histogram& histogram);
+
   private:
+    void buckets(const std::string& labels, const Histogram& histogram);
     void sample(std::string_view labels, double number);
     void sample(std::string_view labels, std::uint64_t number);
 

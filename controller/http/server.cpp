@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 
+#include "controller/http/client_certificate.hpp"
 #include "controller/http/exchange.hpp"
 #include "controller/http/listen.hpp"
 #include "controller/http/server_impl.hpp"
@@ -76,9 +77,11 @@ void Server::Impl::refuse(Slot& slot, Problem problem) {
 std::optional<Problem> Server::Impl::identify(Slot& slot) {
     Request& request = slot.request;
     request.address = slot.endpoint->is_unix ? std::string{} : peer_address(slot.connection);
+    const bool asks_for_certificates = !slot.endpoint->client_ca.empty();
+    const std::string certificate = asks_for_certificates ? client_certificate_name(slot.connection) : "";
     request.caller = service.authenticate({.local = slot.endpoint->is_unix && peer_is_trusted(slot.fd),
                                            .token = bearer_token(slot.connection),
-                                           .certificate = {},
+                                           .certificate = certificate,
                                            .address = request.address});
     const Caller& caller = request.caller;
     if (caller.retry_after_seconds != 0) {

@@ -61,6 +61,7 @@ struct Endpoint {
     bool is_unix;
     std::string certificate;
     std::string key;
+    std::string client_ca;
     MHD_Daemon* daemon = nullptr;
     bool room_made = false;  // a connection was closed in this run of the daemon
     std::unique_ptr<FdWatch> watch;

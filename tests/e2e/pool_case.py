@@ -12,6 +12,7 @@ PROGRAMS = os.environ["BALLAST_PROGRAMS"]
 class PoolCase(unittest.TestCase):
     hosts = 2
     guests = 4
+    tls = None
     controller_settings = {"balance": {"enabled": False, "window": 3}}
 
     @classmethod
@@ -19,6 +20,7 @@ class PoolCase(unittest.TestCase):
         cls.directory = tempfile.TemporaryDirectory(prefix="ballast-e2e-")
         cls.addClassCleanup(cls.directory.cleanup)
         cls.pool = Pool(PROGRAMS, cls.directory.name)
+        cls.pool.tls = cls.tls
         cls.addClassCleanup(cls.pool.stop)
         cls.pool.start_controller(**cls.controller_settings)
         for number in range(1, cls.hosts + 1):

@@ -177,7 +177,12 @@ class CommandLine(PoolCase):
         self.assertNotIn(self.pool.token(), text)
         self.assertEqual(json.loads(text)["support"]["format"], "ballast-support/1")
         self.assertIn("ballast-plan/1", self.run_it("plan", "--pool", path, "--policy", "vds-3b", "--json").stdout)
+        rounds = json.loads(self.run_it("simulate", "pool", "--pool", path, "--drain", "h1", "-o", "json").stdout)
+        self.assertGreater(rounds[0]["moves"], 0)
+        self.assertEqual((rounds[-1]["moves"], rounds[-1]["to_drain"]), (0, 0))
+        self.run_it("simulate", "pool", "--pool", path, "--drain", "nobody", code=2)
         hidden = self.run_it("support-bundle", "--anonymous", "-").stdout
+        self.assertIn("ballast-plan/1", self.run_it("plan", "--pool", "-", "--json", standard_input=hidden).stdout)
         self.assertNotIn("vm1-0", hidden)
         self.assertNotIn(self.vm("vm1-01")["uuid"], hidden)
 

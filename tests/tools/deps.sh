@@ -7,7 +7,7 @@ build=(g++-12 make pkg-config protobuf-compiler libprotobuf-dev libev-dev libgnu
        libsqlite3-dev libtomlplusplus-dev rapidjson-dev libfmt-dev libzstd-dev liblz4-dev libxxhash-dev libxen-dev
        libcli11-dev libcurl4-gnutls-dev python3 python3-yaml zlib1g-dev musl-tools libnbd-dev)
 check=("${build[@]}" libgtest-dev clang-14 libclang-rt-14-dev clang-format-14 python3 python3-jsonschema curl git gnutls-bin openssl
-       xen-utils-4.17 binutils qemu-utils)
+       xen-utils-4.17 binutils qemu-utils prometheus)
 web=("${build[@]}" chromium fonts-dejavu-core)
 # Whoever has node from elsewhere (it brings npm) keeps it.
 command -v npm >/dev/null || web+=(nodejs npm)
@@ -38,6 +38,13 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
 export DEBIAN_FRONTEND=noninteractive
+# Wanted for their tools (promtool), not as services: nothing that is installed here is started.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap '"${as_root[@]}" rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+    "${as_root[@]}" chmod 0755 $policy
+fi
 options=(-o DPkg::Lock::Timeout=600 -y --no-install-recommends)
 if ! "${as_root[@]}" apt-get "${options[@]}" install "${missing[@]}" >/dev/null 2>&1; then
     "${as_root[@]}" apt-get -o DPkg::Lock::Timeout=600 update >/dev/null

@@ -117,6 +117,7 @@ class Pool:
         self.agents_port = free_port()
         self.http_port = free_port()
         self.state_dir = self.directory / "controller"
+        self.tls = None  # an ssl.SSLContext: the endpoint is asked over TLS
         self.controller = None
         self.agents = {}
 
@@ -181,7 +182,8 @@ class Pool:
 
     def request(self, method, path, body=None, headers=None, token=True, timeout=70):
         """(status, headers, body as text)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+        connection = (http.client.HTTPSConnection("127.0.0.1", self.http_port, timeout=timeout, context=self.tls)
+                      if self.tls else http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout))
         try:
             sent = dict(headers or {})
             if token is True and self.token():

@@ -215,6 +215,9 @@ void advance_session(Step& step, std::uint32_t row) noexcept {
     }
     if (session.record.state == SessionState::opening) {
         session.record.opened = session.record.last_used = step.now.wall;
+        const std::int64_t took_ms = step.now.wall.unix_ms - session.record.requested.unix_ms;
+        step.t.counters.grant_took[static_cast<std::size_t>(session.record.taken_from)].add_ms(
+            static_cast<std::uint64_t>(std::max<std::int64_t>(took_ms, 0)));  // the clock may be set
         set_session_state(step, row, SessionState::open, Cause::session_opened);
         follow_desktop(step, session.desktop);
     }

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# `make install` puts everything in its place, and a second one leaves the operator's settings alone: install.sh BUILD.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$(mktemp -d -t ballast-install-XXXXXX)
+trap 'rm -rf "$root"' EXIT
+install() { make --no-print-directory -s BUILD="$1" DESTDIR="$root" PREFIX=/usr install >/dev/null; }
+install "$1"
+missing=0
+for file in usr/sbin/ballast-agent usr/sbin/ballast-controller usr/bin/ballast usr/bin/ballast-pki \
+    lib/systemd/system/ballast-agent.service lib/systemd/system/ballast-controller.service \
+    etc/ballast/agent.toml etc/ballast/controller.toml usr/share/doc/ballast/controller.toml \
+    usr/share/man/man1/ballast.1 usr/share/man/man8/ballast-agent.8 usr/share/man/man8/ballast-controller.8 \
+    usr/share/bash-completion/completions/ballast usr/share/ballast/cron.d/ballast \
+    usr/share/ballast/prometheus/alerts.yml usr/share/ballast/prometheus/prometheus.yml \
+    usr/share/ballast/grafana/ballast.json usr/lib/ballast/guest/ballast-guest; do
+    [ -s "$root/$file" ] || { echo "missing or empty: /$file"; missing=1; }
+done
+[ $missing -eq 0 ]
+bash -n "$root/usr/share/bash-completion/completions/ballast"
+# What the units start is there, and takes the settings that lie there.
+for program in agent controller; do
+    unit=$root/lib/systemd/system/ballast-$program.service
+    started=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
+    [ -x "$root$started" ] || { echo "$unit starts $started, which is not installed"; exit 1; }
+done
+if command -v systemd-analyze >/dev/null; then
+    systemd-analyze verify --root="$root" --man=no ballast-agent.service ballast-controller.service 2>&1 |
+        grep -E "ballast-(agent|controller)\.service:[0-9]+" && exit 1
+fi
+echo "# mine" >> "$root/etc/ballast/controller.toml"
+install "$1"
+tail -n 1 "$root/etc/ballast/controller.toml" | grep -qx "# mine" || { echo "the settings were overwritten"; exit 1; }
+echo "$(find "$root" -type f | wc -l) files are installed"

@@ -1,0 +1,217 @@
+#include "controller/access/audit_log.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "shell/durable_file.hpp"
+#include "tests/unit/controller_directory.hpp"
+
+namespace ballast::controller {
+namespace {
+
+class AuditLogTest : public ::testing::Test {
+  protected:
+    void append(AuditLog& log, std::string_view path) {
+        EXPECT_EQ(log.trouble(), "");
+        log.append({.at = WallTime{1'795'000'000'000},
+                    .caller = caller_,
+                    .address = "192.0.2.1",
+                    .request_id = "r-1",
+                    .method = "POST",
+                    .path = path,
+                    .about = "a \"word\"\n",
+                    .status = 200});
+    }
+    std::string folder() const { return directory_.path() + "/audit"; }
+    std::vector<std::string> files() {
+        std::vector<std::string> names;
+        EXPECT_TRUE(list_directory(folder(), ".log", 100, names, why_).ok()) << why_;
+        return names;
+    }
+    std::string text_of(const std::string& name) {
+        std::string text;
+        EXPECT_TRUE(read_bounded(folder() + "/" + name, 1 << 24, text, why_).ok()) << why_;
+        return text;
+    }
+    // The links of all files in their order; fails where the chain is broken.
+    std::vector<ChainLink> links() {
+        std::vector<ChainLink> found;
+        for (const std::string& name : files()) {
+            const std::string text = text_of(name);
+            for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+                const auto link = read_link(std::string_view{text}.substr(at, text.find('\n', at) - at));
+                EXPECT_TRUE(link.has_value()) << text.substr(at);
+                EXPECT_TRUE(found.empty() || link->prev == found.back().hash);
+                EXPECT_TRUE(found.empty() || link->seq == found.back().seq + 1);
+                found.push_back(link.value_or(ChainLink{}));
+            }
+        }
+        return found;
+    }
+
+    TestDirectory directory_;
+    std::string why_;
+    Caller caller_{.role = Role::operator_, .proof = Proof::token, .name = "ops"};
+};
+
+TEST_F(AuditLogTest, ChainsItsEntriesOverARestart) {
+    {
+        AuditLog log{{}};
+        ASSERT_TRUE(log.open(folder(), why_)) << why_;
+        append(log, "/v1/a");
+        append(log, "/v1/b");
+    }
+    AuditLog log{{}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    append(log, "/v1/c");
+    const std::vector<ChainLink> found = links();
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[0].seq, 1U);
+    EXPECT_EQ(found[0].prev, Sha256{});
+    EXPECT_EQ(log.head().hash, found[2].hash);
+    EXPECT_NE(text_of(files()[0]).find("\"about\":\"a \\\"word\\\"\\n\""), std::string::npos);
+}
+
+TEST_F(AuditLogTest, RemovesALineThatACrashCutOff) {
+    {
+        AuditLog log{{}};
+        ASSERT_TRUE(log.open(folder(), why_)) << why_;
+        append(log, "/v1/a");
+    }
+    std::ofstream{folder() + "/" + files()[0], std::ios::app} << "{\"seq\":2,\"pre";
+    AuditLog log{{}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    append(log, "/v1/b");
+    EXPECT_EQ(links().size(), 2U);
+}
+
+TEST_F(AuditLogTest, DoesNotGoOnBehindAChangedLine) {
+    {
+        AuditLog log{{}};
+        ASSERT_TRUE(log.open(folder(), why_)) << why_;
+        append(log, "/v1/a");
+    }
+    const std::string path = folder() + "/" + files()[0];
+    std::string text = text_of(files()[0]);
+    text.replace(text.find("/v1/a"), 5, "/v1/z");
+    std::ofstream{path} << text;
+    AuditLog log{{}};
+    EXPECT_FALSE(log.open(folder(), why_));
+    EXPECT_NE(why_.find("was changed"), std::string::npos) << why_;
+}
+
+TEST_F(AuditLogTest, IsBoundedByFilesAndKeepsTheChainFromOneToTheNext) {
+    AuditLog log{{.file_bytes_max = 2000, .files_max = 3}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    for (int i = 0; i < 100; ++i) {
+        append(log, "/v1/hosts/h1:cordon");
+    }
+    EXPECT_EQ(files().size(), 3U);
+    const std::vector<ChainLink> found = links();
+    EXPECT_EQ(found.back().seq, 100U);
+    EXPECT_GT(found.front().seq, 1U);
+    EXPECT_EQ(log.written(), 100U);
+}
+
+TEST_F(AuditLogTest, GoesOnFromTheFileBeforeAnEmptyOne) {
+    {
+        AuditLog log{{}};
+        ASSERT_TRUE(log.open(folder(), why_)) << why_;
+        append(log, "/v1/a");
+    }
+    std::ofstream{folder() + "/audit-000000000002.log"};
+    AuditLog log{{}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    append(log, "/v1/b");
+    EXPECT_EQ(links().size(), 2U);
+}
+
+TEST_F(AuditLogTest, GoesOnInAFileThatIsLargerThanWhatIsAllowedNow) {
+    {
+        AuditLog log{{}};
+        ASSERT_TRUE(log.open(folder(), why_)) << why_;
+        for (int i = 0; i < 200; ++i) {
+            append(log, "/v1/a");
+        }
+    }
+    AuditLog log{{.file_bytes_max = 1000}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    append(log, "/v1/b");
+    EXPECT_EQ(files().size(), 2U);
+    EXPECT_EQ(links().size(), 201U);
+}
+
+TEST_F(AuditLogTest, KeepsItsLinesShortWhateverAClientSends) {
+    AuditLog log{{}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    append(log, "/v1/" + std::string(100'000, '\1'));
+    append(log, "/v1/b");
+    EXPECT_EQ(links().size(), 2U);
+    EXPECT_LT(text_of(files()[0]).size(), 10'000U);
+}
+
+// A limit on the size of files stands for a full disk.
+class FileSizeLimit {
+  public:
+    explicit FileSizeLimit(rlim_t bytes) {
+        before_ = std::signal(SIGXFSZ, SIG_IGN);
+        ::getrlimit(RLIMIT_FSIZE, &limit_);
+        const rlimit lower{.rlim_cur = bytes, .rlim_max = limit_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &lower);
+    }
+    ~FileSizeLimit() {
+        ::setrlimit(RLIMIT_FSIZE, &limit_);
+        std::signal(SIGXFSZ, before_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+  private:
+    rlimit limit_{};
+    void (*before_)(int) = nullptr;
+};
+
+TEST_F(AuditLogTest, SaysThatNothingCanBeWrittenAndGoesOnWhenItCanAgain) {
+    AuditLog log{{}};
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    append(log, "/v1/a");
+    {
+        // In the middle of the next line, so that a part of it is written.
+        const FileSizeLimit full{text_of(files()[0]).size() + 100};
+        log.append({.at = {},
+                    .caller = caller_,
+                    .address = {},
+                    .request_id = {},
+                    .method = "POST",
+                    .path = "/v1/b",
+                    .about = {},
+                    .status = 200});
+        EXPECT_EQ(log.lost(), 1U);
+        EXPECT_NE(log.trouble(), "");
+        EXPECT_EQ(links().size(), 1U);
+    }
+    append(log, "/v1/c");
+    EXPECT_EQ(links().size(), 2U);
+    EXPECT_EQ(log.written(), 2U);
+}
+
+TEST(HashChain, RefusesALineThatIsNotAsItWasSealed) {
+    std::string line = begin_link({}) + ",\"what\":\"x\"";
+    const ChainLink link = end_link(line);
+    EXPECT_EQ(link.seq, 1U);
+    ASSERT_TRUE(read_link(line).has_value());
+    EXPECT_EQ(read_link(line)->hash, link.hash);
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        std::string changed = line;
+        changed[i] = static_cast<char>(changed[i] ^ 1);
+        EXPECT_FALSE(read_link(changed).has_value()) << changed;
+        EXPECT_FALSE(read_link(line.substr(0, i)).has_value());
+    }
+}
+
+}  // namespace
+}  // namespace ballast::controller
