@@ -125,7 +125,10 @@ bool AuditLog::start_file() {
     }
     if (file_) {
         sync();
-        (void)::ftruncate(file_.get(), static_cast<off_t>(file_bytes_));  // what was reserved beyond its end
+        // What was reserved beyond its end goes back; kept, it is only room that nobody uses.
+        if (::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) != 0) {
+            log_warning("audit log {}: {}", directory_, std::strerror(errno));
+        }
         log_notice("audit log {}: a new file after entry {}, hash {}", directory_, head_.seq,
                    to_hex(head_.hash));
     }

@@ -135,7 +135,6 @@ class Backup(PoolCase):
         self.assertEqual(self.pool.request("GET", "/v1/status", token=token)[0], 200)
         self.assertEqual(self.pool.get("/v1/hosts/h2")["state"], "cordoned")
         wait_until("the agents tell where the guest is", lambda: self.vm("vm1-01")["host"] == "h2")
-        # Agents may know the numbers of jobs that this store has forgotten: they are not given away again.
         self.pool.post("/v1/hosts/h2:uncordon")
         self.migrate("vm1-02", "h2")
         self.migrate("vm1-01", "h1")
