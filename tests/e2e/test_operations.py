@@ -93,6 +93,6 @@ class Operations(PoolCase):
     def test_metrics_parse_and_name_no_guest(self):
         text = self.pool.request("GET", "/metrics")[2]
         for line in text.splitlines():
-            self.assertRegex(line, r"^(# (HELP|TYPE) ballast_\w+ .+|ballast_\w+(\{[^}]*\})? -?[0-9.e+-]+)$")
+            self.assertRegex(line, r'^(# (HELP|TYPE) ballast_\w+ .+|ballast_\w+(\{([a-z_]+="[^"]*",?)+\})? -?[0-9.e+-]+)$')
         self.assertNotIn("vm1-", text)
         self.assertIn('ballast_host_up{host="h1"} 1', text)

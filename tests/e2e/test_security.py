@@ -156,7 +156,7 @@ class Audit(PoolCase):
             self.assertGreater(int(headers["retry-after"]), 0)
             self.assertEqual(self.pool.request("POST", "/v1/hosts/h1:uncordon?dry_run=true")[0], 200)
             self.assertRegex(self.pool.request("GET", "/metrics")[2], r"(?m)^ballast_audit_lost_total 1$")
-            self.assertEqual(self.pool.get("/v1/hosts/h1")["state"], "cordoned")
+            self.assertTrue(self.pool.get("/v1/hosts/h1")["cordoned"])
         finally:
             resource.prlimit(process, resource.RLIMIT_FSIZE, before)
         wait_until("changes are taken again",
