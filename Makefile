@@ -216,7 +216,7 @@ $(OUT)/pch/%.hpp.gch: Makefile | $(gen_hdr)
 	$(call say,PCH,$*)
 	@mkdir -p $(@D)
 	@printf '#include <%s>\n' $(headers) > $(basename $@)
-	@{ g++-12 --version; g++-12 $(CXXFLAGS) -E -MF /dev/null -x c++-header $(basename $@); } | sha256sum > $@.sum
+	@{ g++-12 --version; g++-12 $(CXXFLAGS) -E -P -MF /dev/null -x c++-header $(basename $@); } | sha256sum > $@.sum
 	$(Q)g++-12 $(CXXFLAGS) -MF $(@:.gch=.d) -MT $@ -x c++-header -o $@ $(basename $@)
 
 # RapidJSON adds to null pointers where its stacks are still empty; nothing else is hidden.

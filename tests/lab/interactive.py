@@ -12,11 +12,12 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "accept")]
+sys.path[:0] = [str(HERE), str(HERE / "accept"), str(HERE.parent / "tools")]
 
 import lab as lab_module  # noqa: E402
 import process  # noqa: E402
 from pool import Pool, guest_spec  # noqa: E402
+from stopping import unwind_once  # noqa: E402
 
 GUESTS_PER_HOST = 2
 
@@ -53,7 +54,7 @@ The admin token is in {token}. Ctrl-C stops everything.""", flush=True)
 def main():
     programs = pathlib.Path(sys.argv[1]).resolve()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    unwind_once()
     with tempfile.TemporaryDirectory(prefix="ballast-lab-pool-") as folder:
         pool = Pool(programs, pathlib.Path(folder), *process.free_ports(2))
         names = [f"h{n}" for n in range(1, count + 1)]

@@ -7,12 +7,12 @@ On a terminal a live table; otherwise plain lines. Ends with Ctrl-C (or after SE
 
 import os
 import shutil
-import signal
 import sys
 import tempfile
 import time
 
 from pool import HttpError, Pool, wait_until
+from stopping import unwind_once
 
 HOSTS = 4
 GUESTS_PER_HOST = 10
@@ -167,7 +167,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     seconds = float(sys.argv[2]) if len(sys.argv) == 3 else None
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    unwind_once()
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     directory = tempfile.mkdtemp(prefix="ballast-", dir=runtime if os.access(runtime, os.W_OK) else None)
     try:

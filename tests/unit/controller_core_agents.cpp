@@ -273,6 +273,15 @@ void World::advance(Agent& agent, AgentJob& job) {
             return;
         case JobKind::migrate_out: advance_migration(agent, job); return;
         case JobKind::create:
+            if (agent.creates_break) {
+                agent.guests[order.uuid] = {std::string{order.name.view()}, DomainState::paused,
+                                            order.spec.memory_mib, 0.1, true};
+                report(agent.name);
+                if (job.stage > 1) {
+                    finish(agent, job, JobState::failed, Fault::hypervisor_failed);
+                }
+                return;
+            }
             agent.guests[order.uuid] = {std::string{order.name.view()}, DomainState::running,
                                         order.spec.memory_mib, 0.1, true};
             break;

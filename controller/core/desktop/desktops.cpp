@@ -146,6 +146,7 @@ void announce(Step& step, std::uint32_t row, DesktopState from, DesktopState to,
     desktop.fresh = from == DesktopState::creating && to == DesktopState::ready && !desktop.cloned;
     if (to == DesktopState::creating && from == DesktopState::inactive) {
         ++desktop.record.generation;
+        desktop.start_counted = false;
     }
     if (to == DesktopState::inactive) {
         desktop.goal = Goal::none;
@@ -156,8 +157,8 @@ void announce(Step& step, std::uint32_t row, DesktopState from, DesktopState to,
         start_succeeded(step, row);
     }
     if (to == DesktopState::failed) {
-        desktop.deadline = step.now.mono;  // clean-up may begin
-        if (cause != Cause::job_failed) {  // the job's end has counted it
+        desktop.deadline = step.now.mono;                            // clean-up may begin
+        if (cause != Cause::job_failed && !desktop.start_counted) {  // the job's end has counted it
             start_failed(step, row, desktop_host(step.t, desktop), Fault::none);
         }
     }
@@ -210,7 +211,9 @@ void set_desktop_state(Step& step, std::uint32_t row, DesktopState to, Cause cau
     }
     if (!allows(desktop, from, to)) {
         // Truth can do what no table allows (somebody used xl); such a desktop is removed, not guessed about.
-        desktop.trouble = compose("found ", to_string(to), " while it was ", to_string(from));
+        if (!desktop.start_counted) {  // what a failed start leaves behind is not the reason
+            desktop.trouble = compose("found ", to_string(to), " while it was ", to_string(from));
+        }
         to = DesktopState::failed;
         cause = Cause::found_so;
         if (from == to) {

@@ -77,12 +77,13 @@ struct DesktopRow {
     Goal goal = Goal::none;
     Uuid nonce;  // what its guest is to repeat; nil: was not asked
     Instant nonce_sent;
-    bool signalled = false;   // the guest has repeated it
-    FixedString<63> address;  // of the guest, by its own word
-    Detail trouble;           // why it failed
-    GoldenFile golden;        // its own, where desktops do not share one
-    bool cloned = false;      // this generation was made out of a golden file
-    bool fresh = false;       // has just booted, and nothing else has happened to it
+    bool signalled = false;      // the guest has repeated it
+    FixedString<63> address;     // of the guest, by its own word
+    Detail trouble;              // why it failed
+    bool start_counted = false;  // this start has failed, is counted, and `trouble` says why
+    GoldenFile golden;           // its own, where desktops do not share one
+    bool cloned = false;         // this generation was made out of a golden file
+    bool fresh = false;          // has just booted, and nothing else has happened to it
 };
 
 // A session's way to its desktop's console, as the agent tells it.

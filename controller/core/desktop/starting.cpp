@@ -92,8 +92,9 @@ bool start_desktop(Step& step, std::uint32_t row, std::uint32_t host, Cause caus
 
 void start_failed(Step& step, std::uint32_t row, std::uint32_t host, Fault fault) noexcept {
     Tables& t = step.t;
-    const DesktopRow& desktop = t.desktops[row];
+    DesktopRow& desktop = t.desktops[row];
     DesktopPoolRow& pool = t.desktop_pools[desktop.pool];
+    desktop.start_counted = true;
     const auto wait = [&t](std::uint32_t failures) {
         const std::uint32_t doublings = std::min(failures > 0 ? failures - 1 : 0, 16U);
         return Duration{

@@ -125,7 +125,7 @@ def adopt_what_xl_saved(site):
 def shutdown_and_start_again(site):
     """shutdown ends the guest in order and frees its memory; start brings it back from its definition"""
     site.create("again")
-    first = site.lab.ticks("again", 3)[-1].boot
+    first = site.expect_ticking("again")[-1].boot
     before = truth.free_mib(site.lab["h1"])
     site.api.act("again", "shutdown")
     expect(not site.copies("again"), "the guest is still there after its shutdown")
@@ -134,7 +134,8 @@ def shutdown_and_start_again(site):
     site.api.act("again", "start")
     vm = site.pool.wait_for_vm("again", state="running")
     guests.wait_booted(site.lab[vm["host"]], "again")
-    expect(site.lab.ticks("again", 3)[-1].boot != first, "a started guest should boot")
+    process.wait_until(lambda: any(tick.boot != first for tick in site.lab.ticks("again", 3)), 60, "the ticks of a new boot",
+                       interval=0.3)
     site.destroy("again")
 
 
@@ -229,8 +230,10 @@ def overload_is_balanced(site):
         own = [job for job in jobs if job["vm"] == moved and job["origin"] == "balancing"]
         expect(own, f"no job of the controller's own making moved {moved}: {jobs}")
         site.expect_ticking(moved)
-        load = truth.cpu_cores(site.lab["h1"], 10)
-        expect(load < 0.8, f"h1 still uses {load:.2f} of its one core")
+        # Moving guests is work for dom0 too, and the controller may find that the other has to go as well.
+        process.wait_until(lambda: truth.cpu_cores(site.lab["h1"], 10) < 0.8, 180, "h1 below the critical load")
+        process.wait_until(lambda: all(job.get("ended_at") for job in site.api.get("/v1/jobs?kind=migrate")["jobs"]), 120,
+                           "the end of the controller's migrations", interval=1)
         expect(site.api.get("/v1/decisions")["decisions"], "no decision is on record")
     finally:
         site.pool.restart_controller(balance=False)
