@@ -173,7 +173,7 @@ void Agent::answer_core(const Answer& answer) {
             return;
         case Answer::Kind::looked: {
             Truth truth;
-            view_->look(core_->record(answer.row), answer.survey, truth);
+            view_->look(*core_, answer.row, answer.survey, truth);
             (void)core_->step(TruthEvent{answer.row, truth}, at, actions_);
             return;
         }

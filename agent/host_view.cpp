@@ -103,7 +103,8 @@ wire::DomainInfo HostView::describe(const Domain& domain) const {
     return info;
 }
 
-void HostView::look(const JobRecord& record, bool with_survey, Truth& out) {
+void HostView::look(const Core& core, std::uint32_t row, bool with_survey, Truth& out) {
+    const JobRecord& record = core.record(row);
     out = {};
     out.store_proven = store_.proven;
     Domain domain;
@@ -126,11 +127,11 @@ void HostView::look(const JobRecord& record, bool with_survey, Truth& out) {
     out.saved_memory_kib = saved.guest.memory_kib;
     out.disk_free_bytes = saved.disk_free_bytes;
     if (with_survey) {
-        survey(record, out);
+        survey(core, record, out);
     }
 }
 
-void HostView::survey(const JobRecord& record, Truth& out) {
+void HostView::survey(const Core& core, const JobRecord& record, Truth& out) {
     HostFacts facts;
     DomainList& domains = scratch_->domains;
     domains.clear();
@@ -145,6 +146,9 @@ void HostView::survey(const JobRecord& record, Truth& out) {
     out.can_hvm = facts.can_hvm;
     out.can_hap = facts.can_hap;
     out.can_shadow = facts.can_shadow;
+    for (const Domain& domain : domains) {
+        out.memory_taken_kib += core.taken_kib(domain.uuid, domain.memory_kib);
+    }
     out.name_taken = std::any_of(domains.begin(), domains.end(), [&record](const Domain& domain) {
         return domain.uuid != record.uuid && without_suffix(domain.name) == record.name.view();
     });

@@ -22,8 +22,9 @@ class HostView {
     HostView(const HostView&) = delete;
     HostView& operator=(const HostView&) = delete;
 
-    // A Look of the core (see Truth). With `survey` everything, otherwise only the domain and the files.
-    void look(const JobRecord& record, bool survey, Truth& out);
+    // A Look of the core at the job in this row (see Truth). With `survey` everything, otherwise only the
+    // domain and the files.
+    void look(const Core& core, std::uint32_t row, bool survey, Truth& out);
     // A short call of the core; fills `detail` when it fails.
     Fault call(Call what, const JobRecord& record, Detail& detail);
     // The guest's console, for those who are told of the guest.
@@ -43,7 +44,7 @@ class HostView {
 
   private:
     wire::DomainInfo describe(const Domain& domain) const;
-    void survey(const JobRecord& record, Truth& out);
+    void survey(const Core& core, const JobRecord& record, Truth& out);
 
     Hypervisor& hypervisor_;
     const SaveFiles& files_;

@@ -37,8 +37,10 @@ wire::DomainInfo info_of(const sim::Guest& guest) {
 
 }  // namespace
 
-void Agents::look(std::uint32_t host, const agent::JobRecord& record, bool survey, agent::Truth& out) {
+void Agents::look(std::uint32_t host, std::uint32_t row, bool survey, agent::Truth& out) {
     Machine& machine = world_.machine(host);
+    const agent::Core& core = *agents_[host].core;
+    const agent::JobRecord& record = core.record(row);
     out = agent::Truth{};
     if (machine.hypervisor_silent > 0) {
         out.fault = Fault::hypervisor_unavailable;
@@ -67,6 +69,9 @@ void Agents::look(std::uint32_t host, const agent::JobRecord& record, bool surve
         out.can_hvm = facts.can_hvm;
         out.can_hap = facts.can_hap;
         out.can_shadow = facts.can_shadow;
+        for (const sim::Guest& guest : machine.xen.guests) {
+            out.memory_taken_kib += core.taken_kib(guest.uuid, guest.memory_kib);
+        }
         out.name_taken = std::any_of(
             machine.xen.guests.begin(), machine.xen.guests.end(), [&record](const sim::Guest& guest) {
                 return guest.uuid != record.uuid && bare(guest.name.view()) == record.name.view();

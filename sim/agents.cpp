@@ -324,14 +324,13 @@ void Agents::perform(std::uint32_t host, const agent::Action& action) {
 }
 
 void Agents::answer(std::uint32_t host, const Answer& given) {
-    Process& process = agents_[host];
     if (given.kind == agent::ActionKind::persist) {
         if (given.write_late) {
             world_.machine(host).journal[given.write_late->job_id] = *given.write_late;
         }
         step(host, agent::PersistedEvent{given.row, given.fault == Fault::none});
     } else if (given.kind == agent::ActionKind::look) {
-        look(host, process.core->record(given.row), given.survey, truth_);
+        look(host, given.row, given.survey, truth_);
         step(host, agent::TruthEvent{given.row, truth_});
     } else if (given.kind == agent::ActionKind::call) {
         step(host, agent::CalledEvent{given.row, given.fault, {}});

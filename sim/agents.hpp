@@ -111,7 +111,7 @@ class Agents {
     void answer(std::uint32_t host, const Answer& answer);
     void open_mail(std::uint32_t host, AgentMail&& mail);
     // The shell's view of the host (agent_view.cpp).
-    void look(std::uint32_t host, const agent::JobRecord& record, bool survey, agent::Truth& out);
+    void look(std::uint32_t host, std::uint32_t row, bool survey, agent::Truth& out);
     Fault call(std::uint32_t host, agent::Call what, const agent::JobRecord& record);
     Fault file(std::uint32_t host, agent::FileStep what, const Uuid& uuid);
     void send_inventory(std::uint32_t host);

@@ -39,8 +39,14 @@ bool World::room_for_a_desktop() const {
     const std::uint64_t memory_kib = std::uint64_t{scenario.pool.desktops.memory_mib} * 1024;
     // What an agent reckons beside the guest's memory, and what the controller rounds up.
     const std::uint64_t need_kib = memory_kib + memory_kib / 128 + 8 * 1024 + memory_reserved_mib * 1024;
-    return std::any_of(machines.begin(), machines.end(), [need_kib](const Machine& machine) {
-        return sim::memory_free_kib(machine.xen) >= need_kib;
+    const controller::Core& core = controller.core();
+    return std::any_of(machines.begin(), machines.end(), [&](const Machine& machine) {
+        // A drain that was asked for during the faults may be answered after everything was mended: such a
+        // host takes no guests, however much is free on it.
+        const std::uint32_t row = core.find_host(machine.name);
+        const bool closed =
+            row != controller::no_row && (core.host(row).record.cordoned || core.host(row).record.draining);
+        return !closed && sim::memory_free_kib(machine.xen) >= need_kib;
     });
 }
 
@@ -107,7 +113,8 @@ std::string World::unmet_targets(const controller::DesktopPoolRow& row, std::uin
     if (have.ready + have.paused + have.saved < spares && room_for_a_desktop()) {
         return unmet("too few spares");
     }
-    if (have.ready < std::min(targets.ready, spares) && room_for_a_desktop()) {
+    // Where those in use leave no room for all spares, the paused ones among them stay paused.
+    if (have.ready < targets.ready && spares == targets.spares() && room_for_a_desktop()) {
         return unmet("too few ready ones");
     }
     // Spares go down by their timers only, and old paused ones are woken for a while.

@@ -264,7 +264,10 @@ Fault Core::check_guest(const Row& row, const wire::JobOrder& order, Detail& det
 
 Fault Core::check_room(const Row& row, std::uint64_t memory_kib, Detail& detail) const noexcept {
     const std::uint64_t need = memory_kib + overhead_kib(memory_kib);
-    const std::uint64_t kept = settings_.memory_reserved_kib + reserved_kib();
+    // Free memory is told without what domains have: of those being built only the rest is still to come.
+    const std::uint64_t reserved = reserved_kib();
+    const std::uint64_t kept =
+        settings_.memory_reserved_kib + reserved - std::min(reserved, row.truth.memory_taken_kib);
     const std::uint64_t free = row.truth.memory_free_kib > kept ? row.truth.memory_free_kib - kept : 0;
     if (need > free) {
         detail = compose("the guest needs ", need / 1024, " MiB, and ", free / 1024, " MiB are free (",
@@ -274,12 +277,23 @@ Fault Core::check_room(const Row& row, std::uint64_t memory_kib, Detail& detail)
     return Fault::none;
 }
 
+std::uint64_t Core::reserved_kib(const Row& job) noexcept {
+    const bool reserves = job.in_use && !ended(job.record.state) && reserves_memory(job.record.stage);
+    return reserves ? job.record.memory_kib + overhead_kib(job.record.memory_kib) : 0;
+}
+
 std::uint64_t Core::reserved_kib() const noexcept {
     std::uint64_t sum = 0;
     for (const Row& job : rows_.rows()) {
-        if (job.in_use && !ended(job.record.state) && reserves_memory(job.record.stage)) {
-            sum += job.record.memory_kib + overhead_kib(job.record.memory_kib);
-        }
+        sum += reserved_kib(job);
+    }
+    return sum;
+}
+
+std::uint64_t Core::taken_kib(const Uuid& uuid, std::uint64_t memory_kib) const noexcept {
+    std::uint64_t sum = 0;
+    for (const Row& job : rows_.rows()) {
+        sum += job.record.uuid == uuid ? std::min(reserved_kib(job), memory_kib) : 0;
     }
     return sum;
 }

@@ -49,8 +49,10 @@ class Core {
     // Whether a migration of this guest is under way or in doubt, for the inventory.
     wire::InFlight in_flight(const Uuid& uuid) const noexcept;
     std::size_t jobs() const noexcept { return rows_.used(); }
-    // Memory that admitted guests have not taken yet.
+    // Memory that guests are being started with: what they have taken of it already included.
     std::uint64_t reserved_kib() const noexcept;
+    // How much of that a domain with so much memory has taken: 0 when nothing is reserved for its uuid.
+    std::uint64_t taken_kib(const Uuid& uuid, std::uint64_t memory_kib) const noexcept;
 
   private:
     enum class Waiting : std::uint8_t { nothing, persist, truth, call, file };
@@ -117,6 +119,7 @@ class Core {
     Fault check_room(const Row& row, std::uint64_t memory_kib, Detail& detail) const noexcept;
     Status refuse(const wire::JobOrder& order, Fault fault, const Detail& detail, Actions& out) noexcept;
     bool busy(const wire::JobOrder& order) const noexcept;
+    static std::uint64_t reserved_kib(const Row& job) noexcept;
 
     // steps shared by all kinds (steps.cpp)
     void enter(std::uint32_t row, Stage stage, Actions& out) noexcept;
@@ -154,6 +157,7 @@ class Core {
     void decide_destroying(std::uint32_t row, Actions& out) noexcept;
     void decide_saving(std::uint32_t row, Actions& out) noexcept;
     void decide_save_complete(std::uint32_t row, Actions& out) noexcept;
+    void decide_unpublished(std::uint32_t row, Actions& out) noexcept;
     void decide_restoring(std::uint32_t row, Actions& out) noexcept;
     void decide_consuming(std::uint32_t row, Actions& out) noexcept;
     void decide_on_file(std::uint32_t row, Actions& out) noexcept;

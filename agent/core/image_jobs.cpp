@@ -2,8 +2,15 @@
 // `consuming` are the two records that move it from one to the other. None of these is called while the job's
 // worker is alive.
 #include "agent/core/core.hpp"
+#include "base/compose.hpp"
 
 namespace ballast::agent {
+namespace {
+
+// So often a save file is tried to be renamed before the guest's memory is not kept waiting for it any more.
+constexpr std::uint32_t renames_max = 3;
+
+}  // namespace
 
 void Core::decide_saving(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
@@ -41,7 +48,10 @@ void Core::decide_save_complete(std::uint32_t row, Actions& out) noexcept {
     }
     const bool here = state == DomainState::suspended || state == DomainState::dying;
     if (here || state == DomainState::absent) {
-        if (job.truth.file_partial && !job.truth.file_complete) {
+        if (job.truth.file_partial && !job.truth.file_complete && state == DomainState::suspended &&
+            job.attempts >= renames_max) {
+            decide_unpublished(row, out);
+        } else if (job.truth.file_partial && !job.truth.file_complete) {
             file(row, FileStep::publish, out);
         } else if (!here && job.truth.file_complete) {
             succeed(row, out);
@@ -67,6 +77,18 @@ void Core::decide_save_complete(std::uint32_t row, Actions& out) noexcept {
     }
     blame(job, Fault::state_conflict, "the guest runs on, so its save file was not kept");
     fail(row, out);
+}
+
+// The image cannot get its name, and its guest is still here: it runs on instead of standing still for good.
+void Core::decide_unpublished(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    blame(job, job.call_fault,
+          compose("the save file could not be renamed (", renames_max,
+                  " attempts): the guest has been let run on"));
+    job.file_stuck = false;  // its image is no good once it runs: that one is tried to be deleted
+    if (!try_call(row, Call::resume, out)) {
+        fail(row, out);
+    }
 }
 
 void Core::decide_restoring(std::uint32_t row, Actions& out) noexcept {
@@ -102,7 +124,7 @@ void Core::decide_consuming(std::uint32_t row, Actions& out) noexcept {
         fail(row, out);
     } else if (state == DomainState::paused && job.truth.file_complete) {
         // Until the file has its new name the copy must not run: the image could be restored twice.
-        if (!job.file_stuck || job.attempts < 3) {
+        if (!job.file_stuck || job.attempts < renames_max) {
             file(row, FileStep::consume, out);
         } else if (!try_destroy(row, out)) {
             blame_call(job, "the save file cannot be renamed, nor the restored copy destroyed");

@@ -14,6 +14,7 @@ struct Truth {
     wire::DomainInfo domain;  // `state` is absent when there is no such domain
     bool name_taken = false;  // another domain has the name, or the name with an in-flight suffix
     std::uint64_t memory_free_kib = 0;
+    std::uint64_t memory_taken_kib = 0;  // of what jobs reserve: what their domains have already
     bool can_pv = false;
     bool can_hvm = false;
     bool can_hap = false;

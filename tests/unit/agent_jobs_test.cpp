@@ -4,249 +4,10 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <vector>
-
-#include "tests/unit/sealed_heap.hpp"
+#include "tests/unit/agent_one_host.hpp"
 
 namespace ballast::agent {
 namespace {
-
-constexpr std::uint64_t the_job = 5;
-
-enum class Death : std::uint8_t { agent, worker, host };
-
-// One host in atomic steps, with a domain, its save files, a journal and one kind of worker.
-class OneHost {
-  public:
-    explicit OneHost(std::optional<DomainState> domain = {}) : domain_{domain} {
-        guest_.bytes.fill(7);
-        boot();
-    }
-
-    void order(
-        JobKind kind, std::function<void(wire::JobOrder&)> change = [](wire::JobOrder&) {}) {
-        wire::JobOrder order;
-        order.job_id = the_job;
-        order.kind = kind;
-        order.uuid = guest_;
-        order.name = "guest";
-        order.deadline_ms = 60'000;
-        order.has_spec = kind == JobKind::create;
-        order.spec.uuid = guest_;
-        order.spec.name = "guest";
-        order.spec.memory_mib = 128;
-        order.migration_id = guest_;
-        order.peer_host = "h2";
-        order.peer_address = "127.0.0.1";
-        order.peer_port = 1;
-        order.memory_kib = 131072;
-        change(order);
-        feed(OrderEvent{order});
-    }
-    void cancel() { feed(CancelEvent{the_job}); }
-
-    bool step() {
-        if (!core_) {
-            boot();
-        } else if (!todo_.empty()) {
-            const Action action = todo_.front();
-            todo_.pop_front();
-            perform(action);
-        } else if (!answers_.empty()) {
-            const auto answer = answers_.front();
-            answers_.pop_front();
-            answer();
-        } else if (!linked_) {
-            linked_ = true;
-            feed(LinkUpEvent{});
-        } else if (worker_ != no_worker) {
-            work();
-        } else if (const auto wake = core_->next_wake()) {
-            now_ms_ = std::max(now_ms_ + 1, wake->ms);
-            feed(TickEvent{});
-        } else {
-            return false;
-        }
-        return true;
-    }
-    void run() {
-        for (int i = 0; i < 2000 && !final_ && step(); ++i) {
-        }
-        while (!todo_.empty()) {
-            step();
-        }
-    }
-    void die(Death death) {
-        if (death == Death::worker) {
-            if (worker_ != no_worker) {
-                gone();
-            }
-            return;
-        }
-        core_.reset();
-        linked_ = false;
-        todo_.clear();
-        answers_.clear();
-        worker_ = no_worker;
-        if (death == Death::host) {
-            domain_.reset();
-        }
-    }
-
-    Fault refusal() const { return refusal_; }
-    const std::optional<wire::JobUpdate>& final_report() const { return final_; }
-    bool runs() const { return domain_ == DomainState::running; }
-    bool absent() const { return !domain_.has_value(); }
-    bool ever_lost_twice() const { return both_; }
-
-    std::optional<DomainState> domain_;
-    bool partial_ = false;
-    bool complete_ = false;
-    bool consumed_ = false;
-    Truth truth_{};  // what of it does not change
-
-  private:
-    void boot() {
-        truth_.can_pv = truth_.can_hvm = truth_.can_shadow = true;
-        truth_.memory_free_kib = truth_.memory_free_kib == 0 ? 1u << 20 : truth_.memory_free_kib;
-        truth_.disk_free_bytes = truth_.disk_free_bytes == 0 ? 1ull << 40 : truth_.disk_free_bytes;
-        Arena counting;
-        (void)Core{counting, {}};
-        memory_.assign(counting.used_bytes() + 64, {});
-        Arena arena{memory_};
-        core_ = std::make_unique<Core>(arena, CoreSettings{.host_name = "h1"});
-        for (const auto& [id, record] : disk_) {
-            EXPECT_TRUE(core_->recover(record, now()).ok());
-        }
-        Actions actions;
-        core_->start(now(), actions);
-        todo_.assign(actions.begin(), actions.end());
-    }
-    Now now() const { return {{now_ms_}, {now_ms_}}; }
-    void feed(const Event& event) {
-        Actions actions;
-        {
-            const ::ballast::test::SealedHeap seal;
-            (void)core_->step(event, now(), actions);
-        }
-        todo_.insert(todo_.end(), actions.begin(), actions.end());
-    }
-    void watch() { both_ = both_ || (runs() && complete_); }
-
-    Truth look() const {
-        Truth truth = truth_;
-        truth.domain.uuid = guest_;
-        truth.domain.name = "guest";
-        truth.domain.type = GuestType::pv;
-        truth.domain.memory_kib = 131072;
-        truth.domain.state = domain_.value_or(DomainState::absent);
-        truth.file_partial = partial_;
-        truth.file_complete = complete_;
-        truth.file_consumed = consumed_;
-        truth.saved_memory_kib = 131072;
-        return truth;
-    }
-    void perform(const Action& action) {
-        const std::uint32_t row = action.row;
-        switch (action.kind) {
-            case ActionKind::persist:
-                disk_[core_->record(row).job_id] = core_->record(row);
-                answers_.push_back([this, row] { feed(PersistedEvent{row, true}); });
-                break;
-            case ActionKind::forget: disk_.erase(action.job_id); break;
-            case ActionKind::look:
-                answers_.push_back([this, row] {
-                    const Truth truth = look();
-                    feed(TruthEvent{row, truth});
-                });
-                break;
-            case ActionKind::call:
-                if (domain_) {
-                    domain_ = action.call == Call::pause ? DomainState::paused : DomainState::running;
-                }
-                answers_.push_back([this, row] { feed(CalledEvent{row, Fault::none, {}}); });
-                break;
-            case ActionKind::file:
-                perform_file(action.file);
-                answers_.push_back([this, row] { feed(FiledEvent{row, Fault::none}); });
-                break;
-            case ActionKind::start_worker:
-                EXPECT_EQ(worker_, no_worker) << "two workers on one guest";
-                worker_ = action.worker;
-                op_ = action.op;
-                phase_ = 0;
-                break;
-            case ActionKind::kill_worker: gone(); break;
-            case ActionKind::report:
-                if (ended(core_->update(row).state)) {
-                    final_ = core_->update(row);
-                }
-                break;
-            case ActionKind::refuse: refusal_ = action.fault; break;
-            case ActionKind::tell_worker:
-            case ActionKind::ask_controller:
-            case ActionKind::answer_controller: break;
-        }
-        watch();
-    }
-    void perform_file(FileStep what) {
-        switch (what) {
-            case FileStep::discard_partial: partial_ = false; break;
-            case FileStep::publish: std::swap(partial_, complete_); break;
-            case FileStep::discard_complete: complete_ = false; break;
-            case FileStep::consume: std::swap(complete_, consumed_); break;
-            case FileStep::discard_consumed: consumed_ = false; break;
-        }
-    }
-    // Two steps each: what may be seen half-done, and the end.
-    void work() {
-        if (phase_++ == 0) {
-            if (op_ == WorkerOp::create || op_ == WorkerOp::restore) {
-                domain_ = DomainState::paused;
-            } else if (op_ == WorkerOp::save) {
-                domain_ = DomainState::suspended;
-                partial_ = true;
-            }
-            return;
-        }
-        if (op_ == WorkerOp::destroy || op_ == WorkerOp::shutdown) {
-            EXPECT_FALSE(op_ == WorkerOp::destroy && runs() && !may_destroy_)
-                << "a running guest is destroyed";
-            domain_.reset();
-        }
-        feed(WorkerEvent{.worker = worker_, .news = WorkerNews::done});
-        gone();
-    }
-    void gone() {
-        const WorkerId worker = worker_;
-        worker_ = no_worker;
-        answers_.push_back([this, worker] { feed(WorkerGoneEvent{worker, {}}); });
-    }
-
-  public:
-    bool may_destroy_ = false;
-
-  private:
-    Uuid guest_;
-    std::map<std::uint64_t, JobRecord> disk_;
-    std::vector<std::byte> memory_;
-    std::unique_ptr<Core> core_;
-    std::deque<Action> todo_;
-    std::deque<std::function<void()>> answers_;
-    WorkerId worker_ = no_worker;
-    WorkerOp op_ = WorkerOp::create;
-    int phase_ = 0;
-    bool linked_ = true;  // to the controller
-    std::int64_t now_ms_ = 1'000'000;
-    Fault refusal_ = Fault::none;
-    std::optional<wire::JobUpdate> final_;
-    bool both_ = false;
-};
 
 // Runs `kind` with one death before each of its steps, and checks the end.
 void try_all_deaths(JobKind kind, std::optional<DomainState> domain, bool complete,
@@ -290,6 +51,25 @@ TEST(AgentJobs, SaveLeavesTheGuestInItsDomainOrInItsFileAndNeverInBoth) {
                 EXPECT_EQ(host.final_report()->state == JobState::succeeded, host.complete_) << where;
             }
         });
+}
+
+TEST(AgentJobs, ASaveFileThatCannotBeRenamedLetsItsGuestRunOnAndSaysWhy) {
+    for (const bool stuck : {false, true}) {
+        OneHost host{DomainState::running};
+        host.fails_ = [stuck](FileStep step) {
+            return step == FileStep::publish || (stuck && step == FileStep::discard_partial);
+        };
+        host.order(JobKind::save);
+        host.run();
+        ASSERT_TRUE(host.final_report());
+        EXPECT_EQ(host.final_report()->state, JobState::failed);
+        EXPECT_EQ(host.final_report()->fault, Fault::io_failed);
+        EXPECT_EQ(host.final_report()->detail.view(),
+                  "the save file could not be renamed (3 attempts): the guest has been let run on");
+        EXPECT_TRUE(host.runs());
+        EXPECT_FALSE(host.complete_);
+        EXPECT_EQ(host.partial_, stuck) << "its image is of no use any more";
+    }
 }
 
 TEST(AgentJobs, RestoreNeverRunsAGuestWhoseFileCouldBeRestoredAgain) {

@@ -19,6 +19,23 @@ inline DesktopPoolRecord kiosk(PoolTargets targets, AfterSession after = AfterSe
     return pool;
 }
 
+// What private desktops are made of; each has one disk, which is made blank.
+inline DesktopPoolRecord office() {
+    DesktopPoolRecord pool = kiosk({});
+    pool.name = "office";
+    pool.kind = VmKind::personal;
+    pool.rules.pause_after_seconds = pool.rules.save_after_seconds = 0;
+    wire::Disk disk;
+    disk.target = "/srv/store/{user}.img";
+    disk.device = "xvda";
+    pool.guest.disks.push(disk);
+    VolumeRule rule;
+    rule.source = wire::VolumeSource::blank;
+    rule.size_bytes = 1 << 30;
+    pool.volumes.push(rule);
+    return pool;
+}
+
 struct Desk : World {
     explicit Desk(Settings given = default_settings()) : World{given} {
         add_host("h1");

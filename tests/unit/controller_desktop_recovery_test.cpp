@@ -6,22 +6,6 @@
 namespace ballast::controller::test {
 namespace {
 
-DesktopPoolRecord office() {
-    DesktopPoolRecord pool = kiosk({});
-    pool.name = "office";
-    pool.kind = VmKind::personal;
-    pool.rules.pause_after_seconds = pool.rules.save_after_seconds = 0;
-    wire::Disk disk;
-    disk.target = "/srv/store/{user}.img";
-    disk.device = "xvda";
-    pool.guest.disks.push(disk);
-    VolumeRule rule;
-    rule.source = wire::VolumeSource::blank;
-    rule.size_bytes = 1 << 30;
-    pool.volumes.push(rule);
-    return pool;
-}
-
 struct Office : Desk {
     Office() {
         EXPECT_EQ(make(office()).kind, OutcomeKind::changed);
@@ -159,6 +143,24 @@ TEST(GoldenFile, ThatIsGoneMeansABootAndANewFile) {
     desk.use_once();
     desk.until([&] { return desk.ordered(JobKind::golden_keep) == 2; }, 90);
     EXPECT_EQ(desk.ordered(JobKind::disk_delete), 0);
+}
+
+TEST(GoldenFile, ThatIsBeingMadeDoesNotKeepItsPoolFromBeingDeleted) {
+    Desk desk;
+    for (auto& [name, agent] : desk.agents) {
+        agent.store_path = "/srv/store";
+        desk.report(name);
+    }
+    DesktopPoolRecord pool = kiosk({1, 0, 0, 1});
+    pool.rules.guest_signals = true;
+    ASSERT_EQ(desk.make(pool).kind, OutcomeKind::changed);
+    desk.until([&] { return desk.in(DesktopState::saving) == 1; }, 60);
+    Command remove;
+    remove.kind = CommandKind::pool_delete;
+    remove.target = "kiosk";
+    ASSERT_EQ(desk.command(remove).kind, OutcomeKind::changed);
+    desk.until([&] { return desk.saw_report("pool_deleted"); }, 60);
+    EXPECT_EQ(desk.states(), "");
 }
 
 TEST(GoldenFile, OfAnotherTemplateIsNotUsed) {

@@ -152,7 +152,8 @@ Status XenHypervisor::describe_unnamed(const libxl_dominfo& info, Domain& out, c
         out.type = info.domain_type == LIBXL_DOMAIN_TYPE_PV ? GuestType::pv : GuestType::pvh;
     }
     out.ours = lasting->ours;
-    out.memory_kib = info.current_memkb;
+    // What is promised to a domain being built is its own already: free memory is told without it.
+    out.memory_kib = info.current_memkb + info.outstanding_memkb;
     out.memory_max_kib = info.max_memkb == UINT64_MAX || info.domid == dom0 ? 0 : info.max_memkb;
     out.vcpus = info.vcpu_online;
     out.cpu_time_ns = info.cpu_time;

@@ -82,7 +82,7 @@ bool golden_usable(const Tables& t, std::uint32_t desktop, std::uint32_t host) n
 void fill_golden_volume(const Tables& t, const DesktopRow& desktop, wire::Volume& volume) noexcept;
 // The desktop is removed: nobody waits for its memory any more.
 void forget_golden_maker(Step& step, std::uint32_t desktop) noexcept;
-// The pool has got another template.
+// The pool has got another template, or is being deleted: who keeps his memory for it is needed no more.
 void forget_golden_files(Step& step, std::uint32_t pool) noexcept;
 
 // ---- grants.cpp: which common desktop a session gets ----

@@ -130,7 +130,7 @@ void replace_pool(Step& step, const Command& command, std::uint32_t row, Outcome
     record.created = before.created;
     record.enabled = before.enabled;
     step.t.desktop_pools[row].retry_at = step.now.mono;
-    if (before.guest != record.guest) {
+    if (before.guest != record.guest || before.rules != record.rules) {
         forget_golden_files(step, row);
     }
     for (HostTrial& trial : step.t.trials_of(row)) {
@@ -183,6 +183,7 @@ void delete_pool(Step& step, const Command& command, std::uint32_t row, Outcome&
     if (!command.dry_run) {
         step.t.desktop_pools[row].record.closing = true;
         step.t.desktop_pools[row].record.enabled = false;
+        forget_golden_files(step, row);
         step.out.add(PersistDesktopPool{row});
     }
 }
