@@ -47,6 +47,8 @@ std::size_t take_header(char* data, std::size_t, std::size_t count, void* target
         response.content_type = value;
     } else if (same_word(name, "x-next-page-token")) {
         response.next_page_token = value;
+    } else if (same_word(name, "etag")) {
+        response.entity_tag = value;
     } else if (same_word(name, "idempotency-replayed")) {
         response.replayed = value == "true";
     }
@@ -117,6 +119,9 @@ HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
     if (!request.idempotency_key.empty()) {
         headers.add("Idempotency-Key: " + request.idempotency_key);
     }
+    if (!request.if_match.empty()) {
+        headers.add("If-Match: " + request.if_match);
+    }
     const std::string url = server_.base + request.path;
     curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
@@ -183,6 +188,9 @@ std::string curl_line(const Server& server, const HttpRequest& request) {
     }
     if (!request.idempotency_key.empty()) {
         add("-H", "Idempotency-Key: " + request.idempotency_key);
+    }
+    if (!request.if_match.empty()) {
+        add("-H", "If-Match: " + request.if_match);
     }
     add("-d", request.body);
     return line + " " + quoted(server.base + request.path);

@@ -17,6 +17,7 @@ struct HttpRequest {
     std::string body;  // JSON; empty: none
     std::string accept = "application/json";
     std::string idempotency_key;
+    std::string if_match;       // entity tag; empty: whatever it is now
     long timeout_seconds = 75;  // above the longest ?wait=
 };
 
@@ -25,6 +26,7 @@ struct HttpResponse {
     std::string body;
     std::string content_type;
     std::string next_page_token;
+    std::string entity_tag;  // of what was read or made
     bool replayed = false;
     bool timed_out = false;
     std::string failure;

@@ -22,7 +22,8 @@ Exit exit_for_status(long status) {
         case 403: return Exit::not_allowed;
         case 404:
         case 410: return Exit::not_found;
-        case 409: return Exit::conflict;
+        case 409:
+        case 412: return Exit::conflict;
         case 429:
         case 503: return Exit::no_capacity;
         case 502: return Exit::unreachable;

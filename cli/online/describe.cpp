@@ -81,6 +81,9 @@ Exit describe(Online& online, const std::string& word, const std::string& name) 
         return Exit::ok;
     }
     std::string out = describe_object(object.root());
+    if (!response.entity_tag.empty()) {
+        out += "etag  " + printable(response.entity_tag) + "\n";  // what --if-match takes
+    }
     if (kind.plural == "vms") {
         const std::string vm{object.root().at("name").text()};
         out +=

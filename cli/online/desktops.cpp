@@ -34,6 +34,26 @@ std::string pool_path(const In& in) {
 
 // ---- pools ----
 
+void declare_if_match(Options& options, In& in, const char* help) {
+    options.value("--if-match", &in.act.if_match, "TAG", help);
+}
+constexpr char however_help[] = "only while the pool has this etag (ballast describe pool); else code 5";
+constexpr char since_help[] =
+    "only while the pool has this etag; by default the one it has when the command starts";
+
+// From here on, what somebody else changes in the pool refuses the edit.
+Exit hold(Online& connection, In& in) {
+    if (!in.act.if_match.empty()) {
+        return Exit::ok;
+    }
+    const HttpResponse response = connection.get(pool_path(in));
+    if (!response.ok()) {
+        return connection.refuse(response);
+    }
+    in.act.if_match = response.entity_tag;
+    return Exit::ok;
+}
+
 template <bool creates>
 Action declare_pool_file(Options& options) {
     const auto in = std::make_shared<In>();
@@ -43,8 +63,15 @@ Action declare_pool_file(Options& options) {
     options.argument("FILE", &in->file, "JSON that describes the pool; - is standard input")
         .required()
         .completes(Completes::files);
+    if (!creates) {
+        declare_if_match(options, *in, since_help);
+    }
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
+        // Before the file is read: where it comes from an editor, that takes its time.
+        if (const Exit held = creates ? Exit::ok : hold(connection, *in); held != Exit::ok) {
+            return held;
+        }
         std::string body;
         std::string why;
         if (!read_input(in->file, pool_bytes_max, body, why).ok()) {
@@ -61,6 +88,7 @@ template <const char* action>
 Action declare_pool_action(Options& options) {
     const auto in = std::make_shared<In>();
     options.argument("NAME", &in->name, "the pool").required();
+    declare_if_match(options, *in, however_help);
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
         return change_all(
@@ -75,8 +103,12 @@ Action declare_pool_delete(Options& options) {
     const auto in = std::make_shared<In>();
     options.argument("NAME", &in->name, "the pool").required();
     options.flag("--yes", in->yes, "do not ask");
+    declare_if_match(options, *in, since_help);
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
+        if (const Exit held = hold(connection, *in); held != Exit::ok) {
+            return held;
+        }
         if (!in->act.dry_run &&
             !confirm(connection.context(), in->yes, "Delete the pool and its desktops?")) {
             return Exit::usage;
@@ -92,6 +124,7 @@ Action declare_pool_targets(Options& options) {
     options.value("--paused", &in->paused, "N", "desktops that stand still in memory");
     options.value("--saved", &in->saved, "N", "desktops that lie in a file");
     options.value("--max", &in->max, "N", "desktops in all, those in use included");
+    declare_if_match(options, *in, however_help);
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
         JsonWriter json;

@@ -90,6 +90,7 @@ HttpResponse send_change(Online& online, std::string_view method, const std::str
     request.method = method;
     request.path = path + (options.dry_run ? "?dry_run=true" : "");
     request.body = body;
+    request.if_match = options.if_match;
     if (!options.dry_run) {
         request.idempotency_key = options.idempotency_key.empty() ? std::string{to_text(new_uuid()).view()}
                                                                   : options.idempotency_key;

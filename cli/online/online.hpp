@@ -45,6 +45,7 @@ struct ActOptions {
     bool no_wait = false;
     std::int64_t timeout_seconds = 0;  // 0: as long as it takes
     std::string idempotency_key;       // empty: a random one
+    std::string if_match;              // only while it has this entity tag; empty: however it is
 
     // Whether to stay until the job has ended: as said, else on a terminal.
     bool waits(const Context& context) const { return wait || (!no_wait && context.terminal()); }

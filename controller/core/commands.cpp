@@ -72,6 +72,11 @@ void dispatch(Step& step, const Command& command, Outcome& outcome) noexcept {
     }
 }
 
+void refuse_changed(Outcome& outcome) noexcept {
+    refuse(outcome, Slug::precondition_failed, Fault::state_conflict,
+           "it has been changed since: read it again, and decide anew");
+}
+
 }  // namespace
 
 void refuse(Outcome& outcome, Slug slug, Fault fault, const Detail& detail) noexcept {
@@ -104,7 +109,7 @@ void on_command(Step& step, const Command& command) noexcept {
     // The key's record stands with the command's other records before everything that tells anybody: a
     // request whose order went out is remembered.
     if (!replay(step, command, outcome)) {
-        dispatch(step, command, outcome);
+        command.precondition_failed ? refuse_changed(outcome) : dispatch(step, command, outcome);
         remember(step, command, outcome);
     }
     if (outcome.kind == OutcomeKind::problem) {

@@ -57,7 +57,10 @@ struct Command {
     FixedString<63> target;  // name or uuid of the VM or host
     std::uint64_t id = 0;    // of the plan or job
     bool dry_run = false;    // the decision, no effect
-    bool force = false;      // shutdown or destroy a guest that we did not create
+    // The caller asked for it only as long as something is as it was (If-Match), and it is not: refused,
+    // unless it is a request that has had its effect before.
+    bool precondition_failed = false;
+    bool force = false;  // shutdown or destroy a guest that we did not create
     bool flag = false;
     FixedString<63> to;  // name or uuid of the destination host
     MigrationMode mode = MigrationMode::automatic;
@@ -85,6 +88,7 @@ enum class Slug : std::uint8_t {
     limit_reached,
     host_unreachable,
     no_capacity,
+    precondition_failed,
 };
 std::string_view to_string(Slug) noexcept;  // "state-conflict"
 

@@ -115,6 +115,7 @@ class Core {
     const Counters& counters() const noexcept;
     LimitUses limits() const noexcept;
     const Settings& settings() const noexcept;
+    const Uuid& store_id() const noexcept;
     // All known hosts have reported, or have had the time to since the start: answers are complete.
     bool ready(const Now& now) const noexcept;
 

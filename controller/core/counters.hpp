@@ -14,7 +14,7 @@ inline constexpr std::size_t job_kinds_count = 11;
 inline constexpr std::size_t job_states_count = 5;
 inline constexpr std::size_t vm_states_count = 13;
 inline constexpr std::size_t faults_count = 256;  // by number
-inline constexpr std::size_t slugs_count = 9;
+inline constexpr std::size_t slugs_count = 10;
 
 struct Counters {
     // [JobKind][JobState]: jobs made count as queued, ended ones by their end.

@@ -47,6 +47,10 @@ PlanView Core::dry_plan() const noexcept {
 const Counters& Core::counters() const noexcept {
     return tables_->counters;
 }
+const Uuid& Core::store_id() const noexcept {
+    return tables_->identity.store_id;
+}
+
 const Settings& Core::settings() const noexcept {
     return tables_->settings;
 }

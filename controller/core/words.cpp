@@ -28,15 +28,16 @@ constexpr std::array<std::string_view, 31> command_kinds{
     "destroy", "migrate", "set_movable", "forget",    "cordon",  "uncordon", "drain",   "forget",
     "create",  "apply",   "cancel",      "rebalance", "cancel",  "create",   "replace", "set_targets",
     "enable",  "disable", "delete",      "assign",    "delete",  "open",     "close"};
-constexpr std::array<std::string_view, 9> slugs{"none",          "invalid-request",  "validation-failed",
-                                                "not-found",     "state-conflict",   "idempotency-key-reused",
-                                                "limit-reached", "host-unreachable", "no-capacity"};
+constexpr std::array<std::string_view, 10> slugs{
+    "none",           "invalid-request",        "validation-failed", "not-found",
+    "state-conflict", "idempotency-key-reused", "limit-reached",     "host-unreachable",
+    "no-capacity",    "precondition-failed"};
 constexpr std::array<std::string_view, 11> decision_kinds{
     "no_overload",        "no_move",       "planned",         "waiting",        "placed",
     "not_placed",         "drained_guest", "session_granted", "session_denied", "desktop_started",
     "desktop_not_started"};
 static_assert(command_kinds.size() == static_cast<std::size_t>(last_command) + 1);
-static_assert(slugs.size() == static_cast<std::size_t>(Slug::no_capacity) + 1);
+static_assert(slugs.size() == static_cast<std::size_t>(Slug::precondition_failed) + 1);
 static_assert(decision_kinds.size() == static_cast<std::size_t>(DecisionKind::desktop_not_started) + 1);
 
 }  // namespace

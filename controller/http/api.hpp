@@ -105,6 +105,8 @@ class Api final : public Service {
     std::optional<Problem> check_record(const Call& call);
     void count(const Operation* operation, const Answer& answer);
     void record(const Request& request, const Operation* operation, const Answer& answer);
+    std::string tag_addressed(const Command& command) const;
+    Outcome addressed_again(const Command& command, Outcome outcome) const;
     Answer succeed(const Call& call, const Outcome& outcome);
     Reply object_of(const Call& call, const Outcome& outcome);
     Reply dry_run_reply(const Call& call, const Outcome& outcome);

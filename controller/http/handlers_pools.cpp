@@ -3,6 +3,7 @@
 #include "controller/http/forms.hpp"
 #include "controller/http/guest_spec.hpp"
 #include "controller/http/handlers.hpp"
+#include "controller/http/pool_tag.hpp"
 
 namespace ballast::controller::http {
 
@@ -126,8 +127,9 @@ Answer list_desktop_pools(Api& api, const Call& call) {
 
 Answer get_desktop_pool(Api& api, const Call& call) {
     const std::uint32_t pool = api.core().find_desktop_pool(call.id);
-    return pool != no_row ? object_reply(call.request, pool_form(api.core()), pool)
-                          : api.not_found(call, "pool");
+    return pool != no_row
+               ? with_pool_tag(api.core(), call.id, object_reply(call.request, pool_form(api.core()), pool))
+               : api.not_found(call, "pool");
 }
 
 Answer put_desktop_pool(Api& api, const Call& call) {
@@ -186,7 +188,7 @@ Answer get_pool_targets(Api& api, const Call& call) {
     json.member("max", targets.max);
     json.end_object();
     json.next_document();
-    return reply;
+    return with_pool_tag(api.core(), call.id, std::move(reply));
 }
 
 Answer put_pool_targets(Api& api, const Call& call) {

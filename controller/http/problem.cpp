@@ -23,6 +23,8 @@ SlugFacts facts(Slug slug) noexcept {
         case Slug::host_unreachable: return {"host-unreachable", "The host does not answer", 502};
         case Slug::no_capacity: return {"no-capacity", "No host has room", 503};
         case Slug::job_timeout: return {"job-timeout", "The job did not end in time", 504};
+        case Slug::precondition_failed:
+            return {"precondition-failed", "It has been changed since it was read", 412};
     }
     return {"internal", "The controller failed", 500};
 }
@@ -140,6 +142,10 @@ Reply to_reply(const Problem& problem, std::string_view request_id) {
     }
     if (problem.job_id != 0) {
         json.member("job", problem.job_id);
+    }
+    if (!problem.entity_tag.empty()) {
+        json.member("current_tag", std::string_view{problem.entity_tag});
+        reply.headers.emplace_back("ETag", problem.entity_tag);
     }
     write_lists(json, problem);
     write_suggestions(json, problem);

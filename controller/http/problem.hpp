@@ -30,6 +30,7 @@ enum class Slug : std::uint8_t {
     host_unreachable,
     no_capacity,
     job_timeout,
+    precondition_failed,
 };
 
 struct SlugFacts {
@@ -66,6 +67,7 @@ struct Problem {
     std::string allowed_methods{};     // method_not_allowed: for the Allow header
     unsigned retry_after_seconds = 0;  // 0: no Retry-After
     std::uint64_t job_id = 0;          // the job that it is about; 0: none
+    std::string entity_tag{};          // precondition_failed: what it has now
 };
 
 // Which slug says a fault of the core best.

@@ -202,6 +202,22 @@ class CommandLine(PoolCase):
         problem = self.run_it("-o", "json", "get", "host", "nobody", code=3).stderr
         self.assertEqual(json.loads(problem)["type"], "/problems/not-found")
 
+    def test_an_edit_of_a_pool_that_was_changed_meanwhile_is_refused(self):
+        path = os.path.join(self.directory.name, "edited.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"name": "edited", "after_session": "reset", "targets": {"ready": 0, "paused": 0, "saved": 0, "max": 1},
+                       "template": {"type": "pv", "memory_mib": 64, "kernel": "/boot/guest"}}, file)
+        self.run_it("pool", "create", path)
+        tag = re.search(r"^etag  (\S+)$", self.run_it("describe", "pool", "edited").stdout, re.M).group(1)
+        self.run_it("pool", "targets", "edited", "--max", "2", "--if-match", tag)
+        for command in (("replace", "edited", path), ("disable", "edited"), ("targets", "edited", "--max", "3")):
+            self.assertIn("precondition-failed", self.run_it("pool", *command, "--if-match", tag, code=5).stderr)
+        self.assertIn("precondition-failed", self.run_it("pool", "delete", "edited", "--yes", "--if-match", tag, code=5).stderr)
+        # Without a tag of the caller's it is the one that the pool has when the command begins.
+        shown = self.run_it("-v", "pool", "replace", "edited", path).stderr
+        self.assertRegex(shown, r"-X PUT .*-H 'If-Match: \"[0-9a-f]{32}\"'")
+        self.run_it("pool", "delete", "edited", "--yes")
+
     def test_a_profile_is_a_file_that_is_read_strictly(self):
         folder = Path(self.directory.name) / "config" / "ballast"
         folder.mkdir(parents=True, exist_ok=True)

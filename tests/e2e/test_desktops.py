@@ -96,6 +96,57 @@ class Desktops(PoolCase):
         self.assertEqual(table[0].split()[:4], ["NAME", "KIND", "ENABLED", "READY"])
         self.remove("small")
 
+    def test_an_edit_is_refused_when_the_pool_has_been_changed_since(self):
+        body = pool_body("edited", {"ready": 0, "paused": 0, "saved": 0, "max": 1})
+
+        def edit(method, path, change=None, **headers):
+            status, answered, text = self.pool.request(method, path, change,
+                                                       {name.replace("_", "-"): value for name, value in headers.items()})
+            return status, answered.get("etag"), json.loads(text) if text else None
+
+        first = edit("POST", "/v1/pools", body)
+        self.assertEqual((first[0], edit("GET", "/v1/pools/edited")[1]), (201, first[1]))
+        self.assertRegex(first[1], r'^"[0-9a-f]{32}"$')
+        second = edit("PUT", "/v1/pools/edited/targets", {"max": 2}, If_Match=first[1])
+        self.assertEqual(second[0], 200)
+        self.assertNotEqual(second[1], first[1])
+        for method, path, change in (("PUT", "/v1/pools/edited", body), ("PUT", "/v1/pools/edited/targets", {"max": 3}),
+                                     ("POST", "/v1/pools/edited:disable", None), ("DELETE", "/v1/pools/edited", None)):
+            for tag in (first[1], f"W/{second[1]}", f'"x", {first[1]}'):
+                status, now, problem = edit(method, path, change, If_Match=tag)
+                self.assertEqual((status, problem["type"]), (412, "/problems/precondition-failed"))
+                self.assertEqual((now, problem["current_tag"]), (second[1], second[1]))
+            self.assertEqual(edit(method, path, change, If_Match="no tag")[0], 400)
+        self.assertEqual(edit("GET", "/v1/pools/edited")[1], second[1])
+        self.assertEqual(edit("GET", "/v1/pools/edited/targets")[1], second[1])
+        self.assertEqual(edit("PUT", "/v1/pools/edited/targets?dry_run=true", {"max": 1}, If_Match=first[1])[0], 412)
+        # What has had its effect is answered again, although the tag is another by now.
+        for _ in range(2):
+            again = edit("PUT", "/v1/pools/edited/targets", {"max": 1}, If_Match=second[1], Idempotency_Key="edit-1")
+            self.assertEqual((again[0], again[2]["targets"]["max"]), (200, 1))
+        self.assertEqual(edit("POST", "/v1/pools/edited:disable", None, If_Match=f'"x", {again[1]}')[0], 200)
+        self.assertEqual(edit("PUT", "/v1/pools/edited", body, If_Match="*")[0], 200)
+        self.assertEqual(edit("PUT", "/v1/pools/nothing/targets", {}, If_Match=first[1])[0], 404)
+        kept = edit("GET", "/v1/pools/edited")[1]
+        self.pool.controller.kill()
+        self.pool.controller.start()
+        self.pool.wait_for_controller()
+        self.assertEqual(edit("GET", "/v1/pools/edited")[1], kept)
+        self.wait_for_hosts()
+        self.remove("edited")
+
+    def test_a_repeated_request_is_answered_as_the_first(self):
+        body = pool_body("repeated", {"ready": 0, "paused": 0, "saved": 0, "max": 1})
+        answers = [self.pool.request("POST", "/v1/pools", body, {"Idempotency-Key": "repeat-1"}) for _ in range(2)]
+        self.assertEqual([(status, json.loads(text)["name"]) for status, _, text in answers], [(201, "repeated")] * 2)
+        self.assertEqual(answers[1][1]["idempotency-replayed"], "true")
+        for path, name in (("/v1/hosts/h1:uncordon", "h1"), ("/v1/hosts/h2:cordon", "h2")):
+            for _ in range(2):
+                status, _, text = self.pool.request("POST", path, None, {"Idempotency-Key": f"repeat-{name}"})
+                self.assertEqual((status, json.loads(text)["name"]), (200, name))
+        self.pool.post("/v1/hosts/h2:uncordon")
+        self.remove("repeated")
+
     def test_private_desktops_boot_at_login_and_shut_down_at_logout(self):
         body = {"name": "office", "kind": "private", "template": TEMPLATE, "shutdown_grace_seconds": 5}
         self.pool.post("/v1/pools", body)
