@@ -7,6 +7,31 @@
 #include "policy/means.hpp"
 
 namespace ballast::controller {
+namespace {
+
+std::uint64_t resident_mib(const VmRow& vm) noexcept {
+    return vm.state != VmState::saved ? vm.memory_mib : 0;
+}
+
+// Of guests that are on their way to the host, or from it and already elsewhere.
+std::uint64_t arriving_mib(const Tables& t, std::uint32_t row) noexcept {
+    const HostRow& host = t.hosts[row];
+    if (host.migrations_in + host.migrations_out == 0) {
+        return 0;
+    }
+    std::uint64_t arriving = 0;
+    for (std::uint32_t i = 0; i < t.jobs.rows().size(); ++i) {
+        const JobRow& job = t.jobs[i];
+        const bool its = job.in_use && job.record.kind == JobKind::migrate && job.vm != no_row &&
+                         (job.source_host == row || job.destination_host == row);
+        if (its && t.vms[job.vm].job == i && t.vms[job.vm].host != row) {
+            arriving += t.vms[job.vm].memory_mib;
+        }
+    }
+    return arriving;
+}
+
+}  // namespace
 
 std::span<const HostRow> Core::hosts() const noexcept {
     return std::as_const(tables_->hosts).rows();
@@ -98,47 +123,44 @@ double Core::vm_cpu_cores(std::uint32_t vm) const noexcept {
                                 tables_->settings.balance.parameters.window);
 }
 
-// The definitions of docs/policies.md, for one host.
+// The definitions of docs/policies.md, for one host. Asked for every host of a list: one walk over its
+// guests.
 policy::HostLoad Core::host_load(std::uint32_t row) const noexcept {
     const HostRow& host = tables_->hosts[row];
     const std::size_t window = tables_->settings.balance.parameters.window;
+    const auto add_to = [window](double& sum) {
+        return [window, &sum](const SampleSeries& series) {
+            policy::for_each_of_last(series.values(), window, policy::no_ceiling,
+                                     [&sum](double sample) { sum += sample; });
+        };
+    };
+    double cores = 0;
+    double net_mbps = 0;
+    std::uint64_t used_mib = 0;
+    add_to(cores)(host.dom0_cpu_cores);
     std::size_t instants = std::min<std::size_t>(host.dom0_cpu_cores.size, window);
+    // The series of a guest are of one length: what is summed of each is what lies in the longest.
     each_guest(row, [&](const VmRow& vm) {
         instants = std::max(instants, std::min<std::size_t>(vm.cpu_cores.size, window));
+        add_to(cores)(vm.cpu_cores);
+        add_to(net_mbps)(vm.net_mbps);
+        used_mib += resident_mib(vm);
     });
     policy::HostLoad load;
     if (instants > 0) {
-        double cores = policy::sum_of_last(host.dom0_cpu_cores.values(), instants);
-        double net_mbps = 0;
-        each_guest(row, [&](const VmRow& vm) {
-            cores += policy::sum_of_last(vm.cpu_cores.values(), instants);
-            net_mbps += policy::sum_of_last(vm.net_mbps.values(), instants);
-        });
         const auto count = static_cast<double>(instants);
         load.cpu = host.cpu_count > 0 ? cores / count / host.cpu_count : 0;
         load.net = host.net_mbps > 0 ? net_mbps / count / host.net_mbps : 0;
     }
-    load.memory = host.memory_mib > 0
-                      ? static_cast<double>(host_memory_used_mib(row)) / static_cast<double>(host.memory_mib)
-                      : 0;
+    used_mib += arriving_mib(*tables_, row);
+    load.memory =
+        host.memory_mib > 0 ? static_cast<double>(used_mib) / static_cast<double>(host.memory_mib) : 0;
     return load;
 }
 
 std::uint64_t Core::host_memory_used_mib(std::uint32_t row) const noexcept {
-    const HostRow& host = tables_->hosts[row];
-    std::uint64_t used_mib = 0;
-    each_guest(row, [&](const VmRow& vm) { used_mib += vm.state != VmState::saved ? vm.memory_mib : 0; });
-    if (host.migrations_in + host.migrations_out == 0) {
-        return used_mib;
-    }
-    for (std::uint32_t i = 0; i < tables_->jobs.rows().size(); ++i) {
-        const JobRow& job = tables_->jobs[i];
-        const bool its = job.in_use && job.record.kind == JobKind::migrate && job.vm != no_row &&
-                         (job.source_host == row || job.destination_host == row);
-        if (its && tables_->vms[job.vm].job == i && tables_->vms[job.vm].host != row) {
-            used_mib += tables_->vms[job.vm].memory_mib;
-        }
-    }
+    std::uint64_t used_mib = arriving_mib(*tables_, row);
+    each_guest(row, [&](const VmRow& vm) { used_mib += resident_mib(vm); });
     return used_mib;
 }
 

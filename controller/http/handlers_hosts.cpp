@@ -33,7 +33,7 @@ Answer list_hosts(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         if (rows[i].in_use && states.passes(to_string(rows[i].state))) {
-            items.push_back({std::string{rows[i].record.name.view()}, i});
+            items.push_back(ListItem::named(rows[i].record.name.view(), i));
         }
     }
     return list_reply(call.request, page, std::move(items), host_form(api.core()));

@@ -21,7 +21,7 @@ Answer list_jobs(Api& api, const Call& call) {
             hosts.passes(record.source.host.view()) || hosts.passes(record.destination.host.view());
         if (rows[i].in_use && touches && states.passes(to_string(record.state)) &&
             kinds.passes(to_string(record.kind))) {
-            items.push_back({newest_first_key(record.id), i});
+            items.push_back(ListItem::newest_first(record.id, i));
         }
     }
     return list_reply(call.request, page, std::move(items), job_form(api.core()));

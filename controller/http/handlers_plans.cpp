@@ -40,7 +40,7 @@ Answer list_plans(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         if (rows[i].in_use && states.passes(to_string(rows[i].record.state))) {
-            items.push_back({newest_first_key(rows[i].record.id), i});
+            items.push_back(ListItem::newest_first(rows[i].record.id, i));
         }
     }
     return list_reply(call.request, page, std::move(items), plan_form(api.core()));
@@ -106,7 +106,7 @@ Answer list_decisions(Api& api, const Call& call) {
     const Core& core = api.core();
     std::vector<ListItem> items;
     for (std::uint32_t age = 0; core.decision(age) != nullptr; ++age) {
-        items.push_back({newest_first_key(core.decision(age)->id), age});
+        items.push_back(ListItem::newest_first(core.decision(age)->id, age));
     }
     const ListForm form{
         "decisions", decision_headings(),

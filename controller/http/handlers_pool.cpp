@@ -165,7 +165,7 @@ Answer get_limits(Api& api, const Call& call) {
     (void)uses.try_push({"tokens", tokens.count_max(), tokens.all().size(), tokens.refused_full()});
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < uses.size(); ++i) {
-        items.push_back({std::string{uses[i].name}, i});
+        items.push_back(ListItem::named(uses[i].name, i));
     }
     const ListForm form{"limits",
                         {"NAME", "LIMIT", "USED", "REFUSED"},

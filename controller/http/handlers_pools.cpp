@@ -119,7 +119,7 @@ Answer list_desktop_pools(Api& api, const Call& call) {
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         if (rows[i].in_use) {
-            items.push_back({std::string{rows[i].record.name.view()}, i});
+            items.push_back(ListItem::named(rows[i].record.name.view(), i));
         }
     }
     return list_reply(call.request, page, std::move(items), pool_form(api.core()));

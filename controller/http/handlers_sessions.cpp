@@ -80,7 +80,7 @@ Answer list_private_desktops(Api& api, const Call& call) {
         const DesktopRecord& record = rows[i].record;
         if (rows[i].in_use && record.kind == VmKind::personal && call.request.caller.may_see(record.user) &&
             states.passes(to_string(record.state)) && pools.passes(record.pool.view())) {
-            items.push_back({std::string{record.user.view()}, i});
+            items.push_back(ListItem::named(record.user.view(), i));
         }
     }
     return list_reply(call.request, page, std::move(items), private_desktop_form(api.core()));
@@ -133,7 +133,7 @@ Answer list_sessions(Api& api, const Call& call) {
         if (rows[i].in_use && call.request.caller.may_see(record.user) &&
             states.passes(to_string(record.state)) && pools.passes(record.pool.view()) &&
             users.passes(record.user.view())) {
-            items.push_back({newest_first_key(record.id), i});
+            items.push_back(ListItem::newest_first(record.id, i));
         }
     }
     return list_reply(call.request, page, std::move(items), session_form(api.core()));

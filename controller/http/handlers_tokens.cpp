@@ -168,7 +168,7 @@ Answer list_tokens(Api& api, const Call& call) {
     const Tokens& tokens = api.tokens();
     std::vector<ListItem> items;
     for (std::uint32_t i = 0; i < tokens.all().size(); ++i) {
-        items.push_back({newest_first_key(tokens.all()[i].id), i});
+        items.push_back(ListItem::newest_first(tokens.all()[i].id, i));
     }
     return list_reply(call.request, page, std::move(items), token_form(tokens));
 }

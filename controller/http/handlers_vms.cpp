@@ -86,15 +86,14 @@ Answer list_vms(Api& api, const Call& call) {
     }
     const auto rows = core.vms();
     std::vector<ListItem> items;
+    items.reserve(rows.size());
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
         const VmRow& vm = rows[i];
         const std::string_view host =
             vm.in_use && vm.host != no_row ? core.host(vm.host).record.name.view() : "";
         if (vm.in_use && states.passes(to_string(vm.state)) && hosts.passes(host) &&
             kinds.passes(to_string(vm.record.kind))) {
-            // Names need not be unique; the uuid behind a blank, which no name has, makes the order total.
-            items.push_back(
-                {std::string{vm.record.name.view()} + ' ' + std::string{to_text(vm.record.uuid).view()}, i});
+            items.push_back(ListItem::named(vm.record.name.view(), vm.record.uuid, i));
         }
     }
     return list_reply(call.request, page, std::move(items), vm_form(core));

@@ -8,18 +8,22 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/fixed_string.hpp"
 #include "base/instant.hpp"
 #include "base/uuid.hpp"
 
 namespace ballast::controller::http {
 
 // Milliseconds since the Unix epoch as "2026-11-21T08:00:00.123Z" (RFC 3339, UTC).
+// What lies before 1970 or after 9999 is shown as 1970.
+using TimeText = FixedString<24>;
+TimeText rfc3339_text(WallTime time) noexcept;
 std::string rfc3339(WallTime time);
 
 // Appends one JSON document, or several one a line, to `out`. Text that is not UTF-8 (guests' names come from
 // foreign toolstacks) is written with U+FFFD in place of the broken bytes. Numbers are rounded to three
 // decimals; one that is not finite becomes null. Beyond `bytes_max` nothing more is written and `overflowed`
-// tells.
+// tells. `out` is up to date whenever a document is complete. REQUIRES: out.size() <= bytes_max.
 class JsonOut {
   public:
     JsonOut(std::string& out, std::size_t bytes_max);
@@ -31,7 +35,10 @@ class JsonOut {
     void end_object();
     void array();
     void end_array();
+    // REQUIRES: a word of ours, which needs no escape.
     void key(std::string_view name);
+    // A key that somebody else has named.
+    void foreign_key(std::string_view name) { text(name); }
     void text(std::string_view value);
     void integer(std::int64_t value);
     void integer(std::uint64_t value);

@@ -41,7 +41,7 @@ void write_page(JsonOut& json, std::span<const ListItem> items, const ListForm& 
     json.key(form.name);
     json.array();
     for (const ListItem& item : items) {
-        form.json(json, item.row);
+        form.json(json, item.row());
     }
     json.end_array();
     if (!next.empty()) {
@@ -50,7 +50,73 @@ void write_page(JsonOut& json, std::span<const ListItem> items, const ListForm& 
     json.end_object();
 }
 
+// The first eight bytes, the first of them the most significant.
+std::uint64_t first_bytes(std::string_view text) noexcept {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < sizeof number; ++i) {
+        number = number << 8 | (i < text.size() ? static_cast<unsigned char>(text[i]) : 0U);
+    }
+    return number;
+}
+
 }  // namespace
+
+// ---- items ----
+
+ListItem ListItem::named(std::string_view name, std::uint32_t row) noexcept {
+    ListItem item;
+    item.first_ = first_bytes(name);
+    item.name_ = name;
+    item.row_ = row;
+    return item;
+}
+
+ListItem ListItem::named(std::string_view name, const Uuid& uuid, std::uint32_t row) noexcept {
+    ListItem item = named(name, row);
+    item.uuid_ = &uuid;
+    return item;
+}
+
+ListItem ListItem::newest_first(std::uint64_t number, std::uint32_t row) noexcept {
+    ListItem item;
+    item.first_ = ~number;
+    item.row_ = row;
+    return item;
+}
+
+bool ListItem::operator<(const ListItem& other) const noexcept {
+    if (first_ != other.first_) {
+        return first_ < other.first_;
+    }
+    const int order = name_.compare(other.name_);
+    return order != 0 ? order < 0 : uuid_ != nullptr && other.uuid_ != nullptr && *uuid_ < *other.uuid_;
+}
+
+bool ListItem::numbered() const noexcept {
+    return name_.empty() && uuid_ == nullptr;
+}
+
+std::string ListItem::key() const {
+    if (numbered()) {
+        return std::to_string(~first_);
+    }
+    // A blank, which no name has, stands before the uuid.
+    return std::string{name_} + (uuid_ != nullptr ? ' ' + std::string{to_text(*uuid_).view()} : "");
+}
+
+bool ListItem::is_after(std::string_view key) const {
+    if (numbered()) {
+        std::uint64_t number = 0;
+        std::from_chars(key.data(), key.data() + key.size(), number);
+        return ~first_ < number;
+    }
+    const std::size_t blank = uuid_ != nullptr ? std::min(key.find(' '), key.size()) : key.size();
+    const std::optional<Uuid> uuid = parse_uuid(key.substr(std::min(blank + 1, key.size())));
+    const ListItem other = uuid.has_value() ? named(key.substr(0, blank), *uuid, 0) : named(key, 0);
+    return other < *this;
+}
+
+// ---- pages ----
 
 std::optional<Problem> read_page(const Request& request, Page& page) {
     if (const std::string* text = request.parameter("limit"); text != nullptr) {
@@ -104,12 +170,17 @@ bool SetFilter::passes(std::string_view value) const noexcept {
 
 Reply list_reply(const Request& request, const Page& page, std::vector<ListItem> items,
                  const ListForm& form) {
-    const auto by_key = [](const ListItem& a, const ListItem& b) { return a.key < b.key; };
-    std::erase_if(items, [&](const ListItem& item) { return item.key <= page.after; });
+    if (!page.after.empty()) {
+        std::erase_if(items, [&](const ListItem& item) { return !item.is_after(page.after); });
+    }
     const std::size_t count = std::min(items.size(), page.limit);
-    std::partial_sort(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(count), items.end(), by_key);
+    const auto end_shown = items.begin() + static_cast<std::ptrdiff_t>(count);
+    if (end_shown != items.end()) {
+        std::nth_element(items.begin(), end_shown, items.end());
+    }
+    std::sort(items.begin(), end_shown);
     const std::span<const ListItem> shown = std::span{items}.first(count);
-    const std::string next = items.size() > count ? to_token(shown.back().key) : std::string{};
+    const std::string next = items.size() > count ? to_token(shown.back().key()) : std::string{};
 
     Reply reply;
     if (!next.empty()) {
@@ -118,7 +189,7 @@ Reply list_reply(const Request& request, const Page& page, std::vector<ListItem>
     if (request.format == Format::text) {
         TextTable table{form.headings};
         for (const ListItem& item : shown) {
-            form.text(table, item.row);
+            form.text(table, item.row());
         }
         reply.content_type = "text/plain; charset=utf-8";
         reply.body = table.text();
@@ -128,7 +199,7 @@ Reply list_reply(const Request& request, const Page& page, std::vector<ListItem>
     if (request.format == Format::ndjson) {
         reply.content_type = "application/x-ndjson";
         for (const ListItem& item : shown) {
-            form.json(json, item.row);
+            form.json(json, item.row());
             json.next_document();
         }
     } else {
@@ -158,15 +229,6 @@ Reply object_reply(const Request& request, const ListForm& form, std::uint32_t r
         json.next_document();
     }
     return reply;
-}
-
-std::string newest_first_key(std::uint64_t number) {
-    std::string key(16, '0');
-    std::uint64_t rest = ~number;
-    for (std::size_t i = key.size(); i-- > 0; rest /= 16) {
-        key[i] = digits[rest % 16];
-    }
-    return key;
 }
 
 }  // namespace ballast::controller::http

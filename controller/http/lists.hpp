@@ -38,10 +38,31 @@ class SetFilter {
     const std::string* text_;
 };
 
-// One item of a list: where it belongs in the order (unique), and which row it is.
-struct ListItem {
-    std::string key;
-    std::uint32_t row = 0;
+// One item of a list: where it belongs in the order (unique), and which row it is. Refers to the names in the
+// core's tables: made and used up within one request.
+class ListItem {
+  public:
+    static ListItem named(std::string_view name, std::uint32_t row) noexcept;
+    // Names need not be unique: the uuid makes the order total.
+    static ListItem named(std::string_view name, const Uuid& uuid, std::uint32_t row) noexcept;
+    static ListItem newest_first(std::uint64_t number, std::uint32_t row) noexcept;
+
+    std::uint32_t row() const noexcept { return row_; }
+    // What a page token holds; `after` of the next page.
+    std::string key() const;
+    // Compared with such a key of another item of the same list.
+    bool is_after(std::string_view key) const;
+    bool operator<(const ListItem& other) const noexcept;
+
+  private:
+    bool numbered() const noexcept;
+
+    // The first bytes of the name as a number that sorts as they do, or what stands for the number: most
+    // comparisons end there.
+    std::uint64_t first_ = 0;
+    std::string_view name_{};
+    const Uuid* uuid_ = nullptr;
+    std::uint32_t row_ = 0;
 };
 
 // How a list is written.
@@ -57,8 +78,5 @@ Reply list_reply(const Request& request, const Page& page, std::vector<ListItem>
 
 // One object: JSON (also for ndjson), or as a table of one row.
 Reply object_reply(const Request& request, const ListForm& form, std::uint32_t row, unsigned status = 200);
-
-// Keys that sort as numbers do, newest (largest) first.
-std::string newest_first_key(std::uint64_t number);
 
 }  // namespace ballast::controller::http

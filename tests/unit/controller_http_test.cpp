@@ -159,9 +159,13 @@ ListForm numbers() {
             }};
 }
 std::vector<ListItem> seven_items() {
+    // Alike in their first eight bytes and beyond.
+    static constexpr std::array<std::string_view, 7> names{
+        "keys-of-the-list-0", "keys-of-the-list-1", "keys-of-the-list-2", "keys-of-the-list-3",
+        "keys-of-the-list-4", "keys-of-the-list-5", "keys-of-the-list-6"};
     std::vector<ListItem> items;
     for (const std::uint32_t i : {4U, 2U, 6U, 0U, 5U, 1U, 3U}) {
-        items.push_back({"key" + std::to_string(i), i});
+        items.push_back(ListItem::named(names[i], i));
     }
     return items;
 }
@@ -189,14 +193,28 @@ TEST(Lists, PageThroughEveryItemOnceInOrder) {
 TEST(Lists, ComeAsJsonAndAsColumns) {
     Request request;
     EXPECT_EQ(list_reply(request, Page{2, ""}, seven_items(), numbers()).body,
-              "{\"numbers\":[0,1],\"next_page_token\":\"6b657931\"}\n");
+              "{\"numbers\":[0,1],\"next_page_token\":\"6b6579732d6f662d7468652d6c6973742d31\"}\n");
     request.format = Format::text;
     EXPECT_EQ(list_reply(request, Page{2, ""}, seven_items(), numbers()).body, "N  WORD\n0  w\n1  w\n");
 }
 
-TEST(Lists, PutTheNewestNumberFirst) {
-    EXPECT_LT(newest_first_key(10), newest_first_key(9));
-    EXPECT_LT(newest_first_key(UINT64_MAX), newest_first_key(0));
+TEST(Lists, PutTheNewestNumberFirstAndNamesInTheOrderOfTheirBytes) {
+    const auto ordered = [](const ListItem& a, const ListItem& b) {
+        return a < b && !(b < a) && b.is_after(a.key()) && !a.is_after(b.key()) && !a.is_after(a.key());
+    };
+    EXPECT_TRUE(ordered(ListItem::newest_first(10, 0), ListItem::newest_first(9, 0)));
+    EXPECT_TRUE(ordered(ListItem::newest_first(UINT64_MAX, 0), ListItem::newest_first(0, 0)));
+    const Uuid low{{1}};
+    const Uuid high{{2}};
+    constexpr std::array<std::string_view, 7> names{
+        "A", "a", "a1", "a10", "ab-is-long-1", "ab-is-long-10", "\xc3\xa9"};
+    for (std::size_t i = 1; i < names.size(); ++i) {
+        EXPECT_TRUE(ordered(ListItem::named(names[i - 1], 0), ListItem::named(names[i], 0))) << names[i];
+        EXPECT_TRUE(ordered(ListItem::named(names[i - 1], high, 0), ListItem::named(names[i], low, 0)))
+            << names[i];
+        EXPECT_TRUE(ordered(ListItem::named(names[i], low, 0), ListItem::named(names[i], high, 0)))
+            << names[i];
+    }
 }
 
 TEST(TextTable, AlignsNumbersRightAndHidesControlBytes) {

@@ -112,19 +112,24 @@ TEST(JsonOut, RepairsTextThatIsNoUtf8) {
     JsonOut json{out, 1000};
     json.object();
     json.member("name", std::string_view{"a\xff\xe2\x82z\"\n\xe2\x82\xac"});
+    json.foreign_key("\"\xff");
+    json.null();
     json.end_object();
-    EXPECT_EQ(out, "{\"name\":\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\\\"\\n\xe2\x82\xac\"}");
+    EXPECT_EQ(
+        out,
+        "{\"name\":\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\\\"\\n\xe2\x82\xac\",\"\\\"\xef\xbf\xbd\":null}");
 }
 
 TEST(JsonOut, RoundsNumbersToThreeDecimalsAndKeepsWholeOnesWhole) {
     std::string out;
     JsonOut json{out, 1000};
     json.array();
-    for (const double value : {0.0, 1.0, 0.12345, 2.9996, -0.5, 1.0 / 0.0}) {
+    for (const double value :
+         {0.0, 1.0, 0.12345, 2.9996, -0.5, -0.0004, -12.04, 1234567.891, 7.1, 1.0 / 0.0}) {
         json.number(value);
     }
     json.end_array();
-    EXPECT_EQ(out, "[0,1,0.123,3,-0.5,null]");
+    EXPECT_EQ(out, "[0,1,0.123,3,-0.5,0,-12.04,1234567.891,7.1,null]");
 }
 
 TEST(JsonOut, NeverWritesBeyondItsBound) {
@@ -137,9 +142,45 @@ TEST(JsonOut, NeverWritesBeyondItsBound) {
     EXPECT_TRUE(json.overflowed());
 }
 
+TEST(JsonOut, EscapesEveryCharacterThatNeedsItWhereverItStands) {
+    for (int c = 0; c < 0x80; ++c) {
+        for (std::size_t at = 0; at < 20; ++at) {
+            std::string text(20, '~');
+            text[at] = static_cast<char>(c);
+            std::string out;
+            JsonOut json{out, 1000};
+            json.array();
+            json.text(text);
+            json.end_array();
+            const bool as_it_is = out == "[\"" + text + "\"]";
+            EXPECT_EQ(as_it_is, c >= 0x20 && c != '"' && c != '\\') << c << " at " << at << ": " << out;
+        }
+    }
+}
+
+TEST(JsonOut, WritesTextsAsTheyAreWhereverItsBlocksEnd) {
+    for (std::size_t length = 4080; length < 4100; ++length) {
+        const std::string plain(length, 'x');
+        std::string out;
+        JsonOut json{out, 20'000};
+        json.array();
+        json.text(plain);
+        json.text(plain + '"');
+        json.end_array();
+        json.next_document();
+        EXPECT_EQ(out, "[\"" + plain + "\",\"" + plain + "\\\"\"]\n");
+        EXPECT_FALSE(json.overflowed());
+    }
+}
+
 TEST(JsonOut, WritesTimesAsRfc3339) {
     EXPECT_EQ(rfc3339({1'795'248'000'007}), "2026-11-21T08:00:00.007Z");
     EXPECT_EQ(rfc3339({0}), "1970-01-01T00:00:00.000Z");
+    EXPECT_EQ(rfc3339({951'782'399'999}), "2000-02-28T23:59:59.999Z");
+    EXPECT_EQ(rfc3339({951'782'400'000}), "2000-02-29T00:00:00.000Z");
+    EXPECT_EQ(rfc3339({253'402'300'799'999}), "9999-12-31T23:59:59.999Z");
+    EXPECT_EQ(rfc3339({253'402'300'800'000}), "1970-01-01T00:00:00.000Z");
+    EXPECT_EQ(rfc3339({-1}), "1970-01-01T00:00:00.000Z");
 }
 
 TEST(GuestSpec, ReadsAWholeSpec) {

@@ -113,7 +113,8 @@ std::uint32_t render_load(JsonOut& json, const Core& core, std::uint32_t index, 
     json.object();
     std::uint32_t row = first;
     for (std::uint32_t told = 0; row != no_row && told < vms_max; ++told, row = core.vm(row).next_here) {
-        json.member(core.vm(row).record.name.view(), core.vm_cpu_cores(row));
+        json.foreign_key(core.vm(row).record.name.view());
+        json.number(core.vm_cpu_cores(row));
     }
     json.end_object();
     json.end_object();
