@@ -41,7 +41,8 @@ PROTOC := protoc
 PYTHON := python3
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wnon-virtual-dtor -Wold-style-cast -Werror \
-            -Wno-missing-field-initializers  # designated initialisers name what they set; the rest has defaults
+            -Wno-missing-field-initializers -Wno-subobject-linkage
+# Designated initialisers name what they set, the rest has defaults; and a file that a unit includes is no header.
 FLAGS_release := -O2 -g1 -DNDEBUG -D_FORTIFY_SOURCE=2
 FLAGS_debug := -Og -g
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -79,7 +80,71 @@ test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
 
-obj = $(patsubst %.cpp,$(OUT)/obj/%.o,$(1))
+# Compilation is mostly the reading of headers and the making of the templates in them, so several files of a room are
+# one translation unit: half of the time. A room is a set of files that are compiled alike and always linked together.
+# Two files of a room therefore give no two things of their own the same name; a file in no room is compiled alone, and
+# so is every file with BUILD=debug, which is quicker while one file is being changed.
+md5_kernels := $(wildcard image/core/md5_*.cpp)  # for processors that the other files must not be compiled for
+hash_src := $(addprefix shell/,durable_file.cpp random.cpp sha256.cpp hmac.cpp hash_chain.cpp)
+rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
+soak_src := cli/offline/simulate_soak.cpp
+# Small rather than fast: code that runs at start only, and much of it (templates of toml++ and fmt), or a few times a
+# second.
+small_src := cli/parse.cpp shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp $(proto_src)
+room_policy := $(wildcard policy/*.cpp)
+room_planner := $(wildcard policy/planner/*.cpp)
+room_experiments := $(experiments_src)
+room_agent-core := $(wildcard agent/core/*.cpp)
+room_core := $(wildcard controller/core/*.cpp)
+room_desktop := $(wildcard controller/core/desktop/*.cpp)
+room_image-core := $(filter-out $(md5_kernels),$(wildcard image/core/*.cpp))
+room_image := $(wildcard image/*.cpp)
+room_proto := $(proto_src)
+room_hash := $(hash_src)
+room_shell := $(filter-out $(hash_src) $(small_src) shell/footprint.cpp,$(shell_src))  # <link.h> and <ev.h> quarrel
+room_sim-host := $(filter xen_glue/sim/%,$(simulator_src))
+room_sim-process := $(filter-out $(simulator_src) $(small_src) xen_glue/sim/precopy.cpp,$(wildcard xen_glue/sim/*.cpp))
+room_xen := $(filter-out $(small_src),$(xen_src))
+room_agent := $(filter-out $(small_src) agent/main.cpp agent/hypervisors.cpp,$(wildcard agent/*.cpp))
+room_relay := $(wildcard agent/relay/*.cpp)
+room_disks := $(wildcard agent/disks/*.cpp)
+room_controller := $(filter-out controller/main.cpp,$(wildcard controller/*.cpp))
+room_access := $(wildcard controller/access/*.cpp)
+room_http := $(filter-out $(rapidjson_src),$(wildcard controller/http/*.cpp))
+room_feed := $(wildcard controller/http/feed/*.cpp)
+room_json := $(rapidjson_src)
+room_cli := $(filter-out cli/main.cpp $(small_src),$(wildcard cli/*.cpp))
+room_offline := $(filter-out $(soak_src),$(wildcard cli/offline/*.cpp))
+room_online := $(wildcard cli/online/*.cpp)
+room_simulator := $(wildcard sim/*.cpp)
+room_unit-tests := $(test_src)
+room_xen-tests := $(xen_test_src)
+rooms := policy planner experiments agent-core core desktop image-core image proto hash shell sim-host sim-process xen \
+         agent relay disks controller access http feed json cli offline online simulator unit-tests xen-tests
+files_in_a_unit := 9
+
+hash := \#
+define newline
+
+
+endef
+# $(1): a file, $(2): its text. Written only when it says something new.
+write = $(if $(call unlike,$(file <$(1)),$(2)),$(file >$(1),$(2)))
+unlike = $(filter-out $(1),$(2))$(filter-out $(2),$(1))
+# $(1): a room, $(2): one x for each unit until this one, $(3): its files.
+define unit
+$(foreach file,$(3),$(eval object_of_$(file) := $(OUT)/obj/units/$(1)-$(words $(2)).o))
+$(call write,$(OUT)/units/$(1)-$(words $(2)).cpp,$(foreach file,$(3),$(hash)include "$(file)"$(newline)))
+endef
+units = $(if $(3),$(call unit,$(1),$(2),$(wordlist 1,$(files_in_a_unit),$(3)))$(call units,$(1),$(2) x,$(wordlist \
+        $(words x $(wordlist 1,$(files_in_a_unit),$(3))),$(words $(3)),$(3))))
+ifneq ($(BUILD),debug)
+$(shell mkdir -p $(OUT)/units)
+$(foreach room,$(rooms),$(if $(call units,$(room),x,$(room_$(room))),))
+endif
+
+# The objects that hold these files.
+obj = $(sort $(foreach file,$(1),$(or $(object_of_$(file)),$(OUT)/obj/$(file:.cpp=.o))))
 gen_hdr := $(OUT)/gen/proto/ballast.pb.h
 gen_obj := $(OUT)/obj/proto/ballast.pb.o
 
@@ -162,10 +227,6 @@ $(OUT)/xen-probe: $(call obj,$(wildcard base/*.cpp) $(glue_src) $(xen_src) tests
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent)
 
-# Small rather than fast: code that runs at start only, and much of it (templates of toml++ and fmt), or a few times a
-# second.
-small_src := shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp \
-             $(wildcard proto/convert_*.cpp) proto/codec.cpp
 ifeq ($(BUILD),release)
 $(gen_obj) $(call obj,$(small_src)): CXXFLAGS := $(patsubst -O2,-Os,$(CXXFLAGS))
 endif
@@ -220,12 +281,11 @@ $(OUT)/pch/%.hpp.gch: Makefile | $(gen_hdr)
 	$(Q)g++-12 $(CXXFLAGS) -MF $(@:.gch=.d) -MT $@ -x c++-header -o $@ $(basename $@)
 
 # RapidJSON adds to null pointers where its stacks are still empty; nothing else is hidden.
-rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 $(call obj,$(rapidjson_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
 $(call obj,$(cli_src)): CXXFLAGS += -fno-sanitize=pointer-overflow
 # A failing seed is worth nothing without the commit that it failed on.
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
-soak_obj := $(call obj,cli/offline/simulate_soak.cpp)
+soak_obj := $(call obj,$(soak_src))
 $(soak_obj): CXXFLAGS += -DBALLAST_COMMIT='"$(COMMIT)"'
 $(soak_obj): $(OUT)/commit
 .PHONY: always
@@ -233,14 +293,19 @@ $(OUT)/commit: always
 	@mkdir -p $(@D)
 	@echo '$(COMMIT)' | cmp -s - $@ || echo '$(COMMIT)' > $@
 
-$(OUT)/obj/%.o: %.cpp | $(gen_hdr)
+define compile
 	$(call say,CXX,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
+endef
+$(OUT)/obj/units/%.o: $(OUT)/units/%.cpp | $(gen_hdr)
+	$(compile)
+$(OUT)/obj/%.o: %.cpp | $(gen_hdr)
+	$(compile)
 
 # The contract of the endpoint, for the controller to serve.
 openapi_hdr := $(OUT)/gen/controller/http/openapi_json.hpp
-$(OUT)/obj/controller/http/handlers_openapi.o: $(openapi_hdr)
+$(call obj,controller/http/handlers_openapi.cpp): $(openapi_hdr)
 $(openapi_hdr): docs/openapi.yaml controller/http/embed_openapi.py
 	$(call say,EMBED,$<)
 	@mkdir -p $(@D)
@@ -248,7 +313,7 @@ $(openapi_hdr): docs/openapi.yaml controller/http/embed_openapi.py
 
 # The dashboard's files, likewise.
 web_hdr := $(OUT)/gen/controller/http/web_assets.hpp
-$(OUT)/obj/controller/http/assets.o: $(web_hdr)
+$(call obj,controller/http/assets.cpp): $(web_hdr)
 $(web_hdr): $(shell find web -type f) controller/http/embed_web.py
 	$(call say,EMBED,web)
 	@mkdir -p $(@D)
@@ -264,7 +329,7 @@ $(gen_hdr): proto/ballast.proto
 	@mkdir -p $(OUT)/gen
 	$(Q)$(PROTOC) --cpp_out=$(OUT)/gen $<
 
--include $(shell find $(OUT)/obj $(OUT)/pch -name '*.d' 2>/dev/null)
+-include $(shell find $(OUT)/obj $(OUT)/pch $(OUT)/fuzz -name '*.d' 2>/dev/null)
 
 # ---- verbs ----
 
@@ -296,7 +361,11 @@ test-programs: $(OUT)/unit-tests $(OUT)/xen-tests $(OUT)/sim-inspect $(OUT)/stat
 # libFuzzer needs clang, and its runtime in every object: a small build of its own.
 fuzz_extra_src += shell/config.cpp shell/durable_file.cpp
 fuzz_lib_src := $(wildcard base/*.cpp) $(proto_src) $(fuzz_extra_src)
-fuzz_obj = $(patsubst %.cpp,$(OUT)/fuzz/%.o,$(1))
+# Of the rooms only those that a target takes whole; a file of another is compiled alone.
+fuzz_rooms := policy planner proto json
+fuzz_units := $(sort $(foreach file,$(foreach room,$(fuzz_rooms),$(room_$(room))),$(object_of_$(file))))
+fuzz_obj = $(sort $(foreach file,$(1),$(or $(patsubst $(OUT)/obj/%,$(OUT)/fuzz/%,$(filter $(fuzz_units),$(object_of_$(file)))),\
+           $(OUT)/fuzz/$(file:.cpp=.o))))
 fuzz_targets := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(fuzz_src))
 FUZZ_FLAGS := -std=c++20 -O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -I$(OUT)/gen \
               -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
@@ -310,10 +379,15 @@ $(fuzz_pch).pch: Makefile
 	@printf '#include <%s>\n' $(headers) > $(fuzz_pch)
 	@{ clang++-14 --version; cat $(fuzz_pch); } | sha256sum > $@.sum
 	$(Q)clang++-14 $(filter-out -MMD -MP,$(FUZZ_FLAGS)) -x c++-header -o $@ $(fuzz_pch)
-$(OUT)/fuzz/%.o: %.cpp $(fuzz_pch).pch | $(gen_hdr)
+define fuzz_compile
 	$(call say,FUZZCXX,$<)
 	@mkdir -p $(@D)
 	$(Q)$(if $(shell command -v ccache),ccache )clang++-14 $(FUZZ_FLAGS) -include-pch $(fuzz_pch).pch -c -o $@ $<
+endef
+$(OUT)/fuzz/units/%.o: $(OUT)/units/%.cpp $(fuzz_pch).pch | $(gen_hdr)
+	$(fuzz_compile)
+$(OUT)/fuzz/%.o: %.cpp $(fuzz_pch).pch | $(gen_hdr)
+	$(fuzz_compile)
 $(OUT)/fuzz/ballast.pb.o: $(gen_hdr)
 	@mkdir -p $(@D)
 	$(Q)clang++-14 $(FUZZ_FLAGS) -c -o $@ $(OUT)/gen/proto/ballast.pb.cc
@@ -339,6 +413,7 @@ check:
 	$(Q)tests/tools/deps.sh check
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs test-programs fuzz-programs
 	$(Q)tests/tools/run_checks.py \
+	    "end-to-end=tests/e2e/run.sh $(OUT)" \
 	    arrows=tests/check/layers.py \
 	    format=tests/check/format.sh \
 	    house-rules=tests/check/tidy.py \
@@ -350,8 +425,7 @@ check:
 	    "unit=tests/tools/run_unit.sh $(OUT)/unit-tests" \
 	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
 	    xen-mapping=$(OUT)/xen-tests \
-	    "fuzz=tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)" \
-	    "end-to-end=tests/e2e/run.sh $(OUT)"
+	    "fuzz=tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)"
 
 # Seeds that no check has seen: every run begins somewhere else, and says where.
 soak: all

@@ -15,7 +15,7 @@
 namespace ballast::agent {
 namespace {
 
-Status failed(std::string& why, std::string_view what, const std::string& path) {
+Status adopting_failed(std::string& why, std::string_view what, const std::string& path) {
     why = fmt::format("cannot {} {}: {}", what, path, std::strerror(errno));
     return Err{Fault::io_failed};
 }
@@ -74,7 +74,7 @@ Status adopt_saved(const AgentConfig& config, const std::string& path, wire::Sav
                    std::string& why) {
     const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)};
     if (!fd) {
-        return failed(why, "open", path);
+        return adopting_failed(why, "open", path);
     }
     const std::unique_ptr<Hypervisor> hypervisor = open_hypervisor(config.hypervisor, why);
     if (!hypervisor) {
@@ -90,7 +90,7 @@ Status adopt_saved(const AgentConfig& config, const std::string& path, wire::Sav
         BALLAST_CHECK(SaveFiles::seal(fd.get(), guest, why));
     }
     if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0) {
-        return failed(why, "take from others the right to read", path);
+        return adopting_failed(why, "take from others the right to read", path);
     }
     if (::rename(path.c_str(), files.complete_path(guest.uuid).c_str()) != 0) {
         if (errno == EXDEV) {
@@ -98,7 +98,7 @@ Status adopt_saved(const AgentConfig& config, const std::string& path, wire::Sav
                               path, config.save_dir);
             return Err{Fault::io_failed};
         }
-        return failed(why, "move to the save files", path);
+        return adopting_failed(why, "move to the save files", path);
     }
     return files.sync(why);
 }

@@ -50,7 +50,7 @@ std::string option_lines(const Options& options, bool positional) {
 }
 
 // Paragraphs, wrapped; lines that begin with two blanks as they are.
-std::string paragraphs(std::string_view text) {
+std::string wrapped_paragraphs(std::string_view text) {
     std::string out;
     std::string running;
     const auto flush = [&] {
@@ -129,7 +129,7 @@ std::string help_for(const Command& command) {
     std::string out =
         "usage: " + usage_line(command, options) + "\n\n" + std::string{command.summary} + ".\n";
     if (!command.text.empty()) {
-        out += "\n" + paragraphs(command.text);
+        out += "\n" + wrapped_paragraphs(command.text);
     }
     const std::string arguments = option_lines(options, true);
     const std::string own = option_lines(options, false);

@@ -45,7 +45,7 @@ std::string options_of(const Options& options) {
 }
 
 // Paragraphs as .PP; lines that begin with two blanks as examples.
-std::string paragraphs(std::string_view text) {
+std::string roff_paragraphs(std::string_view text) {
     std::string out;
     bool example = false;
     while (!text.empty()) {
@@ -82,7 +82,7 @@ std::string command_part(const Command& command) {
     Options options;
     (void)command.declare(options);
     return ".SS \"" + roff(usage_line(command, options)) + "\"\n" + roff(command.summary) + ".\n" +
-           (command.text.empty() ? "" : ".PP\n" + paragraphs(command.text)) + options_of(options) +
+           (command.text.empty() ? "" : ".PP\n" + roff_paragraphs(command.text)) + options_of(options) +
            exits_of(command);
 }
 

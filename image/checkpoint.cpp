@@ -8,11 +8,11 @@
 namespace ballast::image {
 namespace {
 
-constexpr std::uint64_t magic = 0x3154504b43534c42;  // "BLSCKPT1": the number is the version
+constexpr std::uint64_t checkpoint_magic = 0x3154504b43534c42;  // "BLSCKPT1": the number is the version
 // As many as one merge can take in any budget.
-constexpr std::size_t runs_max = 65536;
+constexpr std::size_t checkpoint_runs_max = 65536;
 constexpr std::size_t fixed_bytes_max = 1024;
-constexpr std::size_t file_bytes_max = fixed_bytes_max + 2 * runs_max * 8;
+constexpr std::size_t file_bytes_max = fixed_bytes_max + 2 * checkpoint_runs_max * 8;
 
 std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -39,7 +39,7 @@ bool decode(FieldReader in, Checkpoint& out) {
     for (std::size_t level = 0; level < levels; ++level) {
         out.block_bytes.push(in.get<std::uint32_t>());
         const auto runs = in.get<std::uint32_t>();
-        if (runs > runs_max) {
+        if (runs > checkpoint_runs_max) {
             return false;
         }
         for (std::size_t i = 0; i < runs && in.ok(); ++i) {
@@ -58,7 +58,7 @@ Status write_checkpoint(const std::string& path, const Checkpoint& checkpoint, s
     }
     std::vector<std::byte> bytes(fixed_bytes_max + runs * 8);
     FieldWriter out{bytes};
-    out.put(magic);
+    out.put(checkpoint_magic);
     out.put(checkpoint.image.kind);
     out.put(checkpoint.image.size_bytes);
     out.put(checkpoint.image.device);
@@ -93,7 +93,7 @@ Status read_checkpoint(const std::string& path, Checkpoint& checkpoint, std::str
         const Sha256 digest = sha256(text_of(body));
         FieldReader in{body};
         if (std::equal(digest.begin(), digest.end(), bytes.end() - digest_bytes) &&
-            in.get<std::uint64_t>() == magic && decode(in, checkpoint)) {
+            in.get<std::uint64_t>() == checkpoint_magic && decode(in, checkpoint)) {
             return {};
         }
     }

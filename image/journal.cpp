@@ -13,7 +13,7 @@
 namespace ballast::image {
 namespace {
 
-constexpr std::uint64_t magic = 0x31524e4a54534c42;  // "BLSTJNR1"
+constexpr std::uint64_t journal_magic = 0x31524e4a54534c42;  // "BLSTJNR1"
 constexpr std::size_t head_bytes = 64;
 // A digest, and its first bytes once more, inverted: zeros and torn records do not look like one.
 constexpr std::size_t echo_bytes = 8;
@@ -25,7 +25,7 @@ using Record = std::array<std::byte, record_bytes>;
 Head head_of(const TransferId& transfer, std::uint64_t image_bytes) {
     Head head{};
     FieldWriter fields{head};
-    fields.put(magic);
+    fields.put(journal_magic);
     fields.put(std::span<const std::byte>{transfer});
     fields.put(image_bytes);
     fields.put(segment_bytes);

@@ -16,7 +16,7 @@ namespace {
 // After so many segments the source hears how far the destination has come.
 constexpr std::uint64_t confirm_interval = 16;
 
-Err<Fault> violation(const char* what, std::string& why) {
+Err<Fault> source_violation(const char* what, std::string& why) {
     why = std::string{"the source broke the protocol: "} + what;
     return Err{Fault::protocol_violation};
 }
@@ -75,7 +75,7 @@ Status ImageReceiver::greet(std::string& why) {
     std::span<const std::byte> body;
     BALLAST_CHECK(work_->messages.receive(type, body, why));
     if (type != MessageType::hello) {
-        return violation("it did not begin with a greeting", why);
+        return source_violation("it did not begin with a greeting", why);
     }
     const auto hello = decode_hello(body);
     if (!hello.ok()) {
@@ -150,13 +150,13 @@ Status ImageReceiver::take(MessageType type, std::span<const std::byte> body, bo
         case MessageType::confirmed:
         case MessageType::finished: break;
     }
-    return violation("a message that only a destination sends", why);
+    return source_violation("a message that only a destination sends", why);
 }
 
 Status ImageReceiver::take_keys(std::span<const std::byte> body, std::string& why) {
     const auto batch = decode_keys_head(body);
     if (!batch.ok()) {
-        return violation("keys that make no sense", why);
+        return source_violation("keys that make no sense", why);
     }
     const Keys& keys = batch.value();
     if (keys.count == 0) {
@@ -168,7 +168,7 @@ Status ImageReceiver::take_keys(std::span<const std::byte> body, std::string& wh
     }
     const std::span<Match> matches = std::span{work_->matches}.first(keys.count);
     if (!work_->join->same_pass(keys) || !work_->join->match(keys, matches).ok()) {
-        return violation("keys that are not in order", why);
+        return source_violation("keys that are not in order", why);
     }
     return work_->messages.send(
         MessageType::matches,
@@ -182,7 +182,7 @@ Status ImageReceiver::assemble(const Segment& segment, std::span<std::byte> cont
     const std::size_t plain_bytes = segment.recipe_bytes + segment.literal_bytes;
     const std::span<std::byte> plain = std::span{work_->plain}.first(plain_bytes);
     if (!work_->decompressor.decompress(segment.compressed, plain).ok()) {
-        return violation("a segment that cannot be decompressed", why);
+        return source_violation("a segment that cannot be decompressed", why);
     }
     const std::uint64_t start = segment.number * segment_bytes;
     const RecipeBounds bounds{.segment_offset = start,
@@ -190,7 +190,7 @@ Status ImageReceiver::assemble(const Segment& segment, std::span<std::byte> cont
                               .local_sizes = work_->local_sizes};
     if (!decode_recipe(plain.first(segment.recipe_bytes), bounds, work_->recipe).ok() ||
         work_->recipe.literal_bytes() != segment.literal_bytes) {
-        return violation("a recipe that does not make its segment", why);
+        return source_violation("a recipe that does not make its segment", why);
     }
     readable = true;
     std::size_t at = 0;
@@ -218,7 +218,7 @@ Status ImageReceiver::assemble(const Segment& segment, std::span<std::byte> cont
 Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string& why) {
     const auto decoded = decode_segment(body);
     if (!decoded.ok() || decoded.value().number >= work_->journal.segments()) {
-        return violation("a segment that is not of this image", why);
+        return source_violation("a segment that is not of this image", why);
     }
     const Segment& segment = decoded.value();
     const std::span<std::byte> content =
@@ -242,7 +242,7 @@ Status ImageReceiver::take_zeros(std::span<const std::byte> body, std::string& w
     const std::uint64_t segments = work_->journal.segments();
     if (!range.ok() || range.value().first > segments ||
         range.value().count > segments - range.value().first) {
-        return violation("zeros beyond the image", why);
+        return source_violation("zeros beyond the image", why);
     }
     // No segments at all: the source asks how far we are.
     if (range.value().count == 0) {
@@ -286,7 +286,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
         bool known = false;
         BALLAST_CHECK(work_->journal.get(i, claimed, known, why));
         if (!known) {
-            return violation("it ended before every segment had come", why);
+            return source_violation("it ended before every segment had come", why);
         }
         if (rereads()) {
             BALLAST_CHECK(work_->read_back(i, actual, why));
@@ -307,7 +307,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
 Status ImageReceiver::take_finish(std::span<const std::byte> body, std::string& why) {
     const auto announced = decode_digest(body);
     if (!announced.ok()) {
-        return violation("an end that makes no sense", why);
+        return source_violation("an end that makes no sense", why);
     }
     BALLAST_CHECK(work_->target.sync(why));
     if (rereads()) {

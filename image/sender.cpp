@@ -18,7 +18,7 @@ constexpr std::uint64_t zeros_at_once_max = 4096;
 // A destination that cannot even make what travelled whole has a disk or a memory that fails.
 constexpr const char* unmakeable = "the destination cannot make a segment even from all of its bytes";
 
-Err<Fault> violation(const char* what, std::string& why) {
+Err<Fault> destination_violation(const char* what, std::string& why) {
     why = std::string{"the destination broke the protocol: "} + what;
     return Err{Fault::protocol_violation};
 }
@@ -132,7 +132,7 @@ Status ImageSender::greet(std::string& why) {
         const std::uint64_t segments = work.there.segments();
         if (!verified.ok() || verified.value().first > segments ||
             count > segments - verified.value().first) {
-            return violation("its welcome makes no sense", why);
+            return destination_violation("its welcome makes no sense", why);
         }
         if (count == 0) {
             return {};
@@ -282,19 +282,19 @@ Status ImageSender::hear(bool wait, std::string& why) {
         const auto range = decode_range(reply.body);
         const bool refusal = reply.type == MessageType::refused;
         if (!range.ok() || (!refusal && reply.type != MessageType::confirmed)) {
-            return violation("a message that only a source sends", why);
+            return destination_violation("a message that only a source sends", why);
         }
         const SegmentRange& value = range.value();
         if (!refusal) {
             if (value.count < work.settled || value.count > work.sent || value.first > work.questions) {
-                return violation("it confirms what was not sent", why);
+                return destination_violation("it confirms what was not sent", why);
             }
             work.settled = value.count;
             work.answered = value.first;
             control_.done_bytes =
                 std::min((work.settled + report_.skipped_segments) * segment_bytes, work.image_bytes);
         } else if (value.first >= work.resent.size() || work.refused.size() == segments_under_way_max) {
-            return violation("it refuses what was not sent", why);
+            return destination_violation("it refuses what was not sent", why);
         } else if (work.resent[static_cast<std::size_t>(value.first)]) {
             why = unmakeable;
             return Err{Fault::image_corrupt};

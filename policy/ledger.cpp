@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint8_t moved = 1;  // by this plan
 constexpr std::uint8_t told = 2;   // that its cool-down keeps it
 
-Amounts share_of(const Amounts& amounts, const Host& host) noexcept {
+Amounts part_of_host(const Amounts& amounts, const Host& host) noexcept {
     const Amounts all = capacity(host);
     Amounts out;
     for (const Resource resource : all_resources) {
@@ -59,7 +59,7 @@ Ledger::Ledger(const Pool& pool, const Parameters& parameters, Workspace& worksp
         if (load == Load::peak && pool.vms[v].host != no_index && holds_memory(pool.vms[v])) {
             const HostIndex h = pool.vms[v].host;
             const Amounts above = minus(workspace.vm_peak[v], workspace.vm_mean[v]);
-            workspace.host_planned[h] = plus(workspace.host_planned[h], share_of(above, pool.hosts[h]));
+            workspace.host_planned[h] = plus(workspace.host_planned[h], part_of_host(above, pool.hosts[h]));
         }
     }
     group_guests();
@@ -95,11 +95,11 @@ std::span<VmIndex> Ledger::guests(HostIndex h) noexcept {
 }
 
 Amounts Ledger::part(VmIndex v, HostIndex h) const noexcept {
-    return share_of(counted_ == Load::peak ? workspace_.vm_peak[v] : workspace_.vm_mean[v], host(h));
+    return part_of_host(counted_ == Load::peak ? workspace_.vm_peak[v] : workspace_.vm_mean[v], host(h));
 }
 
 Amounts Ledger::peak_part(VmIndex v, HostIndex h) const noexcept {
-    return share_of(workspace_.vm_peak[v], host(h));
+    return part_of_host(workspace_.vm_peak[v], host(h));
 }
 
 void Ledger::raise(HostIndex h, Resource resource, double utilisation) noexcept {

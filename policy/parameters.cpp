@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 2> mean_peak{"mean", "peak"};
 constexpr std::array<std::string_view, 3> objectives{"load", "stddev", "hbal"};
 
 constexpr Families vds_only = families(Family::vds);
-constexpr Families weighing = families(Family::sandpiper, Family::scoa, Family::ballast);
+constexpr Families weighing_families = families(Family::sandpiper, Family::scoa, Family::ballast);
 constexpr Families papers = families(Family::sandpiper, Family::scoa);
 constexpr Families moving = families(Family::vds, Family::sandpiper, Family::scoa, Family::ballast);
 
@@ -50,13 +50,13 @@ constexpr std::array table{
                   "a host with fewer samples is no source yet", nullptr, &P::samples_min},
     ParameterInfo{"in_flight_max", "migrations", 1, in_flight_bound, moving,
                   "into, and out of, one host at a time", nullptr, &P::in_flight_max},
-    ParameterInfo{"cpu_threshold", "utilisation", 0, 1, weighing,
+    ParameterInfo{"cpu_threshold", "utilisation", 0, 1, weighing_families,
                   "above it a host's CPU is overloaded; 0: critical_load", &P::cpu_threshold},
-    ParameterInfo{"net_threshold", "utilisation", 0, 1, weighing,
+    ParameterInfo{"net_threshold", "utilisation", 0, 1, weighing_families,
                   "above it a host's network is overloaded; 0: critical_load", &P::net_threshold},
-    ParameterInfo{"memory_threshold", "utilisation", 0, 1, weighing,
+    ParameterInfo{"memory_threshold", "utilisation", 0, 1, weighing_families,
                   "above it a host's memory in use is overloaded; 0: critical_load", &P::memory_threshold},
-    ParameterInfo{"disk_threshold", "utilisation", 0, 1, weighing,
+    ParameterInfo{"disk_threshold", "utilisation", 0, 1, weighing_families,
                   "above it a host's disk is overloaded; 0: critical_load", &P::disk_threshold},
     ParameterInfo{"weigh_disk", "", 0, 1, papers, "whether disk counts beside CPU, network and memory",
                   nullptr, &P::weigh_disk, no_yes},

@@ -15,9 +15,9 @@ namespace {
 constexpr std::uint32_t hot = 1;     // a hotspot that waits for relief
 constexpr std::uint32_t sorted = 2;  // its guests are in order
 
-class Round {
+class SandpiperRound {
   public:
-    Round(const Pool& pool, const Parameters& parameters, Workspace& workspace, Plan& out) noexcept
+    SandpiperRound(const Pool& pool, const Parameters& parameters, Workspace& workspace, Plan& out) noexcept
         : workspace_{workspace},
           ledger_{pool, parameters, workspace, out, Ledger::Load::mean},
           history_{pool, hotspot_instants(parameters), workspace} {
@@ -65,7 +65,7 @@ class Round {
 };
 
 // Whether the host is a hotspot; then its load counts as predicted, where that is more.
-bool Round::detect(HostIndex h) noexcept {
+bool SandpiperRound::detect(HostIndex h) noexcept {
     bool found = false;
     std::optional<Rejection> why_not;
     for (const Resource resource : all_resources) {
@@ -87,7 +87,7 @@ bool Round::detect(HostIndex h) noexcept {
 }
 
 // By volume-to-size ratio: load relieved for each MiB that is copied.
-void Round::rank_guests() noexcept {
+void SandpiperRound::rank_guests() noexcept {
     const Pool& pool = ledger_.pool();
     for (VmIndex v = 0; v < pool.vms.size(); ++v) {
         const Vm& vm = pool.vms[v];
@@ -99,7 +99,7 @@ void Round::rank_guests() noexcept {
 }
 
 // The hotspot with the highest volume, ties by name.
-HostIndex Round::hottest() const noexcept {
+HostIndex SandpiperRound::hottest() const noexcept {
     HostIndex best = no_index;
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
         if ((workspace_.host_marks[h] & hot) == 0) {
@@ -115,7 +115,7 @@ HostIndex Round::hottest() const noexcept {
 }
 
 // Highest volume-to-size ratio first, ties by name.
-std::span<const VmIndex> Round::ordered_guests(HostIndex h) noexcept {
+std::span<const VmIndex> SandpiperRound::ordered_guests(HostIndex h) noexcept {
     const std::span<VmIndex> guests = ledger_.guests(h);
     if ((workspace_.host_marks[h] & sorted) == 0) {
         std::sort(guests.begin(), guests.end(), [&](VmIndex a, VmIndex b) {
@@ -129,13 +129,13 @@ std::span<const VmIndex> Round::ordered_guests(HostIndex h) noexcept {
 }
 
 // Lowest volume first, ties by name.
-bool Round::before(HostIndex a, HostIndex b) const noexcept {
+bool SandpiperRound::before(HostIndex a, HostIndex b) const noexcept {
     const double rank_a = workspace_.host_rank[a];
     const double rank_b = workspace_.host_rank[b];
     return rank_a != rank_b ? rank_a < rank_b : ledger_.host(a).name < ledger_.host(b).name;
 }
 
-void Round::order_hosts() noexcept {
+void SandpiperRound::order_hosts() noexcept {
     std::size_t count = 0;
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
         if (ledger_.host(h).state == HostState::up) {
@@ -147,7 +147,7 @@ void Round::order_hosts() noexcept {
 }
 
 // One host's volume has changed: only it changes its place.
-void Round::rank_again(HostIndex h) noexcept {
+void SandpiperRound::rank_again(HostIndex h) noexcept {
     rank_host(h);
     auto at = std::find(order_.begin(), order_.end(), h);
     for (; at != order_.begin() && before(h, at[-1]); --at) {
@@ -160,7 +160,7 @@ void Round::rank_again(HostIndex h) noexcept {
 }
 
 // What is more than this fits on no single other host: most guests of a full pool are answered by it at once.
-const Amounts& Round::most_room(HostIndex source) noexcept {
+const Amounts& SandpiperRound::most_room(HostIndex source) noexcept {
     if (most_room_for_ != source) {
         most_room_for_ = source;
         most_room_ = {};
@@ -183,7 +183,7 @@ bool exceeds(const Amounts& amount, const Amounts& room) noexcept {
 }
 
 // False, and a rejection, when a threshold would be passed on `to`.
-bool Round::fits(VmIndex v, HostIndex to, const Amounts& load) noexcept {
+bool SandpiperRound::fits(VmIndex v, HostIndex to, const Amounts& load) noexcept {
     if (const auto excess = ledger_.excess(load)) {
         ledger_.out().reject({v, to, destination_constraint(excess->resource), excess->have, excess->limit});
         return false;
@@ -191,8 +191,8 @@ bool Round::fits(VmIndex v, HostIndex to, const Amounts& load) noexcept {
     return true;
 }
 
-bool Round::groups_allow(VmIndex v, HostIndex source, HostIndex to,
-                         std::span<const VmIndex> others) noexcept {
+bool SandpiperRound::groups_allow(VmIndex v, HostIndex source, HostIndex to,
+                                  std::span<const VmIndex> others) noexcept {
     const std::span<const VmIndex> leaving{&v, 1};
     return ledger_.group_allows(v, to, others) &&
            std::all_of(others.begin(), others.end(),
@@ -200,7 +200,7 @@ bool Round::groups_allow(VmIndex v, HostIndex source, HostIndex to,
 }
 
 // A guest that uses nothing of what is overloaded brings no relief.
-bool Round::helps(VmIndex v, HostIndex source) noexcept {
+bool SandpiperRound::helps(VmIndex v, HostIndex source) noexcept {
     const Amounts& load = ledger_.load(source);
     const Amounts part = ledger_.part(v, source);
     for (const Resource resource : all_resources) {
@@ -213,7 +213,7 @@ bool Round::helps(VmIndex v, HostIndex source) noexcept {
     return false;
 }
 
-bool Round::try_moves(VmIndex v, HostIndex source) noexcept {
+bool SandpiperRound::try_moves(VmIndex v, HostIndex source) noexcept {
     const bool nowhere = exceeds(ledger_.peak(v), most_room(source));
     for (const HostIndex to : order_) {
         if (to == source) {
@@ -234,7 +234,7 @@ bool Round::try_moves(VmIndex v, HostIndex source) noexcept {
 
 // `v` for the one, two, … guests of `to` with the lowest ratios: both hosts must end within their thresholds,
 // whatever comes to them counted at its peak.
-bool Round::try_swap(VmIndex v, HostIndex source, HostIndex to) noexcept {
+bool SandpiperRound::try_swap(VmIndex v, HostIndex source, HostIndex to) noexcept {
     std::array<VmIndex, swap_more_max + 1> others{};
     std::size_t count = 0;
     Amounts source_load = minus(ledger_.load(source), ledger_.part(v, source));
@@ -267,7 +267,7 @@ bool Round::try_swap(VmIndex v, HostIndex source, HostIndex to) noexcept {
 
 // A swap gives the source less relief than a move of `v` would, and the destination must bear all that the
 // source has to lose: where that is out of reach, no guests of the destination need be looked at.
-bool Round::try_swaps(VmIndex v, HostIndex source) noexcept {
+bool SandpiperRound::try_swaps(VmIndex v, HostIndex source) noexcept {
     const Amounts without = minus(ledger_.load(source), ledger_.part(v, source));
     if (const auto excess = ledger_.excess(without)) {
         ledger_.out().reject({v, no_index, Constraint::no_relief, excess->have, excess->limit});
@@ -291,7 +291,7 @@ bool Round::try_swaps(VmIndex v, HostIndex source) noexcept {
     return false;
 }
 
-void Round::try_all_moves(HostIndex source) noexcept {
+void SandpiperRound::try_all_moves(HostIndex source) noexcept {
     for (const VmIndex v : ordered_guests(source)) {
         if (!ledger_.overloaded(source) || !ledger_.has_room(1, v)) {
             break;
@@ -303,7 +303,7 @@ void Round::try_all_moves(HostIndex source) noexcept {
     }
 }
 
-void Round::try_all_swaps(HostIndex source) noexcept {
+void SandpiperRound::try_all_swaps(HostIndex source) noexcept {
     if (ledger_.host(source).migrations_in >= ledger_.parameters().in_flight_max) {
         return;
     }
@@ -317,7 +317,7 @@ void Round::try_all_swaps(HostIndex source) noexcept {
     }
 }
 
-void Round::relieve(HostIndex source) noexcept {
+void SandpiperRound::relieve(HostIndex source) noexcept {
     const auto worst = ledger_.excess(ledger_.load(source));
     if (!worst) {
         return;  // a swap for another host's sake has relieved it
@@ -336,7 +336,7 @@ void Round::relieve(HostIndex source) noexcept {
     }
 }
 
-void Round::run() noexcept {
+void SandpiperRound::run() noexcept {
     rank_guests();
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
         workspace_.host_marks[h] = ledger_.host(h).state == HostState::up && detect(h) ? hot : 0;
@@ -352,7 +352,7 @@ void Round::run() noexcept {
     }
 }
 
-Detail Round::explain(const Move& move, const HotspotSignal& why) const noexcept {
+Detail SandpiperRound::explain(const Move& move, const HotspotSignal& why) const noexcept {
     const Resource r = why.resource;
     const auto percent = [](double value) { return Decimals{value * 100, 1}; };
     const auto from = ledger_.load(move.from)[r];
@@ -367,7 +367,7 @@ Detail Round::explain(const Move& move, const HotspotSignal& why) const noexcept
                    Decimals{workspace_.host_rank[move.to], 2}, "; ", move.memory_mib, " MiB to copy");
 }
 
-void Round::commit(Move move, const HotspotSignal& why) noexcept {
+void SandpiperRound::commit(Move move, const HotspotSignal& why) noexcept {
     move.why = explain(move, why);
     ledger_.commit(move);
     rank_again(move.from);
@@ -388,7 +388,7 @@ double volume(const Amounts& utilisation, const PerResource<bool>& weighed) noex
 
 void decide_sandpiper(const Policy&, const Pool& pool, const Parameters& parameters, Workspace& workspace,
                       Plan& out) noexcept {
-    Round{pool, parameters, workspace, out}.run();
+    SandpiperRound{pool, parameters, workspace, out}.run();
 }
 
 }  // namespace ballast::policy

@@ -18,9 +18,9 @@ constexpr std::uint32_t excluded = UINT32_MAX;
 // A pick that has not been looked up, which is not the same as none.
 constexpr VmIndex unknown_pick = no_index - 1;
 
-class Round {
+class ScoaRound {
   public:
-    Round(const Pool& pool, const Parameters& parameters, Workspace& workspace, Plan& out) noexcept
+    ScoaRound(const Pool& pool, const Parameters& parameters, Workspace& workspace, Plan& out) noexcept
         : workspace_{workspace},
           ledger_{pool, parameters, workspace, out,
                   parameters.scoa_load == 0 ? Ledger::Load::mean : Ledger::Load::peak} {}
@@ -50,7 +50,7 @@ class Round {
     Ledger ledger_;
 };
 
-double Round::distance(const Amounts& a, const Amounts& b) const noexcept {
+double ScoaRound::distance(const Amounts& a, const Amounts& b) const noexcept {
     double squares = 0;
     for (const Resource resource : all_resources) {
         if (ledger_.weighed(resource)) {
@@ -61,7 +61,7 @@ double Round::distance(const Amounts& a, const Amounts& b) const noexcept {
 }
 
 // Measured by the thresholds, so that unequal ones are respected; ties in the order of Resource.
-Resource Round::heaviest(const Amounts& load) const noexcept {
+Resource ScoaRound::heaviest(const Amounts& load) const noexcept {
     Resource heaviest = Resource::cpu;
     double most = -1;
     for (const Resource resource : all_resources) {
@@ -76,7 +76,7 @@ Resource Round::heaviest(const Amounts& load) const noexcept {
 
 // The overloaded host farthest from the origin, ties by name. One that had no solution comes after all that
 // have not been tried.
-HostIndex Round::find_source() const noexcept {
+HostIndex ScoaRound::find_source() const noexcept {
     HostIndex source = no_index;
     double farthest = 0;
     bool tried = false;
@@ -101,7 +101,7 @@ HostIndex Round::find_source() const noexcept {
 
 // The other up hosts as a heap: farthest from the source first, ties by name. Mostly the first will do, so
 // they are not sorted.
-std::span<HostIndex> Round::gather_targets(HostIndex source) noexcept {
+std::span<HostIndex> ScoaRound::gather_targets(HostIndex source) noexcept {
     std::size_t count = 0;
     for (HostIndex h = 0; h < ledger_.pool().hosts.size(); ++h) {
         if (h != source && ledger_.host(h).state == HostState::up) {
@@ -114,13 +114,13 @@ std::span<HostIndex> Round::gather_targets(HostIndex source) noexcept {
     return heap;
 }
 
-bool Round::nearer(HostIndex a, HostIndex b) const noexcept {
+bool ScoaRound::nearer(HostIndex a, HostIndex b) const noexcept {
     const double far_a = workspace_.host_rank[a];
     const double far_b = workspace_.host_rank[b];
     return far_a != far_b ? far_a < far_b : ledger_.host(a).name > ledger_.host(b).name;
 }
 
-VmIndex Round::pick(HostIndex h, Resource resource, Pick pick, bool wanted) noexcept {
+VmIndex ScoaRound::pick(HostIndex h, Resource resource, Pick pick, bool wanted) noexcept {
     VmIndex& known = workspace_.host_picks[h][resource][static_cast<std::size_t>(pick)];
     if (known != unknown_pick) {
         return known;
@@ -142,14 +142,14 @@ VmIndex Round::pick(HostIndex h, Resource resource, Pick pick, bool wanted) noex
     return best;
 }
 
-void Round::forget_picks(HostIndex h) noexcept {
+void ScoaRound::forget_picks(HostIndex h) noexcept {
     for (auto& by_pick : workspace_.host_picks[h].values) {
         by_pick.fill(unknown_pick);
     }
 }
 
 // The guests of both hosts that may still move are others now.
-void Round::commit(Move move) noexcept {
+void ScoaRound::commit(Move move) noexcept {
     move.why = explain(move);
     ledger_.commit(move);
     forget_picks(move.from);
@@ -160,7 +160,7 @@ void Round::commit(Move move) noexcept {
 // of the source's heaviest resource: as distances from the origin the first would forbid every action of the
 // paper's hour 34. It matters where the second is the hardware's limit, above the threshold that makes a
 // source.
-bool Round::target_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept {
+bool ScoaRound::target_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept {
     const Resource worst = heaviest(ledger_.load(source));
     for (const Resource resource : all_resources) {
         const double own = ledger_.limit(resource);
@@ -177,7 +177,7 @@ bool Round::target_allows(VmIndex v, HostIndex source, HostIndex target, const A
 }
 
 // A swap must lower what is heaviest on the source, and may put nothing else above its threshold there.
-bool Round::source_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept {
+bool ScoaRound::source_allows(VmIndex v, HostIndex source, HostIndex target, const Amounts& after) noexcept {
     const Amounts& before = ledger_.load(source);
     const Resource worst = heaviest(before);
     for (const Resource resource : all_resources) {
@@ -191,7 +191,7 @@ bool Round::source_allows(VmIndex v, HostIndex source, HostIndex target, const A
     return true;
 }
 
-bool Round::try_move(VmIndex v, HostIndex source, HostIndex target) noexcept {
+bool ScoaRound::try_move(VmIndex v, HostIndex source, HostIndex target) noexcept {
     if (!ledger_.group_allows(v, target) || !ledger_.memory_fits(v, target) ||
         !target_allows(v, source, target, plus(ledger_.load(target), ledger_.part(v, target)))) {
         return false;
@@ -200,7 +200,7 @@ bool Round::try_move(VmIndex v, HostIndex source, HostIndex target) noexcept {
     return true;
 }
 
-bool Round::try_swap(VmIndex v, HostIndex source, HostIndex target) noexcept {
+bool ScoaRound::try_swap(VmIndex v, HostIndex source, HostIndex target) noexcept {
     const Resource of_source = heaviest(ledger_.load(source));
     const Resource of_target = heaviest(ledger_.load(target));
     const VmIndex with = of_source == of_target ? pick(target, of_source, Pick::least, false)
@@ -232,7 +232,7 @@ bool Round::try_swap(VmIndex v, HostIndex source, HostIndex target) noexcept {
 }
 
 // One action that relieves the source. False: there is none.
-bool Round::relieve_once(HostIndex source) noexcept {
+bool ScoaRound::relieve_once(HostIndex source) noexcept {
     const VmIndex v = pick(source, heaviest(ledger_.load(source)), Pick::most, true);
     if (v == no_index || !ledger_.has_room(1, v)) {
         return false;
@@ -252,7 +252,7 @@ bool Round::relieve_once(HostIndex source) noexcept {
     return false;
 }
 
-void Round::run() noexcept {
+void ScoaRound::run() noexcept {
     const std::size_t hosts = ledger_.pool().hosts.size();
     for (HostIndex h = 0; h < hosts; ++h) {
         const bool candidate = ledger_.host(h).state == HostState::up && ledger_.overloaded(h);
@@ -276,7 +276,7 @@ void Round::run() noexcept {
     }
 }
 
-Detail Round::explain(const Move& move) const noexcept {
+Detail ScoaRound::explain(const Move& move) const noexcept {
     const auto percent = [](double value) { return Decimals{value * 100, 1}; };
     const Amounts& source = ledger_.load(move.from);
     const Amounts& target = ledger_.load(move.to);
@@ -298,7 +298,7 @@ Detail Round::explain(const Move& move) const noexcept {
 
 void decide_scoa(const Policy&, const Pool& pool, const Parameters& parameters, Workspace& workspace,
                  Plan& out) noexcept {
-    Round{pool, parameters, workspace, out}.run();
+    ScoaRound{pool, parameters, workspace, out}.run();
 }
 
 }  // namespace ballast::policy

@@ -9,7 +9,7 @@ namespace ballast::policy {
 namespace {
 
 // One planning round.
-struct Round {
+struct VdsRound {
     const Policy& policy;
     const Pool& pool;
     const Parameters& parameters;
@@ -22,7 +22,7 @@ struct Round {
 };
 
 // The up host with the highest mean CPU among those at or above the critical load, ties by name.
-HostIndex find_source(const Round& round) noexcept {
+HostIndex find_source(const VdsRound& round) noexcept {
     HostIndex source = no_index;
     for (HostIndex h = 0; h < round.pool.hosts.size(); ++h) {
         if (round.host(h).state != HostState::up || round.cpu(h) < round.parameters.critical_load) {
@@ -43,7 +43,7 @@ HostIndex find_source(const Round& round) noexcept {
 }
 
 // The slice of the guests, busiest first, that the guest rule takes.
-std::span<const VmIndex> apply_rule(const Round& round, std::span<const VmIndex> order) noexcept {
+std::span<const VmIndex> apply_rule(const VdsRound& round, std::span<const VmIndex> order) noexcept {
     const double rate =
         round.parameters.guest_rate > 0 ? round.parameters.guest_rate : round.policy.guest_rate;
     const std::size_t count = share_of(order.size(), rate);
@@ -58,7 +58,7 @@ std::span<const VmIndex> apply_rule(const Round& round, std::span<const VmIndex>
 }
 
 // The guests that may leave, busiest first, ties by name; of them those that the guest rule takes.
-std::span<const VmIndex> select_guests(const Round& round, HostIndex source) noexcept {
+std::span<const VmIndex> select_guests(const VdsRound& round, HostIndex source) noexcept {
     std::size_t count = 0;
     for (VmIndex v = 0; v < round.pool.vms.size(); ++v) {
         const Vm& vm = round.pool.vms[v];
@@ -81,7 +81,7 @@ std::span<const VmIndex> select_guests(const Round& round, HostIndex source) noe
 }
 
 // The up hosts beside the source, least loaded first, ties by name; of them the share that B and C keep.
-std::span<const HostIndex> select_destinations(const Round& round, HostIndex source) noexcept {
+std::span<const HostIndex> select_destinations(const VdsRound& round, HostIndex source) noexcept {
     std::size_t count = 0;
     for (HostIndex h = 0; h < round.pool.hosts.size(); ++h) {
         if (h != source && round.host(h).state == HostState::up) {
@@ -101,7 +101,7 @@ std::span<const HostIndex> select_destinations(const Round& round, HostIndex sou
 }
 
 // Refused before any destination is looked at.
-bool held_back(const Round& round, VmIndex vm) noexcept {
+bool held_back(const VdsRound& round, VmIndex vm) noexcept {
     const auto settled = settled_seconds(round.pool.vms[vm]);
     if (settled && *settled < std::int64_t{round.parameters.cool_down_seconds}) {
         round.out.reject({vm, no_index, Constraint::cool_down, static_cast<double>(*settled),
@@ -119,7 +119,7 @@ bool held_back(const Round& round, VmIndex vm) noexcept {
 }
 
 // The first destination from `start` on, cyclically, that is free to take a guest and has the memory.
-HostIndex find_room(const Round& round, VmIndex vm, std::span<const HostIndex> destinations,
+HostIndex find_room(const VdsRound& round, VmIndex vm, std::span<const HostIndex> destinations,
                     std::size_t start) noexcept {
     const std::uint64_t need_mib = round.pool.vms[vm].memory_mib;
     for (std::size_t step = 0; step < destinations.size(); ++step) {
@@ -142,7 +142,7 @@ HostIndex find_room(const Round& round, VmIndex vm, std::span<const HostIndex> d
     return no_index;
 }
 
-Detail explain(const Round& round, VmIndex vm, HostIndex source, HostIndex to, std::size_t rank) noexcept {
+Detail explain(const VdsRound& round, VmIndex vm, HostIndex source, HostIndex to, std::size_t rank) noexcept {
     const Vm& guest = round.pool.vms[vm];
     return compose(round.host(source).name, " is at ", Decimals{round.cpu(source) * 100, 1},
                    "% CPU (critical ", Decimals{round.parameters.critical_load * 100, 1}, "%); ", guest.name,
@@ -152,7 +152,7 @@ Detail explain(const Round& round, VmIndex vm, HostIndex source, HostIndex to, s
                    guest.memory_mib, " MiB");
 }
 
-void try_guest(const Round& round, HostIndex source, VmIndex vm, std::span<const HostIndex> destinations,
+void try_guest(const VdsRound& round, HostIndex source, VmIndex vm, std::span<const HostIndex> destinations,
                std::size_t rank) noexcept {
     if (held_back(round, vm)) {
         return;
@@ -191,7 +191,7 @@ std::size_t share_of(std::size_t count, double rate) noexcept {
 
 void decide_vds(const Policy& policy, const Pool& pool, const Parameters& parameters, Workspace& workspace,
                 Plan& out) noexcept {
-    const Round round{policy, pool, parameters, workspace, out};
+    const VdsRound round{policy, pool, parameters, workspace, out};
     const HostIndex source = find_source(round);
     out.source = source;
     if (source == no_index) {

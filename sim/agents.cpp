@@ -6,9 +6,9 @@ namespace ballast::simulator {
 namespace {
 
 constexpr std::uint64_t agent_part = 3;
-constexpr std::int64_t step_max_ns = 150 * us;
-constexpr std::int64_t write_min_ns = 300 * us;
-constexpr std::int64_t write_max_ns = 4 * ms;
+constexpr std::int64_t agent_step_max_ns = 150 * us;
+constexpr std::int64_t journal_write_min_ns = 300 * us;
+constexpr std::int64_t journal_write_max_ns = 4 * ms;
 constexpr std::int64_t call_max_ns = 15 * ms;
 constexpr std::int64_t inventory_pause_ns = 200 * ms;
 
@@ -103,7 +103,7 @@ void Agents::schedule(std::uint32_t host) {
     }
     process.run_due = true;
     const std::int64_t at_ns =
-        std::max(process.busy_until_ns, world_.engine.now_ns) + between(process.random, 1, step_max_ns);
+        std::max(process.busy_until_ns, world_.engine.now_ns) + between(process.random, 1, agent_step_max_ns);
     world_.engine.queue.push(at_ns, EventKind::agent_run, host, process.life);
 }
 
@@ -254,7 +254,7 @@ void Agents::persist(std::uint32_t host, const agent::Action& action) {
     } else if (written) {
         given.write_late = record;
     }
-    std::int64_t took_ns = between(process.random, write_min_ns, write_max_ns);
+    std::int64_t took_ns = between(process.random, journal_write_min_ns, journal_write_max_ns);
     if (machine.journal_slow_ms > 0) {
         took_ns += between(process.random, 0, machine.journal_slow_ms) * ms;
     }
@@ -280,7 +280,7 @@ void Agents::perform(std::uint32_t host, const agent::Action& action) {
         case agent::ActionKind::file:
             given.fault = file(host, action.file, process.core->record(action.row).uuid);
             process.busy_until_ns =
-                world_.engine.now_ns + between(process.random, write_min_ns, write_max_ns);
+                world_.engine.now_ns + between(process.random, journal_write_min_ns, journal_write_max_ns);
             process.answers.push_back(given);
             return;
         case agent::ActionKind::start_worker:

@@ -9,7 +9,7 @@ namespace ballast::simulator {
 namespace {
 
 constexpr std::uint64_t controller_part = 5;
-constexpr std::int64_t step_max_ns = 100 * us;
+constexpr std::int64_t controller_step_max_ns = 100 * us;
 constexpr std::int64_t commit_min_ns = 500 * us;
 constexpr std::int64_t commit_max_ns = 5 * ms;
 constexpr std::int64_t tick_ns = second;
@@ -146,7 +146,7 @@ void Controller::schedule() {
     if (!run_due_ && up()) {
         run_due_ = true;
         const std::int64_t at_ns =
-            std::max(busy_until_ns_, world_.engine.now_ns) + between(random_, 1, step_max_ns);
+            std::max(busy_until_ns_, world_.engine.now_ns) + between(random_, 1, controller_step_max_ns);
         world_.engine.queue.push(at_ns, EventKind::controller_run, 0, life_);
     }
 }

@@ -1,5 +1,7 @@
 #include "sim/digest.hpp"
 
+#include "base/overload.hpp"
+
 namespace ballast::simulator {
 namespace {
 
@@ -31,13 +33,6 @@ class Digest {
   private:
     std::uint64_t value_ = 0xcbf29ce484222325ULL;
 };
-
-template <class... Handlers>
-struct Overload : Handlers... {
-    using Handlers::operator()...;
-};
-template <class... Handlers>
-Overload(Handlers...) -> Overload<Handlers...>;
 
 void add(Digest& d, const controller::JobSide& side) {
     d << side.host << side.state << side.result << side.fault << side.step_name;

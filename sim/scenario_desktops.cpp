@@ -8,12 +8,12 @@ namespace {
 using controller::CommandKind;
 
 constexpr std::uint64_t desktops_part = 9;
-constexpr std::array faults{
+constexpr std::array desktop_faults{
     IncidentKind::desktop_crashes, IncidentKind::desktop_powers_off, IncidentKind::guests_mute,
     IncidentKind::guests_babble,   IncidentKind::kernel_missing,     IncidentKind::shared_full,
     IncidentKind::shared_slow,     IncidentKind::shared_elsewhere,   IncidentKind::golden_rots,
 };
-constexpr std::array commands{
+constexpr std::array desktop_commands{
     CommandKind::pool_targets,   CommandKind::pool_targets, CommandKind::pool_disable,
     CommandKind::pool_enable,    CommandKind::pool_delete,  CommandKind::pool_create,
     CommandKind::private_delete, CommandKind::private_put,  CommandKind::pool_replace};
@@ -71,11 +71,11 @@ Incident make_incident(Prng& random, const Scenario& scenario, std::int64_t span
     if (kind < 0.6) {
         incident.kind = IncidentKind::login;
     } else if (kind < 0.85) {
-        incident.kind = faults[random.below(faults.size())];
+        incident.kind = desktop_faults[random.below(desktop_faults.size())];
         incident.amount = between(random, 20, 1500);
     } else {
         incident.kind = IncidentKind::request;
-        incident.command = commands[random.below(commands.size())];
+        incident.command = desktop_commands[random.below(desktop_commands.size())];
         incident.repeated = random.chance(0.15);
     }
     return incident;

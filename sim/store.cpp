@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "base/overload.hpp"
+
 namespace ballast::simulator {
 namespace {
-
-template <class... Handlers>
-struct Overload : Handlers... {
-    using Handlers::operator()...;
-};
-template <class... Handlers>
-Overload(Handlers...) -> Overload<Handlers...>;
 
 StoredPlan copy_of(const controller::PlanView& view) {
     return {view.record,

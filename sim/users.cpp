@@ -6,7 +6,7 @@ namespace ballast::simulator {
 namespace {
 
 constexpr std::uint64_t users_part = 8;
-constexpr std::int64_t look_every_ns = second;
+constexpr std::int64_t user_look_every_ns = second;
 constexpr std::int64_t ask_again_after_ns = 4 * second;
 constexpr std::int64_t last_visit_ns = 2 * second;
 
@@ -110,7 +110,7 @@ void Users::answered(std::uint32_t index, const controller::Outcome& outcome) {
     visit.session = outcome.session_id;
     visit.phase = Phase::inside;
     visit.connected = false;
-    step_again(index, between(visit.random, 50 * ms, look_every_ns));
+    step_again(index, between(visit.random, 50 * ms, user_look_every_ns));
 }
 
 // The session is over, or there was none.
@@ -155,7 +155,7 @@ void Users::on_step(const Event& event) {
 void Users::look(std::uint32_t index) {
     Visit& visit = visits_[index];
     if (!world_.controller.up()) {
-        step_again(index, look_every_ns);
+        step_again(index, user_look_every_ns);
         return;
     }
     const controller::Core& core = world_.controller.core();
@@ -227,7 +227,7 @@ void Users::work(std::uint32_t index) {
     } else if (visit.connected && visit.random.chance(0.7)) {
         world_.agents.touch_relay(index, false);
     }
-    step_again(index, look_every_ns / 2 + between(visit.random, 0, look_every_ns));
+    step_again(index, user_look_every_ns / 2 + between(visit.random, 0, user_look_every_ns));
 }
 
 std::string Users::waiting() const {

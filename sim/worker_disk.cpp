@@ -6,9 +6,9 @@
 namespace ballast::simulator {
 namespace {
 
-constexpr std::int64_t write_min_ns = 2 * ms;
-constexpr std::int64_t write_max_ns = 60 * ms;
-constexpr std::int64_t sync_max_ns = 10 * ms;
+constexpr std::int64_t disk_write_min_ns = 2 * ms;
+constexpr std::int64_t disk_write_max_ns = 60 * ms;
+constexpr std::int64_t disk_sync_max_ns = 10 * ms;
 
 std::string temporary(const Path& path, std::uint64_t job_id) {
     return fmt::format("{}.{:016x}.tmp", path.view(), job_id);
@@ -61,7 +61,7 @@ Workers::Did Workers::make_file(Worker& worker) {
         }
         store.files[name] = std::move(file);
         worker.phase = 1;
-        return wait(worker, between(worker.random, write_min_ns, write_max_ns) + delay_ns);
+        return wait(worker, between(worker.random, disk_write_min_ns, disk_write_max_ns) + delay_ns);
     }
     if (worker.phase == 1) {
         if (world_.shared_full > 0 || store.find(name) == nullptr) {
@@ -70,7 +70,7 @@ Workers::Did Workers::make_file(Worker& worker) {
         }
         store.find(name)->whole = true;
         worker.phase = 2;
-        return wait(worker, between(worker.random, ms, sync_max_ns) + delay_ns);
+        return wait(worker, between(worker.random, ms, disk_sync_max_ns) + delay_ns);
     }
     if (worker.phase == 2) {
         if (store.find(path) != nullptr || store.find(name) == nullptr) {
@@ -79,7 +79,7 @@ Workers::Did Workers::make_file(Worker& worker) {
         }
         store.files[path] = store.find(name);
         worker.phase = 3;
-        return wait(worker, between(worker.random, ms, sync_max_ns) + delay_ns);
+        return wait(worker, between(worker.random, ms, disk_sync_max_ns) + delay_ns);
     }
     if (worker.phase == 3) {
         report(worker, {.news = agent::WorkerNews::done});
@@ -100,7 +100,7 @@ Workers::Did Workers::remove_file(Worker& worker) {
             return fail(worker, Fault::storage_mismatch, "another file system lies at the store's directory");
         }
         worker.phase = 1;
-        return wait(worker, between(worker.random, ms, sync_max_ns) + world_.shared_delay_ns());
+        return wait(worker, between(worker.random, ms, disk_sync_max_ns) + world_.shared_delay_ns());
     }
     if (worker.op == agent::WorkerOp::disk_discard) {
         discard(worker);

@@ -4,8 +4,8 @@
 namespace ballast::simulator {
 namespace {
 
-constexpr std::int64_t look_every_ns = 100 * ms;
-constexpr std::int64_t sync_max_ns = 20 * ms;
+constexpr std::int64_t disk_look_every_ns = 100 * ms;
+constexpr std::int64_t image_sync_max_ns = 20 * ms;
 
 }  // namespace
 
@@ -126,7 +126,7 @@ Workers::Did Workers::shut_down(Worker& worker) {
             return fail(worker, may_come ? Fault::guest_unresponsive : Fault::state_conflict,
                         "the guest does not shut down");
         }
-        return wait(worker, look_every_ns);
+        return wait(worker, disk_look_every_ns);
     }
     const Status status = sim::finish_destroy(xen(worker), worker.domid);
     if (status.ok()) {
@@ -179,7 +179,7 @@ Workers::Did Workers::save(Worker& worker) {
                 return fail(worker, status.fault(), "the guest cannot be saved");
             }
             worker.phase = 3;
-            return wait(worker, between(worker.random, ms, sync_max_ns));
+            return wait(worker, between(worker.random, ms, image_sync_max_ns));
         }
         case 3:
             worker.domid = 0;

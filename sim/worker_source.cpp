@@ -4,7 +4,7 @@
 namespace ballast::simulator {
 namespace {
 
-constexpr std::int64_t dial_timeout_ns = 10 * second;
+constexpr std::int64_t peer_dial_timeout_ns = 10 * second;
 constexpr std::int64_t answer_timeout_ns = 20 * second;
 constexpr std::int64_t started_timeout_ns = 30 * second;
 constexpr std::int64_t stalled_look_ns = 250 * ms;
@@ -22,7 +22,7 @@ bool Workers::dial(Worker& worker) {
                         world_.network.open_between(peer, host) && world_.machine(peer).powered;
     if (!passes && worker.patience_until_ns == 0) {
         worker.patience_until_ns = 1;
-        (void)wait(worker, dial_timeout_ns);
+        (void)wait(worker, peer_dial_timeout_ns);
         return false;
     }
     if (!passes || !world_.agents.up(peer)) {

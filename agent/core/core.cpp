@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/overload.hpp"
+
 namespace ballast::agent {
 namespace {
 
@@ -10,13 +12,6 @@ constexpr Duration retry_truth_after = seconds(1);
 constexpr Duration retry_persist_after = seconds(1);
 // How often an acknowledged, undecided hand-over is compared with the truth.
 constexpr Duration lost_look_every = seconds(30);
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-    using Handlers::operator()...;
-};
-template <class... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 // Records whose loss leaves nothing undone that could not be refused or undone instead.
 bool refusable(Stage stage) noexcept {
@@ -86,7 +81,7 @@ Status Core::step(const Event& event, const Now& now, Actions& out) noexcept {
     now_ = now;
     Status status;
     std::visit(
-        Overloaded{
+        Overload{
             [&](const OrderEvent& e) { status = on_order(e.order, out); },
             [&](const CancelEvent& e) { on_cancel(e.job_id, out); },
             [&](const AckEvent& e) { on_ack(e.job_id, out); }, [&](const LinkUpEvent&) { on_link_up(out); },

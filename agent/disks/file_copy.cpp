@@ -18,7 +18,7 @@ namespace {
 constexpr std::uint64_t piece_bytes = 16 * 1024 * 1024;
 constexpr std::size_t buffer_bytes = 1024 * 1024;
 
-Status failed(std::string_view what, std::string& why) {
+Status copy_failed(std::string_view what, std::string& why) {
     why = fmt::format("{}: {}", what, std::strerror(errno));
     return Err{errno == ENOSPC || errno == EDQUOT ? Fault::no_disk_space : Fault::io_failed};
 }
@@ -31,13 +31,13 @@ Status copy_by_hand(int from, int to, std::uint64_t at, std::uint64_t end, std::
                                     static_cast<off_t>(at));
         if (got <= 0) {
             errno = got == 0 ? EIO : errno;
-            return failed("cannot read what is copied", why);
+            return copy_failed("cannot read what is copied", why);
         }
         for (ssize_t done = 0; done < got;) {
             const ssize_t put = ::pwrite(to, buffer.data() + done, static_cast<std::size_t>(got - done),
                                          static_cast<off_t>(at) + done);
             if (put < 0) {
-                return failed("cannot write the copy", why);
+                return copy_failed("cannot write the copy", why);
             }
             done += put;
         }
@@ -56,7 +56,7 @@ Status copy_range(int from, int to, std::uint64_t at, std::uint64_t end, std::st
         }
         if (copied <= 0) {
             errno = copied == 0 ? EIO : errno;
-            return failed("cannot copy", why);
+            return copy_failed("cannot copy", why);
         }
         at += static_cast<std::uint64_t>(copied);
     }
@@ -68,10 +68,10 @@ Status copy_range(int from, int to, std::uint64_t at, std::uint64_t end, std::st
 Status copy_file(int from, int to, std::uint64_t length_bytes,
                  const std::function<void(std::uint64_t)>& progress, std::string& why) {
     if (::ioctl(to, FICLONE, from) == 0) {
-        return ::fsync(to) == 0 ? Status{} : failed("cannot sync the copy", why);
+        return ::fsync(to) == 0 ? Status{} : copy_failed("cannot sync the copy", why);
     }
     if (::ftruncate(to, static_cast<off_t>(length_bytes)) != 0) {
-        return failed("cannot make the copy as long as the original", why);
+        return copy_failed("cannot make the copy as long as the original", why);
     }
     for (std::uint64_t at = 0; at < length_bytes;) {
         // A file system (or block device) that knows no holes says that all is data.
@@ -92,7 +92,7 @@ Status copy_file(int from, int to, std::uint64_t length_bytes,
         at = std::max(at, end);
     }
     progress(length_bytes);
-    return ::fsync(to) == 0 ? Status{} : failed("cannot sync the copy", why);
+    return ::fsync(to) == 0 ? Status{} : copy_failed("cannot sync the copy", why);
 }
 
 }  // namespace ballast::agent

@@ -20,7 +20,7 @@ constexpr std::size_t files_max = 4096;
 constexpr std::size_t file_bytes_max = std::size_t{1100}
                                        << 20;  // the largest audit.file_mib, and its last line
 
-struct In {
+struct AuditOptions {
     std::string folder{folder_by_default};
     std::string head;
     std::int64_t count = 20;
@@ -103,7 +103,7 @@ void print_whole(Context& context, const Walk& walk) {
     context.print(json.key("head").text(head).end_object().str() + "\n");
 }
 
-Exit verify(Context& context, const In& in) {
+Exit verify(Context& context, const AuditOptions& in) {
     Walk walk{.head = in.head};
     const auto step = [&walk](const std::string& where, std::string_view line, bool whole) {
         return walk.step(where, line, whole);
@@ -142,7 +142,7 @@ void print_lines(Context& context, std::span<const std::string> lines) {
     }
 }
 
-Exit tail(Context& context, const In& in) {
+Exit tail(Context& context, const AuditOptions& in) {
     std::vector<std::string> lines;
     const auto wanted = static_cast<std::size_t>(in.count);
     const auto keep = [&](const std::string&, std::string_view line, bool whole) {
@@ -162,7 +162,7 @@ Exit tail(Context& context, const In& in) {
 }
 
 Action declare_verify(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<AuditOptions>();
     options.argument("FOLDER", &in->folder, "where the log lies (default /var/lib/ballast-controller/audit)")
         .completes(Completes::folders);
     options.value("--head", &in->head, "SEQ:HASH",
@@ -171,14 +171,14 @@ Action declare_verify(Options& options) {
 }
 
 Action declare_tail(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<AuditOptions>();
     options.argument("FOLDER", &in->folder, "where the log lies (default /var/lib/ballast-controller/audit)")
         .completes(Completes::folders);
     options.value("-n,--lines", &in->count, "N", "how many of the newest (default 20)").between(1, 100000);
     return [in](Context& context) { return tail(context, *in); };
 }
 
-constexpr std::array table{
+constexpr std::array audit_table{
     Command{"audit tail", "Shows the newest entries of the controller's audit log",
             "Who changed what from where, and who was refused. Reads the files: run it where the controller "
             "runs.\n\n  ballast audit tail -n 50",
@@ -194,7 +194,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> audit_commands() {
-    return table;
+    return audit_table;
 }
 
 }  // namespace ballast::cli::offline

@@ -18,7 +18,7 @@ constexpr std::string_view input_exits = "0 done\n2 bad input or an unknown name
 constexpr std::string_view plan_exits =
     "0 a plan, an empty one too\n2 bad input, or an unknown policy or parameter";
 
-constexpr std::array table{
+constexpr std::array offline_table{
     Command{"plan", "Asks a policy what it would do with a pool, and why",
             "Reads a snapshot of a pool and answers with the moves of one round in their order, each with "
             "its reason, "
@@ -94,7 +94,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> offline_commands() {
-    return table;
+    return offline_table;
 }
 
 }  // namespace ballast::cli::offline

@@ -8,7 +8,7 @@ namespace ballast::cli {
 
 namespace {
 
-constexpr std::array table{
+constexpr std::array image_table{
     Command{
         "image index", "Writes the index of a disk image: fingerprints of its blocks",
         "Reads the image once, holes left out, and writes IMAGE.index (or --to FILE). An index finds blocks "
@@ -42,7 +42,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> image_commands() {
-    return table;
+    return image_table;
 }
 
 }  // namespace ballast::cli

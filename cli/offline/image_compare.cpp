@@ -132,8 +132,8 @@ Status by_bloom(const image::IndexFile& a, std::size_t level_a, const image::Ind
     return {};
 }
 
-Status compare(const std::string& method, const image::IndexFile& a, std::size_t level_a,
-               const image::IndexFile& b, std::size_t level_b, Found& found, std::string& why) {
+Status compare_by(const std::string& method, const image::IndexFile& a, std::size_t level_a,
+                  const image::IndexFile& b, std::size_t level_b, Found& found, std::string& why) {
     if (method == "sketch") {
         return by_sketch(a, level_a, b, level_b, found, why);
     }
@@ -195,7 +195,7 @@ Exit show_comparison(Context& context, const CompareCommand& in) {
     }
     Found found;
     std::string why;
-    if (!compare(in.method, *a, level_a, *b, level_b, found, why).ok()) {
+    if (!compare_by(in.method, *a, level_a, *b, level_b, found, why).ok()) {
         context.complain(why);
         return Exit::failed;
     }
@@ -238,7 +238,7 @@ Exit show_ranking(Context& context, const RankCommand& in) {
         }
         Found found;
         std::string why;
-        if (!compare(in.method, *index, level, *candidate, other, found, why).ok()) {
+        if (!compare_by(in.method, *index, level, *candidate, other, found, why).ok()) {
             context.complain(why);
             return Exit::failed;
         }

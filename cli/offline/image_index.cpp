@@ -91,7 +91,7 @@ class ProgressLine {
     bool shown_ = false;
 };
 
-std::string as_json(const IndexCommand& in, const std::string& path, const image::IndexResult& result) {
+std::string index_json(const IndexCommand& in, const std::string& path, const image::IndexResult& result) {
     JsonWriter out;
     out.object().key("image").text(in.image).key("index").text(path);
     out.key("image_bytes").integer(static_cast<std::int64_t>(result.header.image.size_bytes));
@@ -111,7 +111,7 @@ std::string as_json(const IndexCommand& in, const std::string& path, const image
 void report(Context& context, const IndexCommand& in, const std::string& path,
             const image::IndexResult& result) {
     if (context.format() == Format::json || context.format() == Format::ndjson) {
-        context.print(as_json(in, path, result));
+        context.print(index_json(in, path, result));
         return;
     }
     if (context.format() == Format::name) {

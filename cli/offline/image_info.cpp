@@ -40,7 +40,7 @@ bool check_pieces(Context& context, const image::IndexFile& index) {
     return true;
 }
 
-std::string as_json(const image::IndexFile& index, std::string_view state) {
+std::string info_json(const image::IndexFile& index, std::string_view state) {
     const image::IndexHeader& header = index.header();
     JsonWriter out;
     out.object().key("version").integer(image::index_version);
@@ -108,7 +108,7 @@ Exit show_info(Context& context, const InfoCommand& in) {
         stale = freshness == image::Freshness::stale;
     }
     context.print(context.format() == Format::json || context.format() == Format::ndjson
-                      ? as_json(*index, state)
+                      ? info_json(*index, state)
                       : as_text(context, *index, state));
     return stale ? Exit::conflict : Exit::ok;
 }

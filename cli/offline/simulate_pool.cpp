@@ -14,7 +14,7 @@ namespace ballast::cli::offline {
 
 namespace {
 
-struct In {
+struct PoolOptions {
     std::string pool;
     std::vector<std::string> policies;
     std::vector<std::string> settings;
@@ -75,7 +75,7 @@ bool drain(World& world, const std::vector<std::string>& names, std::string& why
     return true;
 }
 
-Exit simulate(Context& context, In in) {
+Exit simulate_pool(Context& context, PoolOptions in) {
     if (in.policies.empty()) {
         in.policies.emplace_back("ballast");
     }
@@ -114,7 +114,7 @@ Exit simulate(Context& context, In in) {
 }  // namespace
 
 Action declare_simulate_pool(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<PoolOptions>();
     options
         .value("--pool", &in->pool, "FILE",
                "snapshot of a pool, ballast-pool/1, or a support bundle; - for standard input")
@@ -127,7 +127,7 @@ Action declare_simulate_pool(Options& options) {
     options.value("--every", &in->every_seconds, "SECONDS", "time from one round to the next (default 300)")
         .between(0, 86400);
     declare_table(options, in->report);
-    return [in](Context& context) { return simulate(context, *in); };
+    return [in](Context& context) { return simulate_pool(context, *in); };
 }
 
 }  // namespace ballast::cli::offline

@@ -38,7 +38,7 @@ policy::Parameters hourly(double threshold) {
     return parameters;
 }
 
-struct Totals {
+struct ScoaTotals {
     Statistics overloads;
     Statistics migrations;
     Statistics swaps;
@@ -51,7 +51,7 @@ struct Totals {
     std::vector<double> cpu_stddev_by_hour = std::vector<double>(experiments::scoa_hours);
 };
 
-void add(Totals& totals, const experiments::ScoaResult& result) {
+void add(ScoaTotals& totals, const experiments::ScoaResult& result) {
     totals.overloads.add(result.overloads);
     totals.migrations.add(result.migrations);
     totals.swaps.add(result.swaps);
@@ -63,8 +63,8 @@ void add(Totals& totals, const experiments::ScoaResult& result) {
     totals.mean_stddev.add(result.mean_stddev());
 }
 
-Totals simulate_seeds(const ScoaOptions& options, const policy::Policy& policy,
-                      const policy::Parameters& parameters) {
+ScoaTotals scoa_of_seeds(const ScoaOptions& options, const policy::Policy& policy,
+                         const policy::Parameters& parameters) {
     const auto lay_out = [&](Arena& arena) {
         return std::pair{experiments::ScoaSimulation{arena},
                          experiments::PolicyDecider{policy, parameters, arena, experiments::scoa_hosts,
@@ -75,7 +75,7 @@ Totals simulate_seeds(const ScoaOptions& options, const policy::Policy& policy,
     std::vector<std::byte> memory(counting.used_bytes());
     Arena arena{memory};
     auto [simulation, decider] = lay_out(arena);
-    Totals totals;
+    ScoaTotals totals;
     std::vector<double> by_hour(experiments::scoa_hours);
     for (std::int64_t run = 0; run < options.seeds; ++run) {
         const experiments::ScoaSettings settings{options.threshold, options.hardware_limit,
@@ -89,7 +89,7 @@ Totals simulate_seeds(const ScoaOptions& options, const policy::Policy& policy,
     return totals;
 }
 
-Exit simulate(Context& context, ScoaOptions& options) {
+Exit simulate_scoa(Context& context, ScoaOptions& options) {
     std::string why;
     const auto policies = choose_policies(options.policies, why);
     const auto parameters =
@@ -102,7 +102,7 @@ Exit simulate(Context& context, ScoaOptions& options) {
                   "<sd net", "<sd memory", "<sd mean"}};
     std::vector<PlotSeries> lines;
     for (const policy::Policy* policy : *policies) {
-        const Totals totals = simulate_seeds(options, *policy, *parameters);
+        const ScoaTotals totals = scoa_of_seeds(options, *policy, *parameters);
         table.row({std::string{policy->name}, totals.overloads.text(), totals.migrations.text(),
                    totals.swaps.text(), totals.no_solution.text(), totals.above_limit.text(),
                    totals.cpu_stddev.text(4), totals.net_stddev.text(4), totals.memory_stddev.text(4),
@@ -134,7 +134,7 @@ Action declare_simulate_scoa(Options& options) {
         .value("--start", &state->start, "HOW", "where guests start: six by six, or one to each host in turn")
         .one_of({"blocks", "round-robin"});
     declare_report(options, state->report, "plot the standard deviation of CPU over the hours");
-    return [state](Context& context) { return simulate(context, *state); };
+    return [state](Context& context) { return simulate_scoa(context, *state); };
 }
 
 }  // namespace ballast::cli::offline

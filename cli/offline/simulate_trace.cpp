@@ -125,7 +125,7 @@ std::optional<std::vector<Contender>> choose_contenders(const Context& context, 
     return contenders;
 }
 
-Exit simulate(Context& context, TraceOptions& options) {
+Exit simulate_trace(Context& context, TraceOptions& options) {
     const auto contenders = choose_contenders(context, options);
     const auto traces = contenders ? choose_traces(context, options) : std::nullopt;
     if (!traces) {
@@ -190,7 +190,7 @@ Action declare_simulate_trace(Options& options) {
                "of its demand that a guest goes short of while it is copied")
         .between(0, 1);
     declare_report(options, state->report, "plot the standard deviation over time, of the last trace");
-    return [state](Context& context) { return simulate(context, *state); };
+    return [state](Context& context) { return simulate_trace(context, *state); };
 }
 
 }  // namespace ballast::cli::offline

@@ -95,7 +95,7 @@ std::vector<Variant> variants_of(const std::vector<const policy::Policy*>& polic
     return variants;
 }
 
-struct Totals {
+struct VdsTotals {
     Statistics denied_cpu;
     Statistics denied_memory;
     Statistics denied;
@@ -114,7 +114,7 @@ experiments::VdsSettings settings_of(const VdsOptions& options, double critical_
     return settings;
 }
 
-Totals simulate_seeds(const VdsOptions& options, const Variant& variant, double critical_load) {
+VdsTotals vds_of_seeds(const VdsOptions& options, const Variant& variant, double critical_load) {
     experiments::VdsSettings settings = settings_of(options, critical_load);
     policy::Parameters parameters = variant.parameters;
     parameters.critical_load = critical_load;
@@ -130,7 +130,7 @@ Totals simulate_seeds(const VdsOptions& options, const Variant& variant, double 
     memory.resize(counting.used_bytes());
     Arena arena{memory};
     auto [simulation, decider] = lay_out(arena);
-    Totals totals;
+    VdsTotals totals;
     for (std::int64_t run = 0; run < options.seeds; ++run) {
         settings.seed = static_cast<std::uint64_t>(options.first_seed + run);
         const experiments::VdsResult result = simulation.run(settings, decider);
@@ -160,11 +160,11 @@ std::optional<std::vector<double>> thresholds_of(const Context& context, const V
     return thresholds;
 }
 
-const Statistics& plotted(const Totals& totals, const std::string& plot) {
+const Statistics& plotted(const VdsTotals& totals, const std::string& plot) {
     return plot == "migrations" ? totals.migrations : plot == "users" ? totals.users_max : totals.denied;
 }
 
-Exit simulate(Context& context, const VdsOptions& options) {
+Exit simulate_vds(Context& context, const VdsOptions& options) {
     std::string why;
     const auto policies = choose_policies(options.policies, why);
     const auto parameters = policies ? apply_settings(options.settings, *policies, why) : std::nullopt;
@@ -184,7 +184,7 @@ Exit simulate(Context& context, const VdsOptions& options) {
         categories.push_back(variant.name);
         for (std::size_t i = 0; i < thresholds->size(); ++i) {
             const double critical_load = (*thresholds)[i];
-            const Totals totals = simulate_seeds(options, variant, critical_load);
+            const VdsTotals totals = vds_of_seeds(options, variant, critical_load);
             table.row({variant.name, decimals(critical_load, 2), totals.denied_cpu.text(),
                        totals.denied_memory.text(), totals.denied.text(), totals.migrations.text(),
                        totals.given_up.text(), totals.users_max.text()});
@@ -226,7 +226,7 @@ Action declare_simulate_vds(Options& options) {
     options.value("--plot", &state->plot, "WHAT", "what --svg shows")
         .one_of({"denials", "migrations", "users"});
     declare_report(options, state->report, "plot one figure for every policy and critical load");
-    return [state](Context& context) { return simulate(context, *state); };
+    return [state](Context& context) { return simulate_vds(context, *state); };
 }
 
 }  // namespace ballast::cli::offline

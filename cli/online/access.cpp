@@ -12,7 +12,7 @@ namespace ballast::cli {
 
 namespace {
 
-struct In {
+struct TokenOptions {
     std::string name;
     std::string role = "viewer";
     std::string user;
@@ -32,7 +32,7 @@ HttpResponse send(Online& connection, std::string_view method, const std::string
 }
 
 // The token goes into the file, or alone to standard output, where a pipe can take it.
-Exit hand_over(Context& context, const In& in, const HttpResponse& response) {
+Exit hand_over(Context& context, const TokenOptions& in, const HttpResponse& response) {
     const JsonText text{response.body};
     const std::string secret = text.root().at("token").plain();
     std::string why;
@@ -49,8 +49,8 @@ Exit hand_over(Context& context, const In& in, const HttpResponse& response) {
     return Exit::ok;
 }
 
-Action declare_create(Options& options) {
-    const auto in = std::make_shared<In>();
+Action declare_token_create(Options& options) {
+    const auto in = std::make_shared<TokenOptions>();
     options.argument("NAME", &in->name, "what it is for: it stands in lists and in the audit log").required();
     options.value("--role", &in->role, "ROLE", "what it may do (default viewer)")
         .one_of({"user", "viewer", "helpdesk", "operator", "admin"});
@@ -85,7 +85,7 @@ Action declare_create(Options& options) {
 
 Action declare_revoke(Options& options) {
     const auto ids = std::make_shared<std::vector<std::string>>();
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<TokenOptions>();
     options.argument("ID", ids.get(), "numbers of tokens").required();
     options.flag("--dry-run", in->dry_run, "say whether it could be done; nothing happens");
     return online([in, ids](Online& connection) {
@@ -129,14 +129,14 @@ Action declare_whoami(Options&) {
     });
 }
 
-constexpr std::array table{
+constexpr std::array access_table{
     Command{
         "token create", "Makes a token and shows it, this once",
         "The controller keeps only a hash: a token that is lost is revoked and made again. Needs the role "
         "admin; as root on the controller's machine no token is needed for that.\n\n"
         "  ballast token create monitoring --role viewer --never-expires --to /etc/prometheus/ballast.token\n"
         "  ballast token create ann --role user --user ann --days 1",
-        "", "createToken", &declare_create},
+        "", "createToken", &declare_token_create},
     Command{"token revoke", "Ends tokens at once", "", "", "revokeToken", &declare_revoke},
     Command{"whoami", "Says who the caller is to the controller, and what role that has", "", "", "whoAmI",
             &declare_whoami},
@@ -145,7 +145,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> access_commands() {
-    return table;
+    return access_table;
 }
 
 }  // namespace ballast::cli

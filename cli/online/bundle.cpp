@@ -210,7 +210,7 @@ Action declare_bundle(Options& options) {
     return online([in](Online& connection) { return write_bundle(connection, *in); });
 }
 
-constexpr std::array table{
+constexpr std::array bundle_table{
     Command{"support-bundle", "Writes what a bug report needs into one file",
             "The pool with its samples, limits, decisions, plans, jobs, metrics and versions. No tokens, "
             "passwords or "
@@ -227,7 +227,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> bundle_commands() {
-    return table;
+    return bundle_table;
 }
 
 }  // namespace ballast::cli

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t pool_bytes_max = std::size_t{64} << 10;  // as the endpoint's bodies
 
-struct In {
+struct DesktopOptions {
     std::string name;
     std::string file;
     std::string user;
@@ -28,7 +28,7 @@ struct In {
     ActOptions act;
 };
 
-std::string pool_path(const In& in) {
+std::string pool_path(const DesktopOptions& in) {
     return "/v1/pools/" + url_escape(in.name);
 }
 
@@ -56,7 +56,7 @@ Exit hold(Online& connection, In& in) {
 
 template <bool creates>
 Action declare_pool_file(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     if (!creates) {
         options.argument("NAME", &in->name, "the pool").required();
     }
@@ -86,7 +86,7 @@ Action declare_pool_file(Options& options) {
 
 template <const char* action>
 Action declare_pool_action(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("NAME", &in->name, "the pool").required();
     declare_if_match(options, *in, however_help);
     declare_act(options, in->act, false);
@@ -100,7 +100,7 @@ constexpr char enable_word[] = "enable";
 constexpr char disable_word[] = "disable";
 
 Action declare_pool_delete(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("NAME", &in->name, "the pool").required();
     options.flag("--yes", in->yes, "do not ask");
     declare_if_match(options, *in, since_help);
@@ -118,7 +118,7 @@ Action declare_pool_delete(Options& options) {
 }
 
 Action declare_pool_targets(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("NAME", &in->name, "the pool").required();
     options.value("--ready", &in->ready, "N", "desktops that run and wait for a user");
     options.value("--paused", &in->paused, "N", "desktops that stand still in memory");
@@ -148,12 +148,12 @@ Action declare_pool_targets(Options& options) {
 
 // ---- private desktops ----
 
-std::string private_path(const In& in) {
+std::string private_path(const DesktopOptions& in) {
     return "/v1/private-desktops/" + url_escape(in.user);
 }
 
 Action declare_assign(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("USER", &in->user, "whose it is").required();
     options.value("--pool", &in->pool, "POOL", "the private pool that it is made of");
     declare_act(options, in->act, false);
@@ -165,7 +165,7 @@ Action declare_assign(Options& options) {
 }
 
 Action declare_take_away(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("USER", &in->user, "whose it is").required();
     options.flag("--yes", in->yes, "do not ask");
     declare_act(options, in->act, false);
@@ -181,7 +181,7 @@ Action declare_take_away(Options& options) {
 // ---- sessions ----
 
 Action declare_open(Options& options) {
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.value("--user", &in->user, "USER", "who logs in");
     options.value("--pool", &in->pool, "POOL", "a desktop of this pool");
     options.flag("--private", in->personal, "the user's private desktop");
@@ -207,7 +207,7 @@ Action declare_open(Options& options) {
 
 Action declare_close(Options& options) {
     const auto ids = std::make_shared<std::vector<std::string>>();
-    const auto in = std::make_shared<In>();
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("ID", ids.get(), "numbers of sessions").required();
     declare_act(options, in->act, false);
     return online([in, ids](Online& connection) {
@@ -219,8 +219,8 @@ Action declare_close(Options& options) {
     });
 }
 
-Action declare_history(Options& options) {
-    const auto in = std::make_shared<In>();
+Action declare_vm_history(Options& options) {
+    const auto in = std::make_shared<DesktopOptions>();
     options.argument("NAME", &in->name, "name or uuid of the guest").required().completes(Completes::vms);
     return online([in](Online& connection) {
         Context& context = connection.context();
@@ -235,7 +235,7 @@ Action declare_history(Options& options) {
     });
 }
 
-constexpr std::array table{
+constexpr std::array desktops_table{
     Command{"pool create", "Makes a pool of desktops from a JSON file",
             "docs/desktops.md explains the members.\n\n  ballast pool create kiosk.json", "", "createPool",
             &declare_pool_file<true>},
@@ -260,13 +260,13 @@ constexpr std::array table{
             "", "openSession", &declare_open},
     Command{"session close", "Ends sessions", "", "", "closeSession", &declare_close},
     Command{"vm history", "Shows what changed on a guest, when and why", "", "", "getVmHistory",
-            &declare_history},
+            &declare_vm_history},
 };
 
 }  // namespace
 
 std::span<const Command> desktop_commands() {
-    return table;
+    return desktops_table;
 }
 
 }  // namespace ballast::cli

@@ -26,7 +26,7 @@ std::string query_of(const EventOptions& in, const std::string& since) {
 }
 
 // Columns of fixed width: a line that comes later has to stand below those before.
-std::string padded(std::string_view text, std::size_t width) {
+std::string at_least(std::string_view text, std::size_t width) {
     std::string out = printable(text);
     out.resize(std::max(out.size() + 1, width), ' ');
     return out;
@@ -41,8 +41,8 @@ void print_line(Context& context, Json event) {
                       : event.at("object.severity").text() == "warning" ? Tone::warning
                       : event.at("object.state").text() == "failed"     ? Tone::bad
                                                                         : Tone::plain;
-    std::string line = padded(at, 26) + padded(kind, 10) + padded(change, 10) +
-                       padded(event.at("name").text(), 20) + printable(event.at("summary").text());
+    std::string line = at_least(at, 26) + at_least(kind, 10) + at_least(change, 10) +
+                       at_least(event.at("name").text(), 20) + printable(event.at("summary").text());
     line.resize(line.find_last_not_of(' ') + 1);
     if (context.terminal()) {
         line = cut_to(line, terminal_columns());
@@ -159,7 +159,7 @@ Action declare_history(Options& options) {
     return online([span](Online& connection) { return history(connection, *span); });
 }
 
-constexpr std::array table{
+constexpr std::array events_table{
     Command{"events", "Shows what has happened in the pool, and with -w what happens",
             "Changes of hosts, guests, jobs, plans, decisions, desktop pools and sessions, each with its "
             "object as "
@@ -207,7 +207,7 @@ Exit show_events(Online& online, const EventOptions& in) {
 }
 
 std::span<const Command> event_commands() {
-    return table;
+    return events_table;
 }
 
 }  // namespace ballast::cli

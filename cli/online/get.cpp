@@ -276,7 +276,7 @@ Action declare_ready(Options&) {
     });
 }
 
-constexpr std::array table{
+constexpr std::array get_table{
     Command{"status", "Shows the pool on one screen",
             "Hosts and guests by state, open jobs, what balancing last decided and why. A pool that is not "
             "well (a "
@@ -317,7 +317,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> look_commands() {
-    return table;
+    return get_table;
 }
 
 }  // namespace ballast::cli

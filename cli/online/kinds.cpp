@@ -119,7 +119,7 @@ constexpr std::array token_columns{
     Column{"LAST_USED", "last_used_at", Show::age},
 };
 
-constexpr std::array table{
+constexpr std::array kinds_table{
     Kind{"hosts", "host", "/v1/hosts", "name", "state", true, Completes::hosts, host_columns},
     Kind{"vms", "vm", "/v1/vms", "name", "state host kind", true, Completes::vms, vm_columns},
     Kind{"jobs", "job", "/v1/jobs", "id", "state host kind", true, Completes::jobs, job_columns},
@@ -159,18 +159,18 @@ constexpr std::array faint_states{std::string_view{"inactive"},  std::string_vie
 }  // namespace
 
 std::span<const Kind> kinds() noexcept {
-    return table;
+    return kinds_table;
 }
 
 const Kind* find_kind(std::string_view word) noexcept {
     const auto found = std::ranges::find_if(
-        table, [&](const Kind& kind) { return kind.plural == word || kind.singular == word; });
-    return found == table.end() ? nullptr : &*found;
+        kinds_table, [&](const Kind& kind) { return kind.plural == word || kind.singular == word; });
+    return found == kinds_table.end() ? nullptr : &*found;
 }
 
 std::vector<std::string> kind_words() {
     std::vector<std::string> words;
-    for (const Kind& kind : table) {
+    for (const Kind& kind : kinds_table) {
         words.emplace_back(kind.plural);
     }
     return words;

@@ -192,7 +192,7 @@ Action declare_cancel(Options& options) {
     return online([in](Online& connection) { return act_on_plan(connection, "cancel", *in); });
 }
 
-constexpr std::array table{
+constexpr std::array plans_table{
     Command{"rebalance", "Plans moves that even the load out, and carries them out",
             "The controller decides by its policy; --dry-run shows the plan and moves nothing. Only one runs "
             "at a "
@@ -215,7 +215,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> plan_commands() {
-    return table;
+    return plans_table;
 }
 
 }  // namespace ballast::cli

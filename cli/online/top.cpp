@@ -171,7 +171,7 @@ Action declare_top(Options& options) {
     return online([in](Online& connection) { return top(connection, *in); });
 }
 
-constexpr std::array table{
+constexpr std::array top_table{
     Command{
         "top", "Shows the pool live: hosts as bars, guests sorted, moves as they happen",
         "Keys: c m n d sort by CPU, memory, network and disk, a by name, h by host; r reverses; / shows only "
@@ -182,7 +182,7 @@ constexpr std::array table{
 }  // namespace
 
 std::span<const Command> top_commands() {
-    return table;
+    return top_table;
 }
 
 }  // namespace ballast::cli

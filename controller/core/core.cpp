@@ -3,17 +3,11 @@
 
 #include <new>
 
+#include "base/overload.hpp"
 #include "controller/core/desktop/parts.hpp"
 
 namespace ballast::controller {
 namespace {
-
-template <class... Handlers>
-struct Overload : Handlers... {
-    using Handlers::operator()...;
-};
-template <class... Handlers>
-Overload(Handlers...) -> Overload<Handlers...>;
 
 void tick(Step& step) noexcept {
     tick_links(step);

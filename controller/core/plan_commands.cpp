@@ -5,7 +5,7 @@ namespace ballast::controller {
 namespace {
 
 // Number of a plan that is being applied; 0 when there is none.
-std::uint64_t plan_under_way(const Tables& t) noexcept {
+std::uint64_t id_of_plan_under_way(const Tables& t) noexcept {
     for (const PlanRow& plan : t.plans.rows()) {
         if (plan.in_use && plan.record.state == PlanState::applying) {
             return plan.record.id;
@@ -18,7 +18,7 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     // Two rebalances at once (cron and an operator) would each move guests on what it knew before the other's
     // moves: the second is told of the first.
     const std::uint64_t under_way =
-        command.kind == CommandKind::rebalance && !command.dry_run ? plan_under_way(step.t) : 0;
+        command.kind == CommandKind::rebalance && !command.dry_run ? id_of_plan_under_way(step.t) : 0;
     if (under_way != 0) {
         outcome.kind = OutcomeKind::already_so;
         outcome.plan_id = under_way;

@@ -5,7 +5,7 @@
 namespace ballast::controller {
 namespace {
 
-std::size_t migrations_under_way(const Tables& t) noexcept {
+std::size_t migration_jobs(const Tables& t) noexcept {
     std::size_t count = 0;
     for (const JobRow& job : t.jobs.rows()) {
         count += job.in_use && job.record.kind == JobKind::migrate && !job.settled() ? 1 : 0;
@@ -55,8 +55,7 @@ bool try_move(Step& step, PlanRow& plan, std::size_t index) noexcept {
         }
         return !wait;
     }
-    if (migrations_under_way(step.t) >= step.t.settings.migrations_max ||
-        !job_limit(step.t, from, to).empty()) {
+    if (migration_jobs(step.t) >= step.t.settings.migrations_max || !job_limit(step.t, from, to).empty()) {
         return false;
     }
     NewJob wanted;

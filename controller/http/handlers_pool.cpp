@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t host_states_count = 5;
 
-struct Census {
+struct PoolCensus {
     std::array<std::uint64_t, host_states_count> hosts{};
     std::array<std::uint64_t, vm_states_count> vms{};
     std::uint64_t hosts_all = 0;
@@ -23,8 +23,8 @@ struct Census {
     std::uint64_t overloaded = 0;
 };
 
-Census count(const Core& core) {
-    Census census;
+PoolCensus census_of(const Core& core) {
+    PoolCensus census;
     for (std::uint32_t i = 0; i < core.hosts().size(); ++i) {
         const HostRow& host = core.host(i);
         if (host.in_use) {
@@ -78,7 +78,7 @@ void write_balance(JsonOut& json, const Core& core) {
     json.end_object();
 }
 
-std::string status_text(const Core& core, const Census& census) {
+std::string status_text(const Core& core, const PoolCensus& census) {
     TextTable table{{"WHAT", "ALL", "DETAIL"}};
     const auto detail = [](const auto& by_state, auto state) {
         std::string text;
@@ -120,7 +120,7 @@ Answer readyz(Api& api, const Call&) {
 
 Answer get_status(Api& api, const Call& call) {
     const Core& core = api.core();
-    const Census census = count(core);
+    const PoolCensus census = census_of(core);
     Reply reply;
     if (call.request.format == Format::text) {
         reply.content_type = "text/plain; charset=utf-8";

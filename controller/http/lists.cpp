@@ -7,15 +7,15 @@ namespace ballast::controller::http {
 
 namespace {
 
-constexpr std::string_view digits = "0123456789abcdef";
+constexpr std::string_view hex_digits = "0123456789abcdef";
 constexpr std::size_t token_bytes_max = 400;
 
 std::string to_token(std::string_view key) {
     std::string token;
     for (const char c : key) {
         const auto byte = static_cast<unsigned char>(c);
-        token += digits[byte >> 4];
-        token += digits[byte & 15U];
+        token += hex_digits[byte >> 4];
+        token += hex_digits[byte & 15U];
     }
     return token;
 }
@@ -26,8 +26,8 @@ std::optional<std::string> from_token(std::string_view token) {
     }
     std::string key;
     for (std::size_t i = 0; i < token.size(); i += 2) {
-        const std::size_t high = digits.find(token[i]);
-        const std::size_t low = digits.find(token[i + 1]);
+        const std::size_t high = hex_digits.find(token[i]);
+        const std::size_t low = hex_digits.find(token[i + 1]);
         if (high == std::string_view::npos || low == std::string_view::npos) {
             return std::nullopt;
         }

@@ -8,13 +8,13 @@ namespace ballast::controller::http {
 
 namespace {
 
-struct Census {
+struct TierCensus {
     std::array<std::uint64_t, desktop_states_count> by_state{};
     std::uint64_t all = 0;
 };
 
-Census count(const Core& core, std::uint32_t pool) {
-    Census census;
+TierCensus tiers_of(const Core& core, std::uint32_t pool) {
+    TierCensus census;
     for (const DesktopRow& desktop : core.desktops()) {
         if (desktop.in_use && desktop.pool == pool) {
             ++census.all;
@@ -52,13 +52,13 @@ std::string_view kind_of(VmKind kind) noexcept {
     return kind == VmKind::personal ? "private" : "common";
 }
 
-struct Endpoint {
+struct DesktopEndpoint {
     std::string_view host;
     std::uint16_t port = 0;
 };
 
 // Where the session's user connects to now; port 0: nowhere.
-Endpoint endpoint_of(const Core& core, const SessionRow& session) {
+DesktopEndpoint endpoint_of(const Core& core, const SessionRow& session) {
     if (session.desktop == no_row || session.record.state != SessionState::open) {
         return {};
     }
@@ -104,7 +104,7 @@ void render_timers(JsonOut& json, const Core& core, const SessionRow& session) {
 }
 
 void render_endpoint(JsonOut& json, const Core& core, const SessionRow& session) {
-    const Endpoint endpoint = endpoint_of(core, session);
+    const DesktopEndpoint endpoint = endpoint_of(core, session);
     json.key("endpoint");
     if (endpoint.port == 0) {
         json.null();
@@ -125,7 +125,7 @@ void render_endpoint(JsonOut& json, const Core& core, const SessionRow& session)
 
 void render_desktop_pool(JsonOut& json, const Core& core, std::uint32_t index) {
     const DesktopPoolRow& pool = core.desktop_pool(index);
-    const Census census = count(core, index);
+    const TierCensus census = tiers_of(core, index);
     json.object();
     json.member("name", pool.record.name.view());
     json.member("kind", kind_of(pool.record.kind));
@@ -166,7 +166,7 @@ std::vector<std::string_view> pool_headings() {
 
 void pool_row(TextTable& table, const Core& core, std::uint32_t index) {
     const DesktopPoolRow& pool = core.desktop_pool(index);
-    const Census census = count(core, index);
+    const TierCensus census = tiers_of(core, index);
     const auto in = [&census](DesktopState state) {
         return census.by_state[static_cast<std::size_t>(state)];
     };
@@ -279,7 +279,7 @@ std::vector<std::string_view> session_headings() {
 
 void session_row(TextTable& table, const Core& core, std::uint32_t index) {
     const SessionRow& session = core.session(index);
-    const Endpoint endpoint = endpoint_of(core, session);
+    const DesktopEndpoint endpoint = endpoint_of(core, session);
     table.cell(session.record.id);
     table.cell(session.record.user.view());
     table.cell(session.record.pool.view());

@@ -15,7 +15,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "pieces are read and written as they lie in memory");
 
-constexpr std::uint64_t magic = 0x0a1a58444954534c;  // "LSTIDX", substitute, line feed: no text file
+constexpr std::uint64_t index_magic = 0x0a1a58444954534c;  // "LSTIDX", substitute, line feed: no text file
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t checked_bytes = index_header_bytes - checksum_bytes;
 
@@ -99,7 +99,7 @@ std::string_view to_string(ImageKind kind) noexcept {
 void encode(const IndexHeader& header, IndexHeaderBytes& out) noexcept {
     out.fill(std::byte{0});
     FieldWriter fields{std::span{out}.first(checked_bytes)};
-    fields.put(magic);
+    fields.put(index_magic);
     fields.put(index_version);
     fields.put(std::span<const std::byte>{header.build_id});
     fields.put(header.built_unix_ms);
@@ -130,7 +130,7 @@ Result<IndexHeader> decode_index_header(std::span<const std::byte> bytes) noexce
         return Err{Fault::image_corrupt};
     }
     FieldReader in{bytes.first(checked_bytes)};
-    if (in.get<std::uint64_t>() != magic) {
+    if (in.get<std::uint64_t>() != index_magic) {
         return Err{Fault::image_corrupt};
     }
     // Before the checksum: another version may keep it elsewhere.

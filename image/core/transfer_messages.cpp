@@ -10,7 +10,7 @@
 namespace ballast::image {
 namespace {
 
-constexpr std::uint64_t magic = 0x31474d4954534c42;  // "BLSTIMG1"
+constexpr std::uint64_t transfer_magic = 0x31474d4954534c42;  // "BLSTIMG1"
 // Block numbers of 32 bits, blocks of 4096 bytes.
 constexpr std::uint64_t image_bytes_max = blocks_max * block_bytes_default;
 
@@ -59,7 +59,7 @@ Result<FrameHead> decode_frame_head(std::span<const std::byte, frame_header_byte
 
 std::size_t encode(const Hello& message, std::span<std::byte> out) noexcept {
     FieldWriter fields{out};
-    fields.put(magic);
+    fields.put(transfer_magic);
     fields.put(message.version);
     fields.put(std::span<const std::byte>{message.transfer});
     fields.put(std::span<const std::byte>{message.key});
@@ -71,7 +71,7 @@ std::size_t encode(const Hello& message, std::span<std::byte> out) noexcept {
 
 Result<Hello> decode_hello(std::span<const std::byte> body) noexcept {
     FieldReader in{body};
-    if (in.get<std::uint64_t>() != magic) {
+    if (in.get<std::uint64_t>() != transfer_magic) {
         return violation;
     }
     Hello message;
@@ -92,7 +92,7 @@ Result<Hello> decode_hello(std::span<const std::byte> body) noexcept {
 
 std::size_t encode(const Welcome& message, std::span<std::byte> out) noexcept {
     FieldWriter fields{out};
-    fields.put(magic);
+    fields.put(transfer_magic);
     fields.put(message.version);
     fields.put(static_cast<std::uint8_t>(message.locals.size()));
     for (const LocalOffer& local : message.locals) {
@@ -105,7 +105,7 @@ std::size_t encode(const Welcome& message, std::span<std::byte> out) noexcept {
 
 Status decode_welcome(std::span<const std::byte> body, Welcome& out) noexcept {
     FieldReader in{body};
-    if (in.get<std::uint64_t>() != magic) {
+    if (in.get<std::uint64_t>() != transfer_magic) {
         return violation;
     }
     out.version = in.get<std::uint32_t>();

@@ -16,9 +16,6 @@ constexpr double toll_end = 0.02;
 constexpr double toll_end_of_price = 0.1;
 // Without a toll everything is looked at again when nothing more is found, at most so many times.
 constexpr std::uint32_t last_looks_max = 4;
-// By the curves, which lie above the deviation, a change may look too dear by this share of its price and
-// pay.
-constexpr double doubt_share = 0.1;
 constexpr double unlimited = std::numeric_limits<double>::infinity();
 
 }  // namespace

@@ -18,6 +18,10 @@
 
 namespace ballast::policy::planner {
 
+// By the curves, which lie above the deviation, a change may look too dear by this share of its price and
+// still pay.
+inline constexpr double doubt_share = 0.1;
+
 // A change of the board: a guest goes to another node, and `with`, if any, comes from there.
 struct Change {
     Rank guest = nobody;

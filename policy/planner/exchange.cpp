@@ -4,12 +4,6 @@
 #include "policy/planner/descent.hpp"
 
 namespace ballast::policy::planner {
-namespace {
-
-// By the curves a swap may look too dear by this share of a migration's price and still pay.
-constexpr double doubt_share = 0.1;
-
-}  // namespace
 
 void Descent::consider_swap(Rank g, Rank other, Change& best) noexcept {
     const Rank from = board_->guest(g).node;

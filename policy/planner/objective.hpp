@@ -9,6 +9,9 @@
 
 namespace ballast::policy::planner {
 
+// Guests with a session are worth so much less: they move after all others.
+inline constexpr double session_factor = 1e-6;
+
 enum class ObjectiveKind : std::uint32_t { load = 0, stddev = 1, hbal = 2 };
 
 class Objective {

@@ -5,12 +5,12 @@
 #include <limits>
 
 #include "base/compose.hpp"
+#include "policy/judge.hpp"
 #include "policy/means.hpp"
 
 namespace ballast::policy::planner {
 namespace {
 
-constexpr double tolerance = 1e-9;  // as in judge.hpp: what is above by less is at the threshold
 // However far apart samples are: who answers a single one chases noise. Whoever asks for a shorter window
 // than this wants every sample judged alone.
 constexpr std::uint32_t relief_samples_min = 3;
@@ -98,7 +98,7 @@ bool Planner::mark_hot(const Workspace& measured) noexcept {
         hot_[n] = false;
         const HostIndex h = nodes[n].host;
         for (std::size_t a = 0; a < resource_count && nodes[n].counts; ++a) {
-            hot_[n] = hot_[n] || nodes[n].at[a] > thresholds_[a] + parameters_->hysteresis + tolerance;
+            hot_[n] = hot_[n] || nodes[n].at[a] > thresholds_[a] + parameters_->hysteresis + load_tolerance;
         }
         const std::uint32_t samples = measured.host_samples[h][Resource::cpu];
         if (hot_[n] && samples < parameters_->samples_min) {

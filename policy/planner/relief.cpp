@@ -5,12 +5,13 @@
 #include <limits>
 #include <utility>
 
+#include "policy/judge.hpp"
+
 namespace ballast::policy::planner {
 namespace {
 
 // Guests of a host among which sets are looked for: those that relieve most.
 constexpr std::size_t candidates_max = 32;
-constexpr double tolerance = 1e-9;  // as in judge.hpp: what is above by less is at the threshold
 
 Point sum(const Point& a, const Point& b) noexcept {
     Point out;
@@ -30,7 +31,7 @@ Relief::Relief(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcep
 bool Relief::cool(Rank n, const Point& by, double margin) const noexcept {
     const Node& node = board_->node(n);
     for (std::size_t a = 0; a < axis_count; ++a) {
-        if (node.at[a] + by[a] > limits_.thresholds[a] - margin + tolerance) {
+        if (node.at[a] + by[a] > limits_.thresholds[a] - margin + load_tolerance) {
             return false;
         }
     }

@@ -8,7 +8,6 @@ namespace ballast::policy::planner {
 namespace {
 
 constexpr double nothing_found = -std::numeric_limits<double>::infinity();
-constexpr double session_factor = 1e-6;
 
 // Moves between the same two nodes stand together, so that swaps are found next to each other.
 template <class Pending>

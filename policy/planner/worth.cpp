@@ -6,9 +6,6 @@
 namespace ballast::policy::planner {
 namespace {
 
-// Guests with a session are worth so much less: they move after all others.
-constexpr double session_factor = 1e-6;
-
 Point plus(const Point& a, const Point& b) noexcept {
     Point sum;
     for (std::size_t i = 0; i < axis_count; ++i) {

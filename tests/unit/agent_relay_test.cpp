@@ -15,7 +15,7 @@ namespace {
 
 using namespace std::string_literals;
 
-constexpr const char* loopback = "127.0.0.1";
+constexpr const char* relay_address = "127.0.0.1";
 
 // A socket that a test reads and writes as it likes, without blocking.
 struct Peer {
@@ -55,9 +55,9 @@ class AgentRelay : public ::testing::Test {
                    }} {
         too_long.start_once(seconds(20));
         guest_server = Listener::open(
-            loop, loopback, 0, [this](int fd) { guest.fd.reset(fd); }, why);
+            loop, relay_address, 0, [this](int fd) { guest.fd.reset(fd); }, why);
         EXPECT_TRUE(guest_server) << why;
-        settings.listen = loopback;
+        settings.listen = relay_address;
         settings.advertised = "192.0.2.7";
         settings.port_first = free_port_range();
         settings.port_count = 3;
@@ -72,7 +72,7 @@ class AgentRelay : public ::testing::Test {
                                        reason = "the guest is not on this host";
                                        return Fault::not_found;
                                    }
-                                   out = {loopback, guest_server->port(), guest_password};
+                                   out = {relay_address, guest_server->port(), guest_password};
                                    return Fault::none;
                                },
                            .on_status =
@@ -88,7 +88,8 @@ class AgentRelay : public ::testing::Test {
             bool free = true;
             for (std::uint16_t i = 0; i < 3 && free; ++i) {
                 free = Listener::open(
-                           loop, loopback, static_cast<std::uint16_t>(first + i), [](int) {}, why) != nullptr;
+                           loop, relay_address, static_cast<std::uint16_t>(first + i), [](int) {}, why) !=
+                       nullptr;
             }
             if (free) {
                 return first;
@@ -111,7 +112,7 @@ class AgentRelay : public ::testing::Test {
         return statuses[what.session_id];
     }
     Peer connect(std::uint16_t port) {
-        Peer peer{.fd = UniqueFd{start_connect(loopback, port, why)}};
+        Peer peer{.fd = UniqueFd{start_connect(relay_address, port, why)}};
         EXPECT_TRUE(peer.fd) << why;
         return peer;
     }
@@ -221,7 +222,7 @@ TEST_F(AgentRelay, TellsTheClientWhenTheGuestsServerDoesNotAnswer) {
     open(order());
     const std::uint16_t port = statuses[1].port;
     guest_server = Listener::open(
-        loop, loopback, 0, [](int fd) { ::close(fd); }, why);
+        loop, relay_address, 0, [](int fd) { ::close(fd); }, why);
     Peer client = connect(port);
     give_password(client, "geheim42");
     run_until([&] {
@@ -389,7 +390,7 @@ TEST_F(AgentRelay, RefusesWithAReason) {
 
 TEST_F(AgentRelay, TakesAnotherPortWhenSomebodyElseHasOne) {
     std::unique_ptr<Listener> other = Listener::open(
-        loop, loopback, settings.port_first, [](int) {}, why);
+        loop, relay_address, settings.port_first, [](int) {}, why);
     ASSERT_TRUE(other) << why;
     EXPECT_EQ(open(order()).port, settings.port_first + 1);
 }

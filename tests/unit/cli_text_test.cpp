@@ -132,7 +132,7 @@ TEST(CliHttp, TheCurlLineIsSafeForAShellAndNamesNoToken) {
     EXPECT_EQ(url_escape("a b/ü"), "a%20b%2F%C3%BC");
 }
 
-TopData pool_of(std::size_t hosts, std::size_t vms) {
+TopData top_of(std::size_t hosts, std::size_t vms) {
     TopData data;
     for (std::size_t i = 0; i < hosts; ++i) {
         data.hosts.push_back({"host" + std::to_string(i), "up", static_cast<double>(i) / 20, 0.5, 3, 0, 0});
@@ -145,7 +145,7 @@ TopData pool_of(std::size_t hosts, std::size_t vms) {
 }
 
 TEST(CliTop, FillsTheScreenExactlyWhateverItsSize) {
-    const TopData data = pool_of(30, 500);
+    const TopData data = top_of(30, 500);
     for (const auto& [columns, rows] :
          {std::pair{80, 24}, std::pair{200, 60}, std::pair{40, 10}, std::pair{20, 3}}) {
         TopView view;
@@ -160,7 +160,7 @@ TEST(CliTop, FillsTheScreenExactlyWhateverItsSize) {
 }
 
 TEST(CliTop, SortsFiltersAndScrollsWithKeys) {
-    const TopData data = pool_of(2, 60);
+    const TopData data = top_of(2, 60);
     TopView view;
     EXPECT_NE(draw_top(data, view)[5].find("running        6.00"), std::string::npos)
         << draw_top(data, view)[5];

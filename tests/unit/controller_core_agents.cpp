@@ -1,19 +1,11 @@
 // The agents' and the store's half of the world: what is done with each action.
 #include <gtest/gtest.h>
 
+#include "base/overload.hpp"
 #include "tests/unit/controller_core_world.hpp"
 
 namespace ballast::controller::test {
-namespace {
-
-template <class... Handlers>
-struct Overload : Handlers... {
-    using Handlers::operator()...;
-};
-template <class... Handlers>
-Overload(Handlers...) -> Overload<Handlers...>;
-
-}  // namespace
+namespace {}  // namespace
 
 void World::persist(const Action& action) {
     std::visit(

@@ -9,7 +9,7 @@
 namespace ballast::controller::test {
 namespace {
 
-constexpr int hosts = 4;
+constexpr int host_count = 4;
 constexpr int guests = 14;
 
 std::string host_name(std::uint64_t i) {
@@ -20,7 +20,7 @@ std::string guest_name(std::uint64_t i) {
 }
 
 void populate(World& world, Prng& random) {
-    for (int h = 0; h < hosts; ++h) {
+    for (int h = 0; h < host_count; ++h) {
         world.add_host(host_name(static_cast<std::uint64_t>(h)), 4, 6144);
     }
     for (int g = 0; g < guests; ++g) {
@@ -42,9 +42,9 @@ void command(World& world, Prng& random) {
     const bool about_host =
         wanted.kind == CommandKind::host_drain || wanted.kind == CommandKind::host_uncordon;
     wanted.target =
-        FixedString<63>{about_host ? host_name(random.below(hosts)) : guest_name(random.below(guests))};
+        FixedString<63>{about_host ? host_name(random.below(host_count)) : guest_name(random.below(guests))};
     if (wanted.kind == CommandKind::vm_migrate && random.chance(0.5)) {
-        wanted.to = FixedString<63>{host_name(random.below(hosts))};
+        wanted.to = FixedString<63>{host_name(random.below(host_count))};
     }
     wanted.id = world.store.identity.next_job_id - 1 - random.below(4);
     wanted.idempotency_key = random.chance(0.3) ? Digest{1, random.below(8)} : Digest{};
@@ -54,7 +54,7 @@ void command(World& world, Prng& random) {
 }
 
 void disturb(World& world, Prng& random) {
-    const std::string name = host_name(random.below(hosts));
+    const std::string name = host_name(random.below(host_count));
     Agent& agent = world.host(name);
     switch (random.below(6)) {
         case 0: agent.link == 0 ? world.connect(name) : world.disconnect(name); break;

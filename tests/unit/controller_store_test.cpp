@@ -15,11 +15,11 @@
 namespace ballast::controller {
 namespace {
 
-constexpr WallTime created{1'795'000'000'000};
+constexpr WallTime stored_at{1'795'000'000'000};
 
 class StoreTest : public ::testing::Test {
   protected:
-    std::unique_ptr<Store> open() { return Store::open(path(), created, why_); }
+    std::unique_ptr<Store> open() { return Store::open(path(), stored_at, why_); }
     std::string path() const { return directory_.path() + "/controller.db"; }
     void run_sql(const char* sql) {
         sqlite3* connection = nullptr;

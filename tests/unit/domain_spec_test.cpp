@@ -62,7 +62,7 @@ struct BadCase {
     const char* expected;  // and says this
 };
 
-void expect_refused(const DomainSpec& good, const std::vector<BadCase>& cases) {
+void expect_each_refused(const DomainSpec& good, const std::vector<BadCase>& cases) {
     for (const BadCase& bad : cases) {
         SCOPED_TRACE(bad.what);
         DomainSpec spec = good;
@@ -75,7 +75,7 @@ void expect_refused(const DomainSpec& good, const std::vector<BadCase>& cases) {
 }
 
 TEST(DomainSpec, NamesThatToolsWouldMisunderstandAreRefused) {
-    expect_refused(
+    expect_each_refused(
         pv_guest(),
         {
             {"empty", [](DomainSpec& s) { s.name.clear(); }, "name:", "beginning with a letter or digit"},
@@ -91,7 +91,7 @@ TEST(DomainSpec, NamesThatToolsWouldMisunderstandAreRefused) {
 }
 
 TEST(DomainSpec, SizesOutsideTheirBoundsAreRefused) {
-    expect_refused(
+    expect_each_refused(
         pv_guest(),
         {
             {"little memory", [](DomainSpec& s) { s.memory_mib = 31; },
@@ -110,7 +110,7 @@ TEST(DomainSpec, SizesOutsideTheirBoundsAreRefused) {
 }
 
 TEST(DomainSpec, WhatWouldHaveNoEffectOnTheBootIsRefused) {
-    expect_refused(
+    expect_each_refused(
         pv_guest(),
         {
             {"no type", [](DomainSpec& s) { s.type = GuestType::unknown; }, "type:", "pv, pvh or hvm"},
@@ -129,7 +129,7 @@ TEST(DomainSpec, WhatWouldHaveNoEffectOnTheBootIsRefused) {
              },
              "ramdisk, cmdline:", "none with a bootloader"},
         });
-    expect_refused(
+    expect_each_refused(
         hvm_guest(),
         {
             {"kernel", [](DomainSpec& s) { s.kernel = "/boot/vmlinuz"; }, "kernel, ramdisk, cmdline:", "HVM"},
@@ -140,7 +140,7 @@ TEST(DomainSpec, WhatWouldHaveNoEffectOnTheBootIsRefused) {
 }
 
 TEST(DomainSpec, DisksMustNameOneDeviceEachInAWayThatXenKnows) {
-    expect_refused(
+    expect_each_refused(
         pv_guest(),
         {
             {"relative", [](DomainSpec& s) { s.disks[1].target = "vg/web"; }, "disks[1].target:", "absolute"},
@@ -170,7 +170,7 @@ TEST(DomainSpec, DisksMustNameOneDeviceEachInAWayThatXenKnows) {
 }
 
 TEST(DomainSpec, NetworkCardsNeedAUnicastAddressOfTheirOwnAndABridge) {
-    expect_refused(
+    expect_each_refused(
         pv_guest(),
         {
             {"no mac", [](DomainSpec& s) { s.vifs[0].mac.clear(); }, "vifs[0].mac:", "six hexadecimal bytes"},
@@ -196,7 +196,7 @@ TEST(DomainSpec, NetworkCardsNeedAUnicastAddressOfTheirOwnAndABridge) {
 TEST(DomainSpec, VncListensOnANumericAddressWithAPasswordThatCounts) {
     DomainSpec good = pv_guest();
     good.vnc.enabled = true;
-    expect_refused(
+    expect_each_refused(
         good, {
                   {"host name", [](DomainSpec& s) { s.vnc.listen = "localhost"; },
                    "vnc.listen:", "numeric address"},

@@ -15,9 +15,9 @@ namespace ballast::image {
 namespace {
 
 // Hands out keys in pieces of a given size.
-class Keys final : public KeySource {
+class KeysInPieces final : public KeySource {
   public:
-    Keys(std::vector<std::uint64_t> keys, std::size_t piece) : keys_{std::move(keys)}, piece_{piece} {
+    KeysInPieces(std::vector<std::uint64_t> keys, std::size_t piece) : keys_{std::move(keys)}, piece_{piece} {
         std::sort(keys_.begin(), keys_.end());
     }
     Result<std::span<const std::uint64_t>> next_keys() noexcept override {
@@ -35,8 +35,8 @@ class Keys final : public KeySource {
 
 Overlap overlap_of(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b,
                    std::size_t piece_a, std::size_t piece_b) {
-    Keys keys_a{a, piece_a};
-    Keys keys_b{b, piece_b};
+    KeysInPieces keys_a{a, piece_a};
+    KeysInPieces keys_b{b, piece_b};
     return overlap(keys_a, keys_b).value();
 }
 
@@ -104,7 +104,7 @@ struct Sampled {
 
 Sampled sample(const std::vector<std::uint64_t>& keys) {
     Sampled sampled;
-    Keys source{keys, 1000};
+    KeysInPieces source{keys, 1000};
     sampled.keys.resize(take_sketch(source, sampled.keys).value());
     std::vector<std::uint64_t> sorted = keys;
     std::sort(sorted.begin(), sorted.end());

@@ -17,7 +17,7 @@ namespace {
 
 using namespace testing_files;
 
-constexpr std::size_t block = 4096;
+constexpr std::size_t fault_block = 4096;
 
 class ImageTransferFaults : public testing::Test {
   protected:
@@ -26,9 +26,9 @@ class ImageTransferFaults : public testing::Test {
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             numbers[i] = i + 1;
         }
-        write_blocks(world.source, numbers, block);
+        write_blocks(world.source, numbers, fault_block);
         numbers.resize(800);
-        write_blocks(local, numbers, block);
+        write_blocks(local, numbers, fault_block);
         world.index(world.source);
         world.index(local);
         world.add_local(local);
@@ -141,12 +141,12 @@ TEST_F(ImageTransferFaults, AnImageThatShrinksMeanwhileIsAClearError) {
     world.prepare = [this](HarmfulStream&, HarmfulStream& at_destination) {
         at_destination.harm = [this](std::uint64_t at, std::span<std::byte>) {
             if (at > 100'000) {
-                std::filesystem::resize_file(world.source, 900 * block);
+                std::filesystem::resize_file(world.source, 900 * fault_block);
             }
         };
     };
     // Enough in front of the end that the source has not read all of it by then.
-    ASSERT_EQ(::truncate(world.source.c_str(), off_t{2000} * block), 0);
+    ASSERT_EQ(::truncate(world.source.c_str(), off_t{2000} * fault_block), 0);
     const Outcome outcome = world.transfer();
     EXPECT_FALSE(outcome.sender.ok() && !world.target_is_source());
     if (!outcome.sender.ok()) {
@@ -175,7 +175,7 @@ TEST_F(ImageTransferFaults, LocalImagesThatAreGoneOrDamagedAreLeftOut) {
     const Outcome outcome = world.transfer();
     succeed(outcome);
     EXPECT_EQ(outcome.received.locals_left_out.size(), 2U);
-    EXPECT_EQ(outcome.sent.copied_bytes, 800 * block);
+    EXPECT_EQ(outcome.sent.copied_bytes, 800 * fault_block);
 }
 
 // A source that says anything at all.

@@ -9,14 +9,14 @@
 namespace ballast::cli::offline {
 namespace {
 
-constexpr std::string_view two_hosts = R"({"format":"ballast-pool/1","hosts":[
+constexpr std::string_view two_host_pool = R"({"format":"ballast-pool/1","hosts":[
  {"name":"h1","cpu_cores":10,"memory_mib":8192,"net_mbps":1000,"disk_mbps":500},
  {"name":"h2","cpu_cores":10,"memory_mib":8192,"net_mbps":1000,"disk_mbps":500}],"vms":[
  {"name":"a","host":"h1","memory_mib":1024,"vcpus":5,"cpu_cores":[5]},
  {"name":"b","host":"h1","memory_mib":1024,"vcpus":5,"cpu_cores":[4]},
  {"name":"c","host":"h2","memory_mib":1024,"vcpus":1,"cpu_cores":[1]}]})";
 
-PoolFile pool_of(std::string_view text) {
+PoolFile planned_pool(std::string_view text) {
     PoolError error;
     std::optional<PoolFile> file = parse_pool(text, error);
     EXPECT_TRUE(file.has_value()) << error.sentence();
@@ -24,7 +24,7 @@ PoolFile pool_of(std::string_view text) {
 }
 
 TEST(OfflinePlan, TheBusiestGuestOfAHotHostGoesToTheOtherAndTheJsonSaysSo) {
-    const PoolFile file = pool_of(two_hosts);
+    const PoolFile file = planned_pool(two_host_pool);
     const Planning planning{file.pool(), *policy::find_policy("vds-1a"), policy::Parameters{}};
     const std::string json = plan_json(planning);
     EXPECT_NE(json.find(R"("format":"ballast-plan/1","policy":"vds-1a")"), std::string::npos) << json;
@@ -46,8 +46,8 @@ TEST(OfflinePlan, TheBusiestGuestOfAHotHostGoesToTheOtherAndTheJsonSaysSo) {
 }
 
 TEST(OfflinePlan, TheSamePoolGivesTheSameBytes) {
-    const PoolFile first = pool_of(two_hosts);
-    const PoolFile second = pool_of(two_hosts);
+    const PoolFile first = planned_pool(two_host_pool);
+    const PoolFile second = planned_pool(two_host_pool);
     for (const policy::Policy& policy : policy::policies()) {
         const Planning one{first.pool(), policy, policy::Parameters{}};
         const Planning other{second.pool(), policy, policy::Parameters{}};
@@ -56,7 +56,7 @@ TEST(OfflinePlan, TheSamePoolGivesTheSameBytes) {
 }
 
 TEST(OfflinePlan, ThePlanForPeopleNamesMovesHostsAndWhatStays) {
-    const PoolFile file = pool_of(two_hosts);
+    const PoolFile file = planned_pool(two_host_pool);
     const std::string text = plan_text({file.pool(), *policy::find_policy("vds-1a"), policy::Parameters{}});
     EXPECT_NE(text.find("vds-1a: 1 move"), std::string::npos) << text;
     EXPECT_NE(text.find("1 migrations, 1.0 GiB of guests"), std::string::npos) << text;
@@ -65,7 +65,7 @@ TEST(OfflinePlan, ThePlanForPeopleNamesMovesHostsAndWhatStays) {
 }
 
 TEST(OfflinePlan, APoolWithoutHostsOrGuestsHasAPlanThatMovesNothing) {
-    const PoolFile file = pool_of(R"({"format":"ballast-pool/1","hosts":[],"vms":[]})");
+    const PoolFile file = planned_pool(R"({"format":"ballast-pool/1","hosts":[],"vms":[]})");
     for (const policy::Policy& policy : policy::policies()) {
         const Planning planning{file.pool(), policy, policy::Parameters{}};
         EXPECT_TRUE(planning.plan().moves.empty()) << policy.name;
@@ -74,7 +74,7 @@ TEST(OfflinePlan, APoolWithoutHostsOrGuestsHasAPlanThatMovesNothing) {
 }
 
 TEST(SpreadScore, IsTheSumOfTheDeviationsAfterThePlan) {
-    const PoolFile file = pool_of(two_hosts);
+    const PoolFile file = planned_pool(two_host_pool);
     const Planning nothing{file.pool(), *policy::find_policy("none"), policy::Parameters{}};
     // memory given and used 2/8 against 1/8; vCPUs 1.0 against 0.1; CPU 0.9 against 0.1
     EXPECT_NEAR(experiments::spread_score(nothing.pool(), nothing.plan()), 0.0625 + 0.0625 + 0.45 + 0.4,

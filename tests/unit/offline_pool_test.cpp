@@ -14,13 +14,13 @@ std::string pool_with(const std::string& host_extra, const std::string& vm_extra
            host_extra + R"(}],"vms":[{"name":"vm1","host":"h1","memory_mib":2048)" + vm_extra + "}]}";
 }
 
-std::string error_of(const std::string& text) {
+std::string pool_error_of(const std::string& text) {
     PoolError error;
     EXPECT_FALSE(parse_pool(text, error).has_value()) << text;
     return error.pointer + " | " + error.expected;
 }
 
-PoolFile pool_of(const std::string& text) {
+PoolFile pool_file_of(const std::string& text) {
     PoolError error;
     std::optional<PoolFile> file = parse_pool(text, error);
     EXPECT_TRUE(file.has_value()) << error.sentence();
@@ -28,7 +28,7 @@ PoolFile pool_of(const std::string& text) {
 }
 
 TEST(PoolFile, TheExampleOfTheFormatIsReadWhole) {
-    const PoolFile file = pool_of(R"({"format":"ballast-pool/1","taken_at":"2026-11-21T08:05:00Z",
+    const PoolFile file = pool_file_of(R"({"format":"ballast-pool/1","taken_at":"2026-11-21T08:05:00Z",
  "sample_interval_seconds":5,
  "hosts":[{"name":"h1","state":"up","cpu_cores":8,"memory_mib":16384,"memory_reserved_mib":256,"net_mbps":1000,
            "disk_mbps":500,"dom0_cpu_cores":[0.2,0.3],"labels":{"rack":"a"}}],
@@ -66,7 +66,7 @@ TEST(PoolFile, TheExampleOfTheFormatIsReadWhole) {
 }
 
 TEST(PoolFile, GuestsMayStandBeforeTheHostsThatTheyName) {
-    const PoolFile file = pool_of(
+    const PoolFile file = pool_file_of(
         R"({"vms":[{"name":"a","host":"h2","memory_mib":1}],
             "hosts":[{"name":"h2","cpu_cores":1,"memory_mib":1},{"name":"h1","cpu_cores":1,"memory_mib":1}],
             "format":"ballast-pool/1"})");
@@ -74,7 +74,7 @@ TEST(PoolFile, GuestsMayStandBeforeTheHostsThatTheyName) {
 }
 
 TEST(PoolFile, AbsentIsUpRunningMovableAndWithoutSeries) {
-    const PoolFile file = pool_of(pool_with("", ""));
+    const PoolFile file = pool_file_of(pool_with("", ""));
     EXPECT_EQ(file.pool().hosts[0].state, HostState::up);
     EXPECT_EQ(file.pool().vms[0].state, VmState::running);
     EXPECT_TRUE(file.pool().vms[0].movable);
@@ -84,20 +84,21 @@ TEST(PoolFile, AbsentIsUpRunningMovableAndWithoutSeries) {
 }
 
 TEST(PoolFile, NullIsAsIfTheKeyWereNotThere) {
-    const PoolFile file = pool_of(pool_with(R"(,"net_mbps":null)", R"(,"cpu_cores":null,"movable":null)"));
+    const PoolFile file =
+        pool_file_of(pool_with(R"(,"net_mbps":null)", R"(,"cpu_cores":null,"movable":null)"));
     EXPECT_EQ(file.pool().hosts[0].net_mbps, 0);
     EXPECT_EQ(file.pool().vms[0].cpu_cores.data(), nullptr);
     EXPECT_TRUE(file.pool().vms[0].movable);
 }
 
 TEST(PoolFile, ASeriesOfNoLengthIsNotAMissingOne) {
-    const PoolFile file = pool_of(pool_with("", R"(,"cpu_cores":[])"));
+    const PoolFile file = pool_file_of(pool_with("", R"(,"cpu_cores":[])"));
     EXPECT_NE(file.pool().vms[0].cpu_cores.data(), nullptr);
     EXPECT_TRUE(file.pool().vms[0].cpu_cores.empty());
 }
 
 TEST(PoolFile, WhatNoMachineMeasuresIsKeptForThePoliciesToJudge) {
-    const PoolFile file = pool_of(pool_with("", R"(,"cpu_cores":[null,NaN,-1,Infinity,2])"));
+    const PoolFile file = pool_file_of(pool_with("", R"(,"cpu_cores":[null,NaN,-1,Infinity,2])"));
     const policy::Series series = file.pool().vms[0].cpu_cores;
     ASSERT_EQ(series.size(), 5U);
     EXPECT_TRUE(std::isnan(series[0]));
@@ -108,13 +109,13 @@ TEST(PoolFile, WhatNoMachineMeasuresIsKeptForThePoliciesToJudge) {
 }
 
 TEST(PoolFile, UnknownKeysAreIgnoredWithAllThatIsInThem) {
-    const PoolFile file = pool_of(pool_with(R"(,"labels":{"a":[{"b":1},[2]]},"x":[1,"y",null,true])",
-                                            R"(,"z":{"cpu_cores":"no"},"w":3)"));
+    const PoolFile file = pool_file_of(pool_with(R"(,"labels":{"a":[{"b":1},[2]]},"x":[1,"y",null,true])",
+                                                 R"(,"z":{"cpu_cores":"no"},"w":3)"));
     EXPECT_EQ(file.pool().vms.size(), 1U);
 }
 
 TEST(PoolFile, NamesKeepTheirEscapes) {
-    const PoolFile file = pool_of(
+    const PoolFile file = pool_file_of(
         R"({"format":"ballast-pool/1","hosts":[{"name":"h\u00e4\"1","cpu_cores":1,"memory_mib":1}],"vms":[]})");
     EXPECT_EQ(file.pool().hosts[0].name, "h\xc3\xa4\"1");
 }
@@ -128,7 +129,7 @@ struct BadPool {
 class MalformedPool : public ::testing::TestWithParam<BadPool> {};
 
 TEST_P(MalformedPool, IsRefusedWithThePlaceAndWhatWasExpected) {
-    const std::string error = error_of(GetParam().text);
+    const std::string error = pool_error_of(GetParam().text);
     EXPECT_TRUE(error.starts_with(GetParam().error)) << error;
 }
 

@@ -14,7 +14,7 @@
 namespace ballast {
 namespace {
 
-constexpr const char* loopback = "127.0.0.1";
+constexpr const char* door_address = "127.0.0.1";
 constexpr Duration long_enough = seconds(20);
 
 // A listening socket for one blocking accept.
@@ -53,7 +53,7 @@ class ShellBlockingLink : public ::testing::TestWithParam<bool> {
         std::thread accepting{[this] {
             server = BlockingLink::accept(door.accept(), server_options, server_fault, server_why);
         }};
-        client = BlockingLink::connect(loopback, door.port(), client_options, long_enough, client_fault,
+        client = BlockingLink::connect(door_address, door.port(), client_options, long_enough, client_fault,
                                        client_why);
         accepting.join();
     }
@@ -200,7 +200,7 @@ TEST_P(ShellBlockingLink, TellsWhenThereIsNobody) {
         const Door closed;
         port = closed.port();
     }
-    client = BlockingLink::connect(loopback, port, client_options, long_enough, client_fault, client_why);
+    client = BlockingLink::connect(door_address, port, client_options, long_enough, client_fault, client_why);
     EXPECT_FALSE(client);
     EXPECT_EQ(client_fault, Fault::host_unreachable);
     EXPECT_NE(client_why.find("Connection refused"), std::string::npos) << client_why;
@@ -209,7 +209,7 @@ TEST_P(ShellBlockingLink, TellsWhenThereIsNobody) {
 TEST_P(ShellBlockingLink, LimitsTheTimeOfAHandshake) {
     server_options.handshake_timeout = milliseconds(20);
     std::string why;
-    const UniqueFd idle{start_connect(loopback, door.port(), why)};
+    const UniqueFd idle{start_connect(door_address, door.port(), why)};
     ASSERT_TRUE(idle) << why;
     server = BlockingLink::accept(door.accept(), server_options, server_fault, server_why);
     EXPECT_EQ(server == nullptr, GetParam()) << "plain TCP has nothing to wait for";
@@ -218,7 +218,7 @@ TEST_P(ShellBlockingLink, LimitsTheTimeOfAHandshake) {
 
 TEST_P(ShellBlockingLink, RefusesGarbage) {
     std::string why;
-    const UniqueFd fd{start_connect(loopback, door.port(), why)};
+    const UniqueFd fd{start_connect(door_address, door.port(), why)};
     ASSERT_TRUE(fd) << why;
     const int accepted = door.accept();
     const std::string garbage(1000, '\xee');

@@ -11,7 +11,7 @@ namespace {
 using Header = std::array<std::byte, image_header_bytes>;
 using StreamHeader = std::array<std::byte, stream_header_bytes>;
 
-constexpr std::string_view json = R"({"c_info":{"name":"desk-1"}})";
+constexpr std::string_view configuration = R"({"c_info":{"name":"desk-1"}})";
 
 Header header_of(const std::string& head) {
     Header header{};
@@ -51,7 +51,7 @@ TEST(ImageHead, HasTheBytesThatXlWrites) {
 }
 
 TEST(ImageHead, IsReadBackAsItWasWritten) {
-    const std::string head = format_image_head(json);
+    const std::string head = format_image_head(configuration);
     std::string why;
     const Result<ImageHeader> header = parse_image_header(header_of(head), why);
     ASSERT_TRUE(header.ok()) << why;
@@ -59,11 +59,11 @@ TEST(ImageHead, IsReadBackAsItWasWritten) {
     std::string_view text;
     const std::string optional = head.substr(image_header_bytes);
     ASSERT_TRUE(parse_optional_data(bytes_of(optional), text, why).ok()) << why;
-    EXPECT_EQ(text, json);
+    EXPECT_EQ(text, configuration);
 }
 
 TEST(ImageHead, IgnoresOptionalFlagsAndATailAfterTheConfiguration) {
-    Header header = header_of(format_image_head(json));
+    Header header = header_of(format_image_head(configuration));
     put_word(header, 40, 0xffffffff);
     std::string why;
     EXPECT_TRUE(parse_image_header(header, why).ok()) << why;
@@ -74,7 +74,7 @@ TEST(ImageHead, IgnoresOptionalFlagsAndATailAfterTheConfiguration) {
 }
 
 TEST(ImageHead, IsRefusedWhenAnyByteOfItsMagicDiffers) {
-    const Header good = header_of(format_image_head(json));
+    const Header good = header_of(format_image_head(configuration));
     for (std::size_t i = 0; i < 36; ++i) {  // magic and byte order
         Header bad = good;
         bad[i] ^= std::byte{0x20};
@@ -86,7 +86,7 @@ TEST(ImageHead, IsRefusedWhenAnyByteOfItsMagicDiffers) {
 
 TEST(ImageHead, IsRefusedWithOtherMandatoryFlags) {
     for (const std::uint32_t flags : {0U, 1U, 2U, 4U, 7U, 0x80000003U}) {
-        Header header = header_of(format_image_head(json));
+        Header header = header_of(format_image_head(configuration));
         put_word(header, 36, flags);
         std::string why;
         const Result<ImageHeader> parsed = parse_image_header(header, why);
@@ -98,7 +98,7 @@ TEST(ImageHead, IsRefusedWithOtherMandatoryFlags) {
 TEST(ImageHead, IsRefusedWhenItPromisesTooMuchOrTooLittle) {
     for (const std::uint32_t length :
          {0U, 3U, static_cast<std::uint32_t>(image_optional_bytes_max) + 1, 0xffffffffU}) {
-        Header header = header_of(format_image_head(json));
+        Header header = header_of(format_image_head(configuration));
         put_word(header, 44, length);
         std::string why;
         EXPECT_FALSE(parse_image_header(header, why).ok()) << length;

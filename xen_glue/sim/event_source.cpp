@@ -15,7 +15,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::int64_t ns_per_s = 1'000'000'000;
 // How often to look when the kernel has no inotify instance left for this user.
 constexpr std::int64_t poll_ns = 100'000'000;
 

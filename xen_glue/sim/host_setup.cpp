@@ -16,7 +16,7 @@ constexpr std::uint64_t memory_mib_min = 1024;
 constexpr std::uint64_t memory_mib_max = 16 * 1024 * 1024;
 constexpr std::uint64_t dom0_memory_mib_min = 256;
 constexpr std::uint64_t speed_max = 1000;
-constexpr std::uint64_t rate_max = 10'000;
+constexpr std::uint64_t load_rate_max = 10'000;
 
 struct Range {
     const char* name;
@@ -44,9 +44,9 @@ std::string complaint_about(const GuestGroup& group) {
     }
     // Memory and vCPUs are checked with the guest's spec.
     return out_of_range(where, {{"count", group.count, 0, limits::domains_per_host_max - 1},
-                                {"net_mbps", group.net_mbps, 0, rate_max},
-                                {"disk_mbps", group.disk_mbps, 0, rate_max},
-                                {"dirty_mib_per_s", group.dirty_mib_per_s, 0, rate_max}});
+                                {"net_mbps", group.net_mbps, 0, load_rate_max},
+                                {"disk_mbps", group.disk_mbps, 0, load_rate_max},
+                                {"dirty_mib_per_s", group.dirty_mib_per_s, 0, load_rate_max}});
 }
 
 // The same name and seed give the same uuid wherever the host runs.

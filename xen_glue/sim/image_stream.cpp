@@ -19,7 +19,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::int64_t ns_per_s = 1'000'000'000;
 constexpr std::uint32_t filler_pattern_bytes = 64;
 constexpr std::uint32_t filler_noise_bytes = 16;  // of each pattern: memory compresses about four times
 

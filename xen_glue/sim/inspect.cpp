@@ -9,8 +9,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::int64_t ns_per_ms = 1'000'000;
-
 template <class... Values>
 void append_line(std::string& out, const char* format, Values... values) {
     char line[1024];

@@ -11,7 +11,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr std::int64_t step_ns = 50 * ns_per_ms;
 constexpr std::uint32_t all_done_permille = 1000;
 

@@ -7,7 +7,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr std::uint64_t kib_per_gib = 1024 * 1024;
 constexpr std::uint32_t domid_max = 32751;  // Xen's last ordinary domain id
 

@@ -16,6 +16,9 @@
 
 namespace ballast::sim {
 
+inline constexpr std::int64_t ns_per_ms = 1'000'000;
+inline constexpr std::int64_t ns_per_s = 1'000'000'000;
+
 struct HostConfig {
     std::uint64_t seed = 1;
     std::uint32_t cpus = 8;

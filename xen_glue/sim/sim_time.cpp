@@ -9,7 +9,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t pages_per_mib = 256;
 constexpr std::uint64_t bytes_per_s_of_mbps = 125'000;
 

@@ -9,7 +9,6 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::int64_t ns_per_s = 1'000'000'000;
 // A transfer goes in slices of this length: how often its share of the bandwidth is looked at anew, and how
 // late an end of the peer may be noticed.
 constexpr std::int64_t slice_ns = 50'000'000;

@@ -9,9 +9,7 @@
 namespace ballast::xen {
 namespace {
 
-constexpr std::uint32_t dom0 = 0;
 constexpr std::uint64_t kib_per_page = 4;
-constexpr std::size_t toolstack_value_bytes_max = 256;
 
 // Longer than any name that we give; foreign ones are cut in lists, and so never match in a rename.
 constexpr std::size_t name_read_bytes_max = 256;

@@ -5,18 +5,14 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "xen_glue/xen/spec_mapping.hpp"
+
 namespace ballast::xen {
 namespace {
 
 void replace(char*& text, std::string_view by) {
     std::free(text);
     text = duplicate(by);
-}
-
-libxl_domain_type type_of(GuestType type) noexcept {
-    return type == GuestType::pv    ? LIBXL_DOMAIN_TYPE_PV
-           : type == GuestType::pvh ? LIBXL_DOMAIN_TYPE_PVH
-                                    : LIBXL_DOMAIN_TYPE_HVM;
 }
 
 // "00:16:3e:01:02:03"; `validate` has looked at it.

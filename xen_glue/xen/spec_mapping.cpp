@@ -6,9 +6,6 @@
 #include "xen_glue/xen/xen_hypervisor_impl.hpp"
 
 namespace ballast::xen {
-namespace {
-
-constexpr std::uint64_t kib_per_mib = 1024;
 
 libxl_domain_type type_of(GuestType type) noexcept {
     switch (type) {
@@ -19,6 +16,10 @@ libxl_domain_type type_of(GuestType type) noexcept {
     }
     return LIBXL_DOMAIN_TYPE_INVALID;
 }
+
+namespace {
+
+constexpr std::uint64_t kib_per_mib = 1024;
 
 // An empty text stays a null pointer: libxl takes an empty string for a value.
 char* duplicate_or_null(std::string_view text) {

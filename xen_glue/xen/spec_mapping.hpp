@@ -9,6 +9,8 @@
 
 namespace ballast::xen {
 
+libxl_domain_type type_of(GuestType type) noexcept;
+
 // Fills `config`, freshly initialised. REQUIRES: validate(spec) found nothing. `invalid_argument` when a MAC
 // address cannot be read after all.
 Status to_libxl(libxl_ctx* ctx, const DomainSpec& spec, libxl_domain_config& config);

@@ -10,9 +10,7 @@
 namespace ballast::xen {
 namespace {
 
-constexpr std::uint32_t dom0 = 0;
 constexpr std::size_t guest_value_bytes_max = 1024;
-constexpr std::size_t toolstack_value_bytes_max = 256;
 
 }  // namespace
 

@@ -113,6 +113,8 @@ class XenHypervisor final : public Hypervisor {
 
 // Where the mark of a domain of ours (Domain::ours) lies in its xenstore area: readable for the guest, not
 // writable.
+inline constexpr std::uint32_t dom0 = 0;
+inline constexpr std::size_t toolstack_value_bytes_max = 256;
 inline constexpr std::string_view ours_mark_path = "vm-data/ballast";
 
 // How Xen's independent flags read as one state. Priority: dying > shut down > paused > running.
