@@ -34,7 +34,7 @@ std::string pool_path(const DesktopOptions& in) {
 
 // ---- pools ----
 
-void declare_if_match(Options& options, In& in, const char* help) {
+void declare_if_match(Options& options, DesktopOptions& in, const char* help) {
     options.value("--if-match", &in.act.if_match, "TAG", help);
 }
 constexpr char however_help[] = "only while the pool has this etag (ballast describe pool); else code 5";
@@ -42,7 +42,7 @@ constexpr char since_help[] =
     "only while the pool has this etag; by default the one it has when the command starts";
 
 // From here on, what somebody else changes in the pool refuses the edit.
-Exit hold(Online& connection, In& in) {
+Exit hold(Online& connection, DesktopOptions& in) {
     if (!in.act.if_match.empty()) {
         return Exit::ok;
     }
