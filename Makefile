@@ -256,7 +256,7 @@ pch_headers_of_sim := sim/world.hpp
 pch_headers_of_test := gtest/gtest.h controller/core/core.hpp agent/core/core.hpp policy/policy.hpp
 
 pure_flags := -fno-exceptions -fno-rtti
-test_flags = $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2,$(CXXFLAGS)) -O0
+test_flags = $(filter-out -O1 -O2 -D_FORTIFY_SOURCE=2 -g1,$(CXXFLAGS)) -O0
 pch = $(OUT)/pch/$(1).hpp
 # Files, and their precompiled headers, that differ from the others in how they are compiled.
 $(call obj,$(pure_src)) $(call pch,pure).gch $(call pch,core).gch: CXXFLAGS += $(pure_flags)
@@ -370,7 +370,7 @@ fuzz_targets := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(fuzz_src))
 FUZZ_FLAGS := -std=c++20 -O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -I$(OUT)/gen \
               -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
 fuzz-programs: $(fuzz_targets)
-.PRECIOUS: $(OUT)/fuzz/%.o
+.PRECIOUS: $(OUT)/fuzz/%.o $(OUT)/fuzz/units/%.o
 fuzz_pch := $(OUT)/fuzz/standard.hpp
 $(fuzz_pch).pch: headers := $(standard_headers)
 $(fuzz_pch).pch: Makefile
@@ -407,25 +407,27 @@ $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_s
 	$(Q)clang++-14 -fsanitize=fuzzer,address,undefined -Wl,--as-needed -o $@ $^ -lprotobuf-lite -lfmt \
 	    -lgnutls
 
+# The end-to-end tests mostly wait, so the other tests are built beside them, by one make at a time.
+built = flock $(OUT)/building env -u MAKEFLAGS $(MAKE) --no-print-directory BUILD=$(BUILD) -j$(JOBS)
 FUZZ_SECONDS ?= 5
 SOAK_SEEDS ?= 300
 check:
 	$(Q)tests/tools/deps.sh check
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs test-programs fuzz-programs
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
 	$(Q)tests/tools/run_checks.py \
 	    "end-to-end=tests/e2e/run.sh $(OUT)" \
 	    arrows=tests/check/layers.py \
 	    format=tests/check/format.sh \
 	    house-rules=tests/check/tidy.py \
 	    "purity=tests/check/purity.sh $(call obj,$(pure_src))" \
-	    "states=tests/check/states.sh $(OUT)/states-doc" \
 	    "roles=tests/check/roles.sh $(OUT)/ballast-controller" \
 	    "alerts=promtool check rules configs/prometheus/alerts.yml && promtool test rules configs/prometheus/alerts_test.yml" \
 	    "install=tests/check/install.sh $(BUILD)" \
-	    "unit=tests/tools/run_unit.sh $(OUT)/unit-tests" \
 	    "soak=$(OUT)/ballast simulate soak --seed 1 --seeds $(SOAK_SEEDS)" \
-	    xen-mapping=$(OUT)/xen-tests \
-	    "fuzz=tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)"
+	    "unit=$(built) test-programs && tests/tools/run_unit.sh $(OUT)/unit-tests" \
+	    "states=$(built) test-programs && tests/check/states.sh $(OUT)/states-doc" \
+	    "xen-mapping=$(built) test-programs && $(OUT)/xen-tests" \
+	    "fuzz=$(built) fuzz-programs && tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)"
 
 # Seeds that no check has seen: every run begins somewhere else, and says where.
 soak: all
