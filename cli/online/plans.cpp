@@ -29,10 +29,8 @@ void declare_policy(Options& options, PlanOptions& in) {
     options.value("--max-moves", &in.max_moves, "COUNT", "at most so many moves").between(1, 256);
 }
 
-// {"policy", "parameters", "max_moves"} of what was given. False: `why`.
-bool plan_body(const PlanOptions& in, std::string& body, std::string& why) {
-    JsonWriter json;
-    json.object();
+// "policy", "parameters" and "max_moves" of what was given. False: `why`.
+bool add_policy(JsonWriter& json, const PlanOptions& in, std::string& why) {
     if (!in.policy.empty()) {
         json.key("policy").text(in.policy);
     }
@@ -55,8 +53,15 @@ bool plan_body(const PlanOptions& in, std::string& body, std::string& why) {
     if (in.max_moves > 0) {
         json.key("max_moves").integer(in.max_moves);
     }
-    body = json.end_object().str();
     return true;
+}
+
+bool plan_body(const PlanOptions& in, std::string& body, std::string& why) {
+    JsonWriter json;
+    json.object();
+    const bool good = add_policy(json, in, why);
+    body = json.end_object().str();
+    return good;
 }
 
 void print_plan(Context& context, const std::string& text) {
@@ -192,7 +197,118 @@ Action declare_cancel(Options& options) {
     return online([in](Online& connection) { return act_on_plan(connection, "cancel", *in); });
 }
 
+struct ExplainOptions {
+    PlanOptions plan;
+    std::string kind;
+    std::string name;
+    std::string to;
+};
+
+std::string explained(Json answer, const TableStyle& style) {
+    std::string out =
+        printable(answer.at("policy").plain()) + ": " + printable(answer.at("conclusion").plain()) + "\n";
+    for (const char* const subject : {"vm", "host"}) {
+        const Json what = answer.at(subject);
+        if (what.at("decision").is_text()) {
+            out += printable(what.at("name").plain()) + " " + printable(what.at("decision").plain()) +
+                   (what.at("to").is_text() ? " (" + printable(what.at("to").plain()) + ")" : std::string{}) +
+                   (what.at("why").is_text() ? ": " + printable(what.at("why").plain()) : std::string{}) +
+                   "\n";
+        }
+    }
+    if (const Json migrate = answer.at("migrate"); migrate.at("decision").is_text()) {
+        out += "an operator's migrate: " + printable(migrate.at("decision").plain()) +
+               (migrate.at("to").is_text() ? " to " + printable(migrate.at("to").plain()) : std::string{}) +
+               (migrate.at("detail").is_text() ? ": " + printable(migrate.at("detail").plain())
+                                               : std::string{}) +
+               "\n";
+        migrate.at("reasons").each_item([&](Json reason) {
+            out += "  " + printable(reason.at("candidate").plain()) + ": " +
+                   printable(reason.at("constraint").plain()) + " (has " + reason.at("have").plain() +
+                   ", needs " + reason.at("need").plain() + ")\n";
+        });
+    }
+    Table moves{{{"MOVES"}, {"FROM"}, {"TO"}, {"SAVES", true}, {"PRICE", true}, {"WHY"}}};
+    answer.at("moves").each_item([&](Json move) {
+        moves.row({{move.at("vm").plain()},
+                   {move.at("from").plain()},
+                   {move.at("to").plain()},
+                   {move.at("saves").plain()},
+                   {move.at("price").plain()},
+                   {move.at("why").plain()}});
+    });
+    Table rules{{{"KEPT BY"}, {"VMS", true}, {"HOSTS", true}}};
+    const Json by_rule = answer.at("by_rule");
+    const auto count = [](Json number) { return number.is_number() ? number.plain() : std::string{"0"}; };
+    by_rule.at("vms").each_member([&](std::string_view rule, Json guests) {
+        rules.row({{std::string{rule}}, {guests.plain()}, {count(by_rule.at("hosts").at(rule))}});
+    });
+    by_rule.at("hosts").each_member([&](std::string_view rule, Json hosts) {
+        if (!by_rule.at("vms").at(rule).is_number()) {
+            rules.row({{std::string{rule}}, {"0"}, {hosts.plain()}});
+        }
+    });
+    return out + (moves.rows() == 0 ? "" : "\n" + moves.text(style)) +
+           (rules.rows() == 0 ? "" : "\n" + rules.text(style));
+}
+
+Exit explain(Online& online, const ExplainOptions& in) {
+    Context& context = online.context();
+    HttpRequest request;
+    request.method = "POST";
+    request.path = "/v1/explain";
+    JsonWriter json;
+    json.object();
+    std::string why;
+    if (in.kind.empty() != in.name.empty()) {
+        context.complain("say which: ballast explain vm NAME, ballast explain host NAME");
+        return Exit::usage;
+    }
+    if (!in.kind.empty()) {
+        json.key(in.kind).text(in.name);
+    }
+    if (!in.to.empty()) {
+        json.key("to").text(in.to);
+    }
+    if (!add_policy(json, in.plan, why)) {
+        context.complain(why);
+        return Exit::usage;
+    }
+    request.body = json.end_object().str();
+    const HttpResponse response = online.client().send(request);
+    if (!response.ok()) {
+        return online.refuse(response);
+    }
+    if (context.format() != Format::table) {
+        context.print(response.body);
+        return Exit::ok;
+    }
+    const JsonText answer{response.body};
+    context.print(explained(answer.root(), {context.colour(), !context.output.no_headers,
+                                            context.terminal() ? terminal_columns() : 0}));
+    return Exit::ok;
+}
+
+Action declare_explain(Options& options) {
+    const auto in = std::make_shared<ExplainOptions>();
+    options.argument("KIND", &in->kind, "of a guest or a host; by default of the whole pool")
+        .one_of({"vm", "host"});
+    options.argument("NAME", &in->name, "its name or uuid").completes(Completes::vms);
+    options.value("--to", &in->to, "HOST", "of a guest: why it could not be moved there")
+        .completes(Completes::hosts);
+    declare_policy(options, in->plan);
+    return online([in](Online& connection) { return explain(connection, *in); });
+}
+
 constexpr std::array plans_table{
+    Command{"explain", "Says what balancing would decide now, and why",
+            "Nothing changes. Of a guest or host: the rule that keeps it as it is, or the move that it "
+            "makes, and "
+            "what its migration by hand would do.\n\n"
+            "  ballast explain\n"
+            "  ballast explain vm web1 --to h2\n"
+            "  ballast explain host h3 --policy vds-3b --set critical_load=0.7",
+            "", "explain", &declare_explain},
     Command{"rebalance", "Plans moves that even the load out, and carries them out",
             "The controller decides by its policy; --dry-run shows the plan and moves nothing. Only one runs "
             "at a "

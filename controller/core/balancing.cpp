@@ -44,6 +44,7 @@ void tick_balancing(Step& step) noexcept {
         decision.source = step.t.hosts[plan.source].record.name;
         decision.source_cpu = plan.before.hosts[plan.source].cpu;
     }
+    decision.by_rule = {plan.vms_by_rule, plan.hosts_by_rule};
     add_rejections(step.t, plan.rejected.items(), decision);
     decision.rejected_left_out += static_cast<std::uint32_t>(plan.rejected.left_out());
     if (plan.moves.empty()) {

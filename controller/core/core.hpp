@@ -101,6 +101,9 @@ class Core {
 
     // The plan of the last dry run (plan_create, rebalance). Valid until the next one.
     PlanView dry_plan() const noexcept;
+    // The last round that was planned, with its verdict on every guest and host (by row). Valid until the
+    // next step.
+    const policy::Plan& last_round() const noexcept;
 
     // What may be done with the guest now.
     FixedVector<CommandKind, 12> allowed_actions(std::uint32_t vm) const noexcept;

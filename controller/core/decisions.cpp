@@ -25,6 +25,7 @@ DecisionRow& decide(Step& step, const DecisionRow& decision) noexcept {
             newest.source_cpu = decision.source_cpu;
             newest.rejected = decision.rejected;
             newest.rejected_left_out = decision.rejected_left_out;
+            newest.by_rule = decision.by_rule;
             return newest;
         }
     }

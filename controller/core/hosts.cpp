@@ -47,6 +47,9 @@ void refresh_host(Step& step, std::uint32_t host) noexcept {
     const Judgement judgement = judge(step, row);
     const HostState before = row.state;
     row.state_reason = judgement.reason;
+    if (before != judgement.state || row.since.unix_ms == 0) {
+        row.since = step.now.wall;
+    }
     if (before == judgement.state) {
         return;
     }

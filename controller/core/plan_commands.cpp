@@ -70,6 +70,7 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     decision.plan_id = outcome.plan_id;
     decision.source = step.t.plans[row].record.source;
     decision.why = step.t.plan.conclusion;
+    decision.by_rule = {step.t.plan.vms_by_rule, step.t.plan.hosts_by_rule};
     add_rejections(step.t, step.t.plan.rejected.items(), decision);
     decide(step, decision);
     if (command.kind == CommandKind::rebalance) {

@@ -103,6 +103,7 @@ void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::
                                          unresolved};
         }
     }
+    row.by_rule = {plan.vms_by_rule, plan.hosts_by_rule};
     record.before = keep_spread(plan.before);
     record.after = keep_spread(plan.after);
 }

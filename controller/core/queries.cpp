@@ -69,6 +69,9 @@ const IdempotencyRow& Core::idempotency(std::uint32_t row) const noexcept {
 PlanView Core::dry_plan() const noexcept {
     return tables_->dry_plan.view();
 }
+const policy::Plan& Core::last_round() const noexcept {
+    return tables_->plan;
+}
 const Counters& Core::counters() const noexcept {
     return tables_->counters;
 }

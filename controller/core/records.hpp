@@ -3,6 +3,7 @@
 // versions its schema; the enumerators here are frozen: only append.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <type_traits>
 
@@ -175,12 +176,19 @@ struct PlanRecord {
     PoolSpread after;
     Detail conclusion;  // one sentence
 };
+// How many guests each rule kept from moving, and how many hosts from giving guests away. By
+// policy::Constraint. Not kept over a restart.
+struct RuleCounts {
+    std::array<std::uint32_t, policy::constraint_count> vms{};
+    std::array<std::uint32_t, policy::constraint_count> hosts{};
+};
 // A plan with its lists, as the core keeps it and as the store writes and reads it.
 struct PlanView {
     PlanRecord record;
     std::span<const PlanMove> moves;
     std::span<const PlanRejection> rejected;
     std::span<const PlanHostLoad> hosts;
+    RuleCounts by_rule{};
 };
 
 // 128-bit digests, made by the shell (of the key with its owner; of method, path and body).

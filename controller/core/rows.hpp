@@ -48,6 +48,7 @@ struct HostRow {
     bool degraded = false;              // its hypervisor or xenstore does not answer
     HostState state = HostState::down;  // as shown: draining and cordoned only while it is up
     Detail state_reason;
+    WallTime since;  // it is in this state
     FixedString<63> software;
     FixedString<63> migration_address;
     std::uint16_t migration_port = 0;
@@ -170,10 +171,11 @@ struct PlanRow {
     std::span<PlanMove> moves;          // record.moves of them are valid
     std::span<PlanRejection> rejected;  // record.rejected
     std::span<PlanHostLoad> hosts;      // record.hosts
+    RuleCounts by_rule;
 
     PlanView view() const noexcept {
-        return {record, moves.first(record.moves), rejected.first(record.rejected),
-                hosts.first(record.hosts)};
+        return {record, moves.first(record.moves), rejected.first(record.rejected), hosts.first(record.hosts),
+                by_rule};
     }
 };
 
@@ -213,6 +215,7 @@ struct DecisionRow {
     Detail why;
     FixedVector<PlanRejection, 8> rejected;
     std::uint32_t rejected_left_out = 0;
+    RuleCounts by_rule;  // of the round that it sums up; none: zeros
 };
 
 // A question about a hand-over that passes through the controller.

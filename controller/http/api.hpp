@@ -75,6 +75,11 @@ class Api final : public Service {
 
     // Fills in what every command has (kind, dry run, idempotency), runs it and answers.
     Answer run(const Call& call, Command& command);
+    // What the command would do; nothing happens. Null when the store cannot be written. Valid until the
+    // next.
+    const Outcome* consider(Command& command);
+    // The refusal that such an outcome, a problem or null, is.
+    Reply refuse_outcome(const Request& request, const Outcome* outcome);
     // What `?wait=` asks for; 0 without it. REQUIRES: checked by handle.
     static Duration wait_asked(const Request& request);
     Reply refuse(const Request& request, Problem problem);

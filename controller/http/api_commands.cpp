@@ -65,6 +65,15 @@ Answer Api::run(const Call& call, Command& command) {
     return outcome->dry_run ? Answer{dry_run_reply(call, *outcome)} : succeed(call, *outcome);
 }
 
+const Outcome* Api::consider(Command& command) {
+    command.dry_run = true;
+    return engine_.run(command);
+}
+
+Reply Api::refuse_outcome(const Request& request, const Outcome* outcome) {
+    return outcome != nullptr ? refuse(request, problem_of(*outcome)) : refuse_store(request);
+}
+
 // Of the pool that the command changes; empty when it changes none that exists.
 std::string Api::tag_addressed(const Command& command) const {
     if (command.kind < CommandKind::pool_create || command.kind > CommandKind::pool_delete) {

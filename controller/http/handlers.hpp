@@ -54,6 +54,8 @@ Answer create_plan(Api& api, const Call& call);
 Answer act_on_plan(Api& api, const Call& call);
 Answer list_decisions(Api& api, const Call& call);
 Answer get_decision(Api& api, const Call& call);
+// handlers_explain.cpp
+Answer explain(Api& api, const Call& call);
 
 // handlers_tokens.cpp
 Answer whoami(Api& api, const Call& call);

@@ -1,6 +1,7 @@
 #include "controller/http/api.hpp"
 #include "controller/http/forms.hpp"
 #include "controller/http/handlers.hpp"
+#include "controller/http/plan_request.hpp"
 #include "shell/loop.hpp"
 
 namespace ballast::controller::http {
@@ -29,6 +30,25 @@ void read_parameters(JsonFields& fields, policy::Parameters& out) {
 }
 
 }  // namespace
+
+void read_plan_request(JsonFields& fields, const Core& core, Command& command) {
+    command.parameters = core.settings().balance.parameters;
+    const std::optional<std::string> policy = fields.text("policy", false, command.policy.capacity());
+    if (policy.has_value() &&
+        (policy::find_policy(*policy) == nullptr || !command.policy.try_assign(*policy))) {
+        std::string known;
+        for (const policy::Policy& each : policy::policies()) {
+            known += (known.empty() ? "" : ", ") + std::string{each.name};
+        }
+        fields.reject("policy", "expected one of " + known);
+    }
+    fields.object("parameters", [&](JsonFields& inside) { read_parameters(inside, command.parameters); });
+    const std::optional<std::int64_t> moves = fields.integer("max_moves", false, 1, 256);
+    if (moves.has_value()) {
+        command.parameters.moves_max = static_cast<std::uint32_t>(*moves);
+    }
+    command.has_parameters = fields.has("parameters") || moves.has_value();
+}
 
 Answer list_plans(Api& api, const Call& call) {
     Page page;
@@ -63,24 +83,8 @@ Answer create_plan(Api& api, const Call& call) {
         return api.refuse_body(call.request, body);
     }
     Command command;
-    // What the body leaves out is as configured.
-    command.parameters = api.core().settings().balance.parameters;
     JsonFields fields = body.root();
-    const std::optional<std::string> policy = fields.text("policy", false, command.policy.capacity());
-    if (policy.has_value() &&
-        (policy::find_policy(*policy) == nullptr || !command.policy.try_assign(*policy))) {
-        std::string known;
-        for (const policy::Policy& each : policy::policies()) {
-            known += (known.empty() ? "" : ", ") + std::string{each.name};
-        }
-        fields.reject("policy", "expected one of " + known);
-    }
-    fields.object("parameters", [&](JsonFields& inside) { read_parameters(inside, command.parameters); });
-    const std::optional<std::int64_t> moves = fields.integer("max_moves", false, 1, 256);
-    if (moves.has_value()) {
-        command.parameters.moves_max = static_cast<std::uint32_t>(*moves);
-    }
-    command.has_parameters = fields.has("parameters") || moves.has_value();
+    read_plan_request(fields, api.core(), command);
     fields.finish();
     if (!body.valid()) {
         return api.refuse_body(call.request, body);

@@ -110,6 +110,8 @@ constexpr std::array table{
 
     Operation{Method::get, "/v1/decisions", &list_decisions, Role::viewer, false, list_only},
     Operation{Method::get, "/v1/decisions/{id}", &get_decision, Role::viewer, false, ""},
+    // It changes nothing, and is a POST for its body.
+    Operation{Method::post, "/v1/explain", &explain, Role::viewer, false, ""},
 
     Operation{Method::get, "/v1/whoami", &whoami, Role::viewer, false, "", CommandKind::none, Own::objects},
     Operation{Method::get, "/v1/tokens", &list_tokens, Role::admin, false, list_only},

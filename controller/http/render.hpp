@@ -15,6 +15,8 @@ void render_vm(JsonOut& json, const Core& core, std::uint32_t vm);
 void render_job(JsonOut& json, const JobRow& job);
 void render_plan(JsonOut& json, const PlanView& plan);
 void render_decision(JsonOut& json, const DecisionRow& decision);
+// "by_rule": how many guests and hosts each rule kept as they are; nothing when none is counted.
+void render_by_rule(JsonOut& json, const RuleCounts& by_rule);
 void render_desktop_pool(JsonOut& json, const Core& core, std::uint32_t pool);
 void render_private_desktop(JsonOut& json, const Core& core, std::uint32_t desktop);
 void render_session(JsonOut& json, const Core& core, std::uint32_t session);

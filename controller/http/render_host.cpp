@@ -20,6 +20,7 @@ void render_host(JsonOut& json, const Core& core, std::uint32_t index) {
     json.member("uuid", host.record.uuid);
     json.member("state", to_string(host.state));
     json.member("state_reason", host.state_reason.view());
+    json.member("since", host.since);
     json.member("connected", host.link != 0);
     json.member("cordoned", host.record.cordoned);
     json.member("draining", host.record.draining);

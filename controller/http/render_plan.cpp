@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "controller/http/render.hpp"
 
 namespace ballast::controller::http {
@@ -70,6 +72,18 @@ void render_rejections(JsonOut& json, std::span<const PlanRejection> rejected, s
     }
 }
 
+void render_counts(JsonOut& json, std::string_view name,
+                   const std::array<std::uint32_t, policy::constraint_count>& counts) {
+    json.key(name);
+    json.object();
+    for (std::size_t rule = 0; rule < counts.size(); ++rule) {
+        if (counts[rule] != 0) {
+            json.member(policy::to_string(static_cast<policy::Constraint>(rule)), counts[rule]);
+        }
+    }
+    json.end_object();
+}
+
 void render_loads(JsonOut& json, const PlanView& plan, bool after) {
     const PoolSpread& spread = after ? plan.record.after : plan.record.before;
     json.key(after ? "after" : "before");
@@ -98,6 +112,19 @@ void render_loads(JsonOut& json, const PlanView& plan, bool after) {
 
 }  // namespace
 
+void render_by_rule(JsonOut& json, const RuleCounts& by_rule) {
+    const auto counted = [](std::uint32_t count) { return count != 0; };
+    if (std::none_of(by_rule.vms.begin(), by_rule.vms.end(), counted) &&
+        std::none_of(by_rule.hosts.begin(), by_rule.hosts.end(), counted)) {
+        return;
+    }
+    json.key("by_rule");
+    json.object();
+    render_counts(json, "vms", by_rule.vms);
+    render_counts(json, "hosts", by_rule.hosts);
+    json.end_object();
+}
+
 void render_plan(JsonOut& json, const PlanView& plan) {
     const PlanRecord& record = plan.record;
     json.object();
@@ -113,6 +140,7 @@ void render_plan(JsonOut& json, const PlanView& plan) {
     json.member("source", record.source.view());
     render_moves(json, plan);
     render_rejections(json, plan.rejected, record.rejected_left_out);
+    render_by_rule(json, plan.by_rule);
     json.key("unresolved");
     json.array();
     for (const PlanHostLoad& host : plan.hosts) {
@@ -189,6 +217,7 @@ void render_decision(JsonOut& json, const DecisionRow& decision) {
     }
     json.member("why", decision.why.view());
     render_rejections(json, decision.rejected.span(), decision.rejected_left_out);
+    render_by_rule(json, decision.by_rule);
     json.end_object();
 }
 

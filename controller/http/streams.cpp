@@ -9,8 +9,9 @@ namespace ballast::controller::http {
 
 namespace {
 
-// libmicrohttpd copies from it to the connection's own buffer.
-constexpr std::size_t stream_block_bytes = 4096;
+// libmicrohttpd keeps such a block with each stream, and goes through it only for clients of HTTP/1.0: to
+// others it has the stream write to the connection's own buffer. A thousand idle readers each have one.
+constexpr std::size_t stream_block_bytes = 512;
 // Streams that one turn of the loop resumes: agents and timers get theirs between two.
 constexpr std::size_t resumed_per_turn = 128;
 

@@ -202,6 +202,16 @@ class CommandLine(PoolCase):
         problem = self.run_it("-o", "json", "get", "host", "nobody", code=3).stderr
         self.assertEqual(json.loads(problem)["type"], "/problems/not-found")
 
+    def test_explain_says_which_rule_keeps_a_guest(self):
+        calm = ("--policy", "vds-3b", "--set", "samples_min=0")
+        self.assertIn("vm1-01 stays: its host is not overloaded", self.run_it("explain", "vm", "vm1-01", *calm).stdout)
+        self.assertIn("an operator's migrate: accepted to h2", self.run_it("explain", "vm", "vm1-01", "--to", "h2").stdout)
+        whole = self.run_it("explain", *calm).stdout
+        self.assertRegex(whole, r"KEPT BY +VMS +HOSTS\nnot_overloaded +\d+ +2\n")
+        self.assertEqual(json.loads(self.run_it("-o", "json", "explain", "host", "h1").stdout)["host"]["name"], "h1")
+        self.run_it("explain", "vm", code=2)
+        self.run_it("explain", "vm", "nobody", code=2)
+
     def test_an_edit_of_a_pool_that_was_changed_meanwhile_is_refused(self):
         path = os.path.join(self.directory.name, "edited.json")
         with open(path, "w", encoding="utf-8") as file:

@@ -162,6 +162,30 @@ class RealAnswers(PoolCase):
         decisions = wait_until("a decision", lambda: self.pool.get("/v1/decisions")["decisions"])
         self.expect(200, "getDecision", id=decisions[0]["id"])
 
+    def explain(self):
+        for body in (None, {"policy": "vds-3b", "parameters": {"critical_load": 0.1}, "max_moves": 3}, {"policy": "none"}):
+            pool = self.expect(200, "explain", "", body)
+            self.assertNotIn("vm", pool)
+            self.expect(200, "explain", "", body, accept="text/plain")
+        calm = {"policy": "vds-3b", "parameters": {"samples_min": 0}}
+        counted = self.expect(200, "explain", "", calm)
+        self.assertEqual(sum(counted["by_rule"]["vms"].values()), len(self.pool.get("/v1/vms?host=h1,h2")["vms"]))
+        self.assertEqual(counted["by_rule"]["hosts"], {"not_overloaded": 2})
+        stays = self.expect(200, "explain", "", {"vm": "vm1-01", "to": "h2", **calm})
+        self.assertEqual((stays["vm"]["decision"], stays["vm"]["rule"]), ("stays", "not_overloaded"))
+        self.assertIn("not overloaded", stays["vm"]["why"])
+        self.assertEqual((stays["migrate"]["decision"], stays["migrate"]["to"]), ("accepted", "h2"))
+        self.assertEqual(self.expect(200, "explain", "", {"vm": "vm1-01", "to": "h1"})["migrate"]["decision"], "already_so")
+        host = self.expect(200, "explain", "", {"host": "h1"})["host"]
+        self.assertEqual((host["name"], host["decision"]), ("h1", "stays"))
+        hot = {"parameters": {"critical_load": 0.05, "cool_down_seconds": 0, "samples_min": 1}, "policy": "vds-3b"}
+        self.expect(200, "setVmMovable", "", {"movable": False}, vm="vm1-02")
+        self.assertEqual(self.expect(200, "explain", "", {"vm": "vm1-02", **hot})["vm"]["rule"], "not_movable")
+        self.expect(200, "setVmMovable", "", {"movable": True}, vm="vm1-02")
+        self.expect(422, "explain", "", {"vm": "nobody"})
+        self.expect(422, "explain", "", {"to": "h1"})
+        self.expect(422, "explain", "", {"vm": "vm1-01", "host": "h1"})
+
     def change_desktops(self):
         template = {"type": "pv", "memory_mib": 64, "kernel": "/boot/guest"}
         pool = {"name": "kiosk", "after_session": "reset", "template": template,
@@ -222,7 +246,7 @@ class RealAnswers(PoolCase):
 
     def test_every_operation_answers_as_the_contract_says(self):
         self.exercised = set()
-        for part in (self.read_everything, self.change_guests, self.change_hosts, self.change_plans, self.change_desktops,
+        for part in (self.read_everything, self.change_guests, self.change_hosts, self.change_plans, self.explain, self.change_desktops,
                      self.change_tokens, self.refusals, self.read_everything):
             with self.subTest(part.__name__):
                 part()
