@@ -82,11 +82,16 @@ void write_health(MetricsOut& out, const Api& api) {
     out.metric("ballast_loop_blocked_seconds_max", "gauge",
                "Longest time that one turn blocked the loop, of this minute and the one before.");
     out.value(around.turns->longest_seconds());
-    out.metric("ballast_certificate_expires_timestamp_seconds", "gauge",
-               "When the certificate shown to agents ends, in Unix time; absent without TLS.");
-    if (const WallTime expires = around.agents->certificate_expires(); expires.unix_ms != 0) {
-        out.value(static_cast<double>(expires.unix_ms) / 1000);
-    }
+    out.metric(
+        "ballast_certificate_expires_timestamp_seconds", "gauge",
+        "When the certificate shown to agents, and to operators, ends, in Unix time; absent without TLS.");
+    const auto ends = [&out](std::string_view shown_to, WallTime at) {
+        if (at.unix_ms != 0) {
+            out.value("shown_to", shown_to, static_cast<double>(at.unix_ms) / 1000);
+        }
+    };
+    ends("agents", around.agents->certificate_expires());
+    ends("operators", around.server->certificate_ends());
 }
 
 void write_http(MetricsOut& out, const Api& api) {

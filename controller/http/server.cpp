@@ -284,6 +284,7 @@ std::unique_ptr<Server> Server::open(Loop& loop, const HttpConfig& config, Servi
         if (!fd || !impl.tcp->start(std::move(fd), config.connections_max, config, why)) {
             return nullptr;
         }
+        impl.certificate_ends = http::certificate_ends(impl.tcp->certificate);
     }
     if (!config.socket.empty()) {
         UniqueFd fd = listen_unix(config.socket, why);
@@ -308,6 +309,9 @@ void Server::release(bool stored) {
 }
 std::uint16_t Server::port() const noexcept {
     return impl_->port;
+}
+WallTime Server::certificate_ends() const noexcept {
+    return impl_->certificate_ends;
 }
 const ServerCounters& Server::counters() const noexcept {
     return impl_->counters;

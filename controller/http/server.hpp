@@ -53,6 +53,8 @@ class Server {
     // Of the TCP side; 0 without one.
     std::uint16_t port() const noexcept;
     const ServerCounters& counters() const noexcept;
+    // Of the certificate that the TCP side shows; 0 without TLS.
+    WallTime certificate_ends() const noexcept;
 
     struct Impl;
 

@@ -105,6 +105,7 @@ struct Server::Impl {
     std::unique_ptr<Endpoint> tcp;
     std::unique_ptr<Endpoint> local;
     std::uint16_t port = 0;
+    WallTime certificate_ends;  // 0 without TLS
     std::string id_prefix;
     std::uint64_t next_id = 1;
     std::size_t storing = 0;  // slots in that stage

@@ -1,21 +1,34 @@
-"""The HTTP endpoint of a pool of 2,000 guests: answers for a second of the controller's processor, idle readers of events.
+"""The HTTP endpoint of a pool of 2,000 guests: answers for a second of the controller's processor, idle readers of events,
+answers and events while agents report and guests move, memory after a million requests.
 
 Answers are counted for a second of processor time that the controller has used, not for a second of the clock: it has one
 thread, and `wrk` and all else that runs beside it takes its own (they share caches with it, and that shows a little).
 """
 
+import contextlib
+import json
+import pathlib
 import re
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 
-from scale import Site, wait_until
+from scale import Site, percentile, wait_until
 
 HOSTS = 20
 GUESTS = 2000
 READERS = 1000
 WRK = ("wrk", "--threads", "1", "--connections", "16", "--duration", "10s")
-HEAD = "GET /v1/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+HEAD = "GET /v1/events{query} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+LOADED_PATHS = ("/v1/hosts", "/v1/vms/h3-vm7", "/v1/status", "/v1/vms?limit=50&host=h4", "/v1/jobs?limit=20", "/v1/plans?limit=5")
+LOADED_PER_SECOND = 500
+LOADED_SECONDS = 20
+CHANGES = 300
+# Requests of all kinds, right and wrong, by turns.
+MIXED = pathlib.Path(__file__).resolve().parent / "mixed_requests.lua"
+MIXED_REQUESTS = 1_000_000
 
 
 def answers_per_cpu_second(site, path):
@@ -26,9 +39,9 @@ def answers_per_cpu_second(site, path):
     return int(re.search(r"(\d+) requests in", done.stdout).group(1)) / used
 
 
-def reader(port):
+def reader(port, query=""):
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
-    connection.sendall(HEAD.encode())
+    connection.sendall(HEAD.format(query=query).encode())
     assert connection.recv(4096).startswith(b"HTTP/1.1 200"), "no stream of events was opened"
     return connection
 
@@ -44,14 +57,99 @@ def readers_mib(site):
             connection.close()
 
 
-def measure(programs):
-    """{path: answers for a second of the processor}, MiB of the readers"""
+def metric(site, name):
+    text = site.pool.request("GET", "/metrics")[2]
+    return float(re.search(rf"^{name} (\S+)$", text, re.M).group(1))
+
+
+@contextlib.contextmanager
+def rebalancing(site):
+    """Guests move all the time: a rebalance of a few guests at a threshold that some host is always above, again and again."""
+    body = {"policy": "vds-3b", "max_moves": 8, "parameters": {"critical_load": 0.05, "cool_down_seconds": 0, "samples_min": 1}}
+    over = threading.Event()
+
+    def again():
+        while not over.wait(0.2):
+            site.pool.request("POST", "/v1/rebalance", body)
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def answers_under_load(site):
+    """[milliseconds] of GETs at a fixed rate, moves that succeeded meanwhile, slow turns of the loop and the longest turn."""
+    slow = metric(site, "ballast_loop_slow_turns_total")
+    with rebalancing(site):
+        done = subprocess.run([site.programs / "fleet", "gets", str(site.pool.http_port), str(LOADED_PER_SECOND * LOADED_SECONDS),
+                               str(LOADED_PER_SECOND), "16", *LOADED_PATHS], check=True, capture_output=True, text=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert {status for _, status in rows} == {"200"}, "a GET was refused"
+    jobs = site.pool.get("/v1/jobs?limit=1000&kind=migrate&state=succeeded")["jobs"]
+    return {"times": [float(ms) for ms, _ in rows], "moves": len(jobs),
+            "slow_turns": metric(site, "ballast_loop_slow_turns_total") - slow,
+            "longest_turn_ms": 1000 * metric(site, "ballast_loop_blocked_seconds_max")}
+
+
+def event_delays(site):
+    """[milliseconds] from a request that changes a guest until a reader has the event: above what the event alone takes."""
+    connection = reader(site.pool.http_port, "?kind=vm")
+    connection.settimeout(30)
+    delays, text = [], b""
+    try:
+        for number in range(CHANGES):
+            name = f"h{1 + number % HOSTS}-vm1"
+            wanted = json.dumps(number // HOSTS % 2 == 1)
+            began = time.monotonic()
+            site.pool.post(f"/v1/vms/{name}:set-movable", {"movable": wanted == "true"})
+            # What else changes comes too: until it is this guest's event with this value.
+            sought = re.compile(rf'data: {{[^\n]*"name":"{name}"[^\n]*"movable":{wanted}[^\n]*}}\n\n'.encode())
+            while not sought.search(text):
+                text += connection.recv(65536)
+            delays.append(1000 * (time.monotonic() - began))
+            text = b""
+    finally:
+        connection.close()
+    return delays
+
+
+def budget_mib(site):
+    """Of the table that `--budget` prints: all that it adds up to."""
+    printed = subprocess.run([site.programs / "ballast-controller", "--config", site.pool.directory / "controller.toml",
+                              "--budget"], check=True, capture_output=True, text=True).stdout
+    return sum(int(line.split()[-1]) for line in printed.splitlines()
+               if re.search(r"\d$", line) and not line.startswith("reserved at start")) / 2**20
+
+
+def memory_after_requests(site, count=MIXED_REQUESTS):
+    """Private memory before and after so many requests, by their kinds, and what --budget allows."""
+    port = site.pool.http_port
+    site.pool.get("/v1/vms?limit=1000")
+    before, left, refused = site.private_mib(), count, 0
+    while left > 0:
+        done = subprocess.run(["wrk", "--threads", "1", "--connections", "16", "--duration", "10s", "--script", str(MIXED),
+                               f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True).stdout
+        left -= int(re.search(r"(\d+) requests in", done).group(1))
+        refused += int((re.search(r"Non-2xx or 3xx responses: (\d+)", done) or [0, 0])[1])
+    return {"requests": count - left, "refused": refused, "before": before, "after": site.private_mib(),
+            "budget": budget_mib(site)}
+
+
+def measure(programs, requests=MIXED_REQUESTS):
     with tempfile.TemporaryDirectory(prefix="ballast-endpoint-") as folder, Site(programs, folder, HOSTS) as site:
         site.sections["http"].update(connections_max=1024, connections_per_address_max=1024)
         site.sections["limits"]["event_readers"] = READERS
         site.start_controller()
         site.start_fleet(GUESTS // HOSTS)
         site.wait_for_guests(GUESTS)
-        rates = {path: answers_per_cpu_second(site, path) for path in ("/v1/hosts", "/v1/vms?limit=500")}
+        figures = {"us": {path: 1e6 / answers_per_cpu_second(site, path) for path in ("/v1/hosts", "/v1/vms?limit=500")}}
         wait_until("wrk has left", lambda: site.pool.get("/v1/status")["vms"]["all"] == GUESTS)
-        return rates, readers_mib(site)
+        figures["readers_mib"] = readers_mib(site)
+        figures["loaded"] = answers_under_load(site)
+        figures["event_ms"] = event_delays(site)
+        figures["memory"] = memory_after_requests(site, requests)
+        return figures

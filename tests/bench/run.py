@@ -74,11 +74,23 @@ ENDPOINT_BOUNDS_US = {"/v1/hosts": 200, "/v1/vms?limit=500": 1000}
 
 
 def at_the_endpoint(programs):
-    rates, readers = endpoint.measure(programs)
-    for path, rate in rates.items():
-        report(f"GET {path}, {endpoint.GUESTS} guests: processor time", 1e6 / rate, unit="us",
-               bound=ENDPOINT_BOUNDS_US[path])
-    report(f"{endpoint.READERS} idle readers of events: private memory", readers, unit="MiB", bound=32)
+    figures = endpoint.measure(programs)
+    for path, used in figures["us"].items():
+        report(f"GET {path}, {endpoint.GUESTS} guests: processor time", used, unit="us", bound=ENDPOINT_BOUNDS_US[path])
+    report(f"{endpoint.READERS} idle readers of events: private memory", figures["readers_mib"], unit="MiB", bound=32)
+    loaded = figures["loaded"]
+    report(f"answers at {endpoint.LOADED_PER_SECOND}/s while agents report and guests move: median",
+           statistics.median(loaded["times"]), unit="ms")
+    report("  99th percentile", scale.percentile(loaded["times"], 0.99), unit="ms", bound=5)
+    report("  guests moved meanwhile", loaded["moves"], unit="")
+    report("  longest turn of the loop", loaded["longest_turn_ms"], unit="ms", bound=20)
+    report("a change until a reader has its event, the request included: median", statistics.median(figures["event_ms"]),
+           unit="ms")
+    report("  99th percentile", scale.percentile(figures["event_ms"], 0.99), unit="ms", bound=50)
+    memory = figures["memory"]
+    report(f"private memory after {memory['requests']:,} requests ({memory['refused']:,} of them refused)", memory["after"],
+           unit="MiB", bound=memory["budget"])
+    report("  before them", memory["before"], unit="MiB")
 
 
 def agent(site):

@@ -12,6 +12,17 @@ constexpr Duration redial_pause = milliseconds(200);
 constexpr Duration between_reports = milliseconds(500);
 constexpr std::uint64_t kib_per_mib = 1024;
 
+// What an agent says of a job that is done, but for its result.
+wire::JobUpdate about(const wire::JobOrder& order) {
+    wire::JobUpdate update;
+    update.job_id = order.job_id;
+    update.kind = order.kind;
+    update.uuid = order.uuid;
+    update.step_name = "done";
+    update.percent = 100;
+    return update;
+}
+
 }  // namespace
 
 Uuid uuid_of(std::uint32_t host, std::uint32_t guest) {
@@ -23,14 +34,16 @@ Uuid uuid_of(std::uint32_t host, std::uint32_t guest) {
     return uuid_from_random(bytes);
 }
 
-Host::Host(Loop& loop, const FleetSettings& settings, FleetCounts& counts, std::uint32_t number)
+Host::Host(Loop& loop, const FleetSettings& settings, FleetCounts& counts, Peers& peers, std::uint32_t number)
     : loop_{loop},
       settings_{settings},
       counts_{counts},
+      peers_{peers},
       number_{number},
       name_{compose("h", number).view()},
       random_{number},
       redial_{loop, [this] { dial(); }} {
+    peers_[std::string{name_.view()}] = this;
     guests_.resize(settings.guests_per_host);
     for (Guest& guest : guests_) {
         guest.info.domid = next_domid_++;
@@ -126,10 +139,63 @@ void Host::on_order(const wire::JobOrder& order) {
         link_->send(wire::Message{known->second});
         return;
     }
+    if (order.kind == JobKind::migrate_in) {
+        prepare(order);
+        return;
+    }
     const bool begun = std::any_of(work_.begin(), work_.end(),
                                    [&](const Work& work) { return work.order.job_id == order.job_id; });
     if (!begun) {
         work_.push_back({mono_now() + settings_.operation, order});
+    }
+}
+
+// ---- migrations ----
+
+void Host::prepare(const wire::JobOrder& order) {
+    const auto same = [&](const wire::JobOrder& known) { return known.job_id == order.job_id; };
+    if (std::none_of(arriving_.begin(), arriving_.end(), same)) {
+        arriving_.push_back(order);
+    }
+    wire::JobUpdate update = about(order);
+    update.state = JobState::running;
+    update.step_name = "prepared";
+    update.ready = true;
+    link_->send(wire::Message{update});
+}
+
+bool Host::hand_over(const wire::JobOrder& order, Guest& guest) {
+    const auto peer = peers_.find(std::string{order.peer_host.view()});
+    if (peer == peers_.end()) {
+        return false;
+    }
+    peer->second->receive(order.migration_id, guest);
+    guests_.erase(guests_.begin() + (&guest - guests_.data()));
+    return true;
+}
+
+void Host::receive(const Uuid& migration, const Guest& guest) {
+    guests_.push_back(guest);
+    guests_.back().info.domid = next_domid_++;
+    changed_ = true;
+    const auto order = std::find_if(arriving_.begin(), arriving_.end(), [&](const wire::JobOrder& known) {
+        return known.migration_id == migration;
+    });
+    if (order != arriving_.end()) {
+        wire::JobUpdate result = about(*order);
+        result.state = JobState::succeeded;
+        result.has_domain = true;
+        result.domain = guests_.back().info;
+        arriving_.erase(order);
+        finish(result);
+    }
+}
+
+void Host::finish(const wire::JobUpdate& result) {
+    ++counts_.jobs;
+    results_[result.job_id] = result;
+    if (ready_) {
+        link_->send(wire::Message{result});
     }
 }
 
@@ -147,14 +213,19 @@ void Host::carry_out(const wire::JobOrder& order, wire::JobUpdate& result) {
     if (on_disks) {
         return;
     }
-    if (makes != (guest == nullptr) || order.kind == JobKind::migrate_in ||
-        order.kind == JobKind::migrate_out) {
+    if (makes != (guest == nullptr)) {
         result.state = JobState::failed;
-        result.fault =
-            makes ? Fault::already_exists : (guest == nullptr ? Fault::not_found : Fault::unsupported);
+        result.fault = makes ? Fault::already_exists : Fault::not_found;
         return;
     }
     changed_ = true;
+    if (order.kind == JobKind::migrate_out) {
+        const bool moved = hand_over(order, *guest);
+        result.state = moved ? JobState::succeeded : JobState::failed;
+        result.fault = moved ? Fault::none : Fault::host_unreachable;
+        result.mode = MigrationMode::live;
+        return;
+    }
     if (makes) {
         guest = &guests_.emplace_back();
         guest->info = {order.uuid,
@@ -275,18 +346,9 @@ void Host::tick(Instant at) {
     while (!work_.empty() && work_.front().due <= at) {
         const wire::JobOrder order = work_.front().order;
         work_.pop_front();
-        wire::JobUpdate result;
-        result.job_id = order.job_id;
-        result.kind = order.kind;
-        result.uuid = order.uuid;
-        result.step_name = "done";
-        result.percent = 100;
+        wire::JobUpdate result = about(order);
         carry_out(order, result);
-        ++counts_.jobs;
-        results_[order.job_id] = result;
-        if (ready_) {
-            link_->send(wire::Message{result});
-        }
+        finish(result);
     }
     if (!ready_) {
         return;

@@ -24,6 +24,11 @@ struct FleetSettings {
     Duration operation = milliseconds(20);  // from an order to its result
 };
 
+class Host;
+
+// Guests move from one host of the fleet to another at once, without any bytes.
+using Peers = std::unordered_map<std::string, Host*>;
+
 struct FleetCounts {
     std::uint64_t connections = 0;  // hellos that were accepted
     std::uint64_t samples = 0;
@@ -35,7 +40,8 @@ struct FleetCounts {
 
 class Host {
   public:
-    Host(Loop& loop, const FleetSettings& settings, FleetCounts& counts, std::uint32_t number);
+    // `peers` finds the hosts of the fleet by their names, this one too once it is made; it outlives them.
+    Host(Loop& loop, const FleetSettings& settings, FleetCounts& counts, Peers& peers, std::uint32_t number);
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
 
@@ -54,6 +60,10 @@ class Host {
     };
 
     void on_message(const wire::Message& message);
+    void prepare(const wire::JobOrder& order);
+    bool hand_over(const wire::JobOrder& order, Guest& guest);
+    void receive(const Uuid& migration, const Guest& guest);
+    void finish(const wire::JobUpdate& result);
     void on_order(const wire::JobOrder& order);
     void on_down();
     void carry_out(const wire::JobOrder& order, wire::JobUpdate& result);
@@ -68,6 +78,7 @@ class Host {
     Loop& loop_;
     const FleetSettings& settings_;
     FleetCounts& counts_;
+    Peers& peers_;
     std::uint32_t number_;
     HostName name_;
     Prng random_;
@@ -78,6 +89,7 @@ class Host {
     std::vector<Guest> guests_;
     std::uint32_t next_domid_ = 1;
     std::deque<Work> work_;
+    std::vector<wire::JobOrder> arriving_;                        // migrations that this host is prepared for
     std::unordered_map<std::uint64_t, wire::JobUpdate> results_;  // until they are acknowledged
     std::uint64_t sequence_ = 0;
     Instant next_sample_;

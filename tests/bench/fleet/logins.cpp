@@ -72,6 +72,12 @@ void Logins::pace() {
 
 void Logins::begin(Connection& connection) {
     connection.login = &logins_[begun_++];
+    if (!settings_.paths.empty()) {
+        connection.out = fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                                     settings_.paths[connection.login->number % settings_.paths.size()]);
+        on_ready(connection, Interest::write);
+        return;
+    }
     const std::string body = fmt::format(R"({{"user":"{}-{}","pool":"{}"}})", settings_.user_prefix,
                                          connection.login->number, settings_.pool);
     connection.out = fmt::format(
@@ -123,7 +129,9 @@ void Logins::take_answer(Connection& connection) {
     login.answered_us = monotonic_us();
     constexpr std::size_t status_at = 9;  // behind "HTTP/1.1 "
     std::from_chars(connection.in.data() + status_at, connection.in.data() + status_at + 3, login.status);
-    login.body = connection.in.substr(body_at, length);
+    if (settings_.paths.empty()) {
+        login.body = connection.in.substr(body_at, length);
+    }
     connection.in.erase(0, body_at + length);
     connection.login = nullptr;
     if (++answered_ == logins_.size()) {

@@ -1,5 +1,6 @@
-// Users who log in at a fixed rate: POST /v1/sessions over connections that are kept open, each answer timed
-// from the moment at which the request was due, so that a controller that stalls cannot hide it.
+// Requests at a fixed rate over connections that are kept open: users who log in (POST /v1/sessions), or GETs
+// of some paths by turns. Each answer is timed from the moment at which the request was due, so that a
+// controller that stalls cannot hide it.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ struct LoginSettings {
     std::uint16_t port = 0;  // HTTP, on 127.0.0.1
     std::string pool;
     std::string user_prefix = "user";
+    std::vector<std::string> paths;  // GET these instead
     std::uint32_t count = 200;
     double per_second = 200;
     std::uint32_t connections = 24;
@@ -26,7 +28,7 @@ struct Login {
     std::int64_t due_us = 0;       // by the monotonic clock
     std::int64_t answered_us = 0;  // 0: not yet
     unsigned status = 0;
-    std::string body;
+    std::string body;  // of a login
 };
 
 class Logins {

@@ -4,6 +4,8 @@
 //       so many agents on one loop, until it is ended; a line of counts each second
 //   fleet logins PORT POOL USER_PREFIX COUNT PER_SECOND CONNECTIONS
 //       a line for each login: milliseconds, status, body
+//   fleet gets PORT COUNT PER_SECOND CONNECTIONS PATH...
+//       GETs of the paths by turns; a line for each: milliseconds, status
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -36,9 +38,10 @@ void allow_descriptors() {
 int run_agents(const FleetSettings& settings) {
     Loop loop;
     FleetCounts counts;
+    Peers peers;
     std::vector<std::unique_ptr<Host>> hosts;
     for (std::uint32_t i = 1; i <= settings.hosts; ++i) {
-        hosts.push_back(std::make_unique<Host>(loop, settings, counts, i));
+        hosts.push_back(std::make_unique<Host>(loop, settings, counts, peers, i));
         hosts.back()->dial();
     }
     Timer turn{loop, [&hosts] {
@@ -91,12 +94,26 @@ int run(int argc, char** argv) {
         return run_agents(settings);
     }
     if (verb == "logins" && argc == 8) {
-        return run_logins({static_cast<std::uint16_t>(number(argv[2])), argv[3], argv[4], number(argv[5]),
-                           std::strtod(argv[6], nullptr), number(argv[7])});
+        return run_logins({.port = static_cast<std::uint16_t>(number(argv[2])),
+                           .pool = argv[3],
+                           .user_prefix = argv[4],
+                           .count = number(argv[5]),
+                           .per_second = std::strtod(argv[6], nullptr),
+                           .connections = number(argv[7])});
+    }
+    if (verb == "gets" && argc >= 7) {
+        LoginSettings settings;
+        settings.port = static_cast<std::uint16_t>(number(argv[2]));
+        settings.count = number(argv[3]);
+        settings.per_second = std::strtod(argv[4], nullptr);
+        settings.connections = number(argv[5]);
+        settings.paths.assign(argv + 6, argv + argc);
+        return run_logins(settings);
     }
     std::fputs(
         "usage: fleet agents PORT HOSTS GUESTS_PER_HOST [SAMPLE_INTERVAL_MS [HOST_MEMORY_MIB]]\n"
-        "       fleet logins PORT POOL USER_PREFIX COUNT PER_SECOND CONNECTIONS\n",
+        "       fleet logins PORT POOL USER_PREFIX COUNT PER_SECOND CONNECTIONS\n"
+        "       fleet gets PORT COUNT PER_SECOND CONNECTIONS PATH...\n",
         stderr);
     return 2;
 }
