@@ -77,6 +77,7 @@ Answer list_vms(Api& api, const Call& call) {
     const SetFilter states{call.request, "state"};
     const SetFilter hosts{call.request, "host"};
     const SetFilter kinds{call.request, "kind"};
+    const SetFilter pools{call.request, "pool"};
     std::optional<Problem> problem = read_page(call.request, page);
     if (!problem.has_value()) {
         problem = check_filters(core, states, hosts);
@@ -91,7 +92,9 @@ Answer list_vms(Api& api, const Call& call) {
         const VmRow& vm = rows[i];
         const std::string_view host =
             vm.in_use && vm.host != no_row ? core.host(vm.host).record.name.view() : "";
-        if (vm.in_use && states.passes(to_string(vm.state)) && hosts.passes(host) &&
+        const std::string_view pool =
+            vm.in_use && vm.desktop != no_row ? core.desktop(vm.desktop).record.pool.view() : "";
+        if (vm.in_use && pools.passes(pool) && states.passes(to_string(vm.state)) && hosts.passes(host) &&
             kinds.passes(to_string(vm.record.kind))) {
             items.push_back(ListItem::named(vm.record.name.view(), vm.record.uuid, i));
         }

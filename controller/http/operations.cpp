@@ -32,7 +32,8 @@ constexpr std::array table{
     Operation{Method::post, "/v1/hosts/{id}:drain", &act_on_host, Role::operator_, true, act,
               CommandKind::host_drain},
 
-    Operation{Method::get, "/v1/vms", &list_vms, Role::viewer, false, "limit page_token state host kind"},
+    Operation{Method::get, "/v1/vms", &list_vms, Role::viewer, false,
+              "limit page_token state host kind pool"},
     Operation{Method::post, "/v1/vms", &create_vm, Role::admin, true, act, CommandKind::vm_create},
     Operation{Method::get, "/v1/vms/{id}", &get_vm, Role::viewer, false, ""},
     Operation{Method::del, "/v1/vms/{id}", &act_on_vm, Role::admin, true, act, CommandKind::vm_forget},

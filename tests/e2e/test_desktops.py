@@ -41,7 +41,8 @@ class Desktops(PoolCase):
                                             pool_body("ladder", {"ready": 1, "paused": 1, "saved": 1, "max": 3}))
         self.assertEqual(status, 201, text)
         self.wait_for_desktops("ladder", {"ready": 1, "paused": 1, "saved": 1})
-        hosts = {vm["host"] for vm in self.pool.get("/v1/vms?kind=common")["vms"] if vm["name"].startswith("ladder-")}
+        hosts = {vm["host"] for vm in self.pool.get("/v1/vms?pool=nothing,ladder")["vms"]}
+        self.assertEqual(self.pool.get("/v1/vms?pool=nothing")["vms"], [])
         self.assertEqual(hosts, {"h1", "h2"})
         sessions = [self.open(f"user{i}", "ladder") for i in range(3)]
         self.assertEqual([s["taken_from"] for s in sessions], ["ready", "paused", "saved"])
