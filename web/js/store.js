@@ -91,6 +91,29 @@ function remember(event) {
   pool.activity.length = Math.min(pool.activity.length, ACTIVITY_MAX);
 }
 
+// Hosts' loads push the events of a quiet pool out of the controller's memory within minutes; its jobs and decisions stay.
+function ofJob(job) {
+  const way = job.migration ? ` ${job.migration.from} -> ${job.migration.to}` : "";
+  return {revision: `job-${job.id}`, at: job.ended_at || job.created_at, kind: "job", name: String(job.id), object: job,
+    summary: `${job.kind} ${job.vm}${way} ${job.state}`};
+}
+
+function ofDecision(decision) {
+  return {revision: `decision-${decision.id}`, at: decision.at, kind: "decision", name: String(decision.id), object: decision,
+    summary: decision.why};
+}
+
+// The events that the controller still has, what this page has seen before, and of older ones what the lists tell.
+function recall(seen, events, jobs, decisions) {
+  pool.activity = [];
+  events.forEach(remember);
+  const known = new Set(pool.activity.map((event) => event.revision));
+  pool.activity.push(...seen.filter((event) => !known.has(event.revision)));
+  const told = new Set(pool.activity.map((event) => `${event.kind} ${event.name}`));
+  const listed = [...jobs.map(ofJob), ...decisions.map(ofDecision)].filter((event) => !told.has(`${event.kind} ${event.name}`));
+  pool.activity = [...pool.activity, ...listed].sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0)).slice(0, ACTIVITY_MAX);
+}
+
 function apply(event) {
   const removed = event.change === "removed";
   if (event.kind === "load") {
@@ -184,8 +207,7 @@ async function loadAll() {
     get(`/v1/decisions?limit=${DECISIONS_MAX}`), list("/v1/pools", "pools"), get(`/v1/events?kind=notice,job,plan,decision,session&limit=${ACTIVITY_MAX}`),
     loadHistory(pool.span), loadSessions(),
   ]);
-  pool.activity = [];
-  past.events.forEach(remember);
+  recall(pool.activity, past.events, jobs.jobs, decisions.decisions);
   pool.status = status;
   pool.hosts = byKey(hosts, "name");
   pool.jobs = byKey(jobs.jobs, "id");
