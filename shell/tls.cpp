@@ -32,13 +32,13 @@ struct CertificateDeleter {
 };
 using Certificate = std::unique_ptr<gnutls_x509_crt_int, CertificateDeleter>;
 
-Certificate import_certificate(const gnutls_datum_t& der) {
+Certificate import_certificate(const gnutls_datum_t& bytes, gnutls_x509_crt_fmt_t format) {
     gnutls_x509_crt_t certificate = nullptr;
     if (gnutls_x509_crt_init(&certificate) < 0) {
         return nullptr;
     }
     Certificate owner{certificate};
-    return gnutls_x509_crt_import(certificate, &der, GNUTLS_X509_FMT_DER) < 0 ? nullptr : std::move(owner);
+    return gnutls_x509_crt_import(certificate, &bytes, format) < 0 ? nullptr : std::move(owner);
 }
 
 }  // namespace
@@ -69,8 +69,17 @@ std::optional<std::string> client_name(gnutls_session_int* session) {
     }
     unsigned count = 0;
     const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
-    const Certificate certificate = chain != nullptr && count > 0 ? import_certificate(chain[0]) : nullptr;
+    const Certificate certificate =
+        chain != nullptr && count > 0 ? import_certificate(chain[0], GNUTLS_X509_FMT_DER) : nullptr;
     return certificate ? common_name(certificate.get()) : std::nullopt;
+}
+
+WallTime certificate_ends(const std::string& pem) {
+    // GnuTLS only reads it; its type has no const.
+    const gnutls_datum_t text{reinterpret_cast<unsigned char*>(const_cast<char*>(pem.data())),
+                              static_cast<unsigned>(pem.size())};
+    const Certificate first = import_certificate(text, GNUTLS_X509_FMT_PEM);
+    return {first ? std::int64_t{gnutls_x509_crt_get_expiration_time(first.get())} * 1000 : 0};
 }
 
 struct TlsSession::Impl {

@@ -72,4 +72,7 @@ std::optional<std::string> common_name(gnutls_x509_crt_int* certificate);
 // one for servers only. Nothing otherwise, also when none was shown.
 std::optional<std::string> client_name(gnutls_session_int* session);
 
+// When the first certificate of a PEM text ends; 0 when there is none.
+WallTime certificate_ends(const std::string& pem);
+
 }  // namespace ballast

@@ -12,6 +12,7 @@
 #include "controller/http/server_impl.hpp"
 #include "shell/log.hpp"
 #include "shell/random.hpp"
+#include "shell/tls.hpp"
 
 namespace ballast::controller::http {
 
@@ -284,7 +285,7 @@ std::unique_ptr<Server> Server::open(Loop& loop, const HttpConfig& config, Servi
         if (!fd || !impl.tcp->start(std::move(fd), config.connections_max, config, why)) {
             return nullptr;
         }
-        impl.certificate_ends = http::certificate_ends(impl.tcp->certificate);
+        impl.certificate_ends = ballast::certificate_ends(impl.tcp->certificate);
     }
     if (!config.socket.empty()) {
         UniqueFd fd = listen_unix(config.socket, why);
