@@ -119,7 +119,8 @@ int TlsSession::Impl::verify() {
     }
     unsigned count = 0;
     const gnutls_datum_t* chain = gnutls_certificate_get_peers(session, &count);
-    const Certificate certificate = chain != nullptr && count > 0 ? import_certificate(chain[0]) : nullptr;
+    const Certificate certificate =
+        chain != nullptr && count > 0 ? import_certificate(chain[0], GNUTLS_X509_FMT_DER) : nullptr;
     const auto name = certificate ? common_name(certificate.get()) : std::nullopt;
     if (!name || name->empty()) {
         refusal = "its certificate has not exactly one common name";
