@@ -41,7 +41,8 @@ TEST(Operations, KnowNoOtherPaths) {
 
 TEST(Operations, ChangeNothingOnGetAndNeedARoleToChangeAnything) {
     for (const Operation& operation : operations()) {
-        EXPECT_EQ(operation.mutating, operation.method != Method::get) << operation.path;
+        const bool asks = operation.path == "/v1/explain";  // a POST for its body
+        EXPECT_EQ(operation.mutating, operation.method != Method::get && !asks) << operation.path;
         const bool of_the_core = !operation.path.starts_with("/v1/tokens");
         EXPECT_EQ(operation.mutating && of_the_core, operation.command != CommandKind::none)
             << operation.path;
