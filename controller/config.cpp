@@ -161,6 +161,13 @@ void read_balance(Config& file, Settings& core) {
     policy::Parameters& parameters = out.parameters;
     read_parameters(file, parameters);
     out.plain_guests = file.flag("balance.plain_guests", true);
+    for (const std::string& prefix : file.texts("balance.apart", apart_groups_max, limits::name_bytes_max)) {
+        if (prefix.empty()) {
+            file.reject("balance.apart", "beginnings of names, none of them empty");
+        } else {
+            out.apart.push(Name{prefix});
+        }
+    }
     const policy::Policy* chosen = policy::find_policy(out.policy);
     core.limits.window_samples =
         count(file, "limits.window_samples", policy::samples_wanted(parameters, chosen->family), 1,

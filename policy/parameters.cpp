@@ -21,6 +21,7 @@ constexpr Families papers = families(Family::sandpiper, Family::scoa);
 constexpr Families moving = families(Family::vds, Family::sandpiper, Family::scoa, Family::ballast);
 
 constexpr double samples_max = limits::window_samples_max;
+constexpr double hour_ms = 3'600'000;
 constexpr double day_seconds = 86400;
 constexpr double moves_bound = 1'000'000;
 constexpr double in_flight_bound = 16;
@@ -105,6 +106,9 @@ constexpr std::array table{
                   "guests are moved from here on", nullptr, &P::moves_from_minute},
     ParameterInfo{"moves_until_minute", "minute of the day (UTC)", 0, minute_last, planner_only,
                   "guests are moved until here; equal: at any time", nullptr, &P::moves_until_minute},
+    ParameterInfo{"time_budget_ms", "milliseconds", 0, hour_ms, planner_only,
+                  "of the search for what is worth moving; 0: until nothing improves", nullptr,
+                  &P::time_budget_ms},
 };
 
 bool whole(const ParameterInfo& info) noexcept {
@@ -181,6 +185,7 @@ std::span<const ParameterInfo> parameter_table() noexcept {
 }
 
 const ParameterInfo* find_parameter(std::string_view name) noexcept {
+    name = name == "max_moves" ? "moves_max" : name;
     for (const ParameterInfo& info : table) {
         if (info.name == name) {
             return &info;

@@ -44,22 +44,25 @@ struct Parameters {
     // The planner (docs/planner.md).
     std::uint32_t objective = 0;        // planner::ObjectiveKind: load, stddev, hbal
     std::uint32_t relief_seconds = 60;  // of load that make a host overloaded: a shorter spike moves nobody
-    std::uint32_t balance_seconds = 18000;  // of load that balance looks at, as far as samples reach back
-    std::uint32_t balance = 1;              // 0: only overloaded and draining hosts are relieved
-    double weight_cpu = 1;                  // in the cost of a host's load
+    std::uint32_t balance_seconds = 5400;  // of load that balance looks at, as far as samples reach back
+    std::uint32_t balance = 1;             // 0: only overloaded and draining hosts are relieved
+    double weight_cpu = 1;                 // in the cost of a host's load
     double weight_net = 1;
     double weight_memory = 0.5;
     double weight_disk = 1;
-    double hysteresis = 0.1;       // a host is relieved when it is above its threshold by more than this,
-    double relief_margin = 0.15;   // down to its threshold less this; no host is filled above that
-    double price_per_move = 0.02;  // what a migration costs, in the unit of the cost: for itself,
-    double price_per_gib = 0.004;  // for each GiB that it sends,
-    double price_per_second = 0;   // and for each second that it takes
-    std::uint32_t link_mbps = 0;   // of migrations; 0: the host's capacity
+    double hysteresis = 0.05;       // a host is relieved when it is above its threshold by more than this,
+    double relief_margin = 0.05;    // down to its threshold less this; no host is filled above that
+    double price_per_move = 0.012;  // what a migration costs, in the unit of the cost: for itself,
+    double price_per_gib = 0.004;   // for each GiB that it sends,
+    double price_per_second = 0;    // and for each second that it takes
+    std::uint32_t link_mbps = 0;    // of migrations; 0: the host's capacity
     std::uint32_t return_seconds = 7200;   // a guest does not go back to where it came from before this
     std::uint32_t keep_spare_host = 1;     // the largest host's guests must go on to fit on the others (N+1)
     std::uint32_t moves_from_minute = 0;   // of the day, UTC: guests are moved from here on …
     std::uint32_t moves_until_minute = 0;  // … until here; equal: at any time
+    // Of the search, at a fixed number of evaluations a millisecond (planner.cpp), so that the same pool
+    // gives the same plan on every machine; 0: until nothing improves.
+    std::uint32_t time_budget_ms = 0;
 };
 
 // Whom a parameter is for. Bits of a mask.
@@ -86,7 +89,7 @@ struct ParameterInfo {
     std::span<const std::string_view> words{};
 };
 std::span<const ParameterInfo> parameter_table() noexcept;
-// Null when no parameter is called so.
+// Null when no parameter is called so. "max_moves" is moves_max.
 const ParameterInfo* find_parameter(std::string_view name) noexcept;
 constexpr bool takes(Family family, const ParameterInfo& info) noexcept {
     return (info.families & static_cast<Families>(family)) != 0;

@@ -38,6 +38,16 @@ std::int64_t seconds_since(WallTime then, const Now& now) noexcept {
     return std::max<std::int64_t>(0, now.wall.unix_ms - then.unix_ms) / 1000;
 }
 
+// Empty: the guest may be beside any other.
+std::string_view group_of(const Tables& t, const Name& name) noexcept {
+    for (const Name& prefix : t.settings.balance.apart) {
+        if (name.view().starts_with(prefix.view())) {
+            return prefix.view();
+        }
+    }
+    return {};
+}
+
 policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept {
     policy::Vm vm;
     if (!row.in_use) {
@@ -47,6 +57,7 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
     vm.host = row.host;
     vm.state = row.state;
     vm.movable = movable(t, row);
+    vm.anti_affinity = group_of(t, row.record.name);
     vm.memory_mib = std::min(row.memory_mib, policy::memory_mib_max);
     vm.vcpus = row.vcpus;
     vm.cpu_cores = row.cpu_cores.values();
@@ -154,7 +165,13 @@ std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_
     }
     const policy::Pool pool = build_model(t, step.now);
     std::uint64_t used_mib = guest.memory_mib;
+    const std::string_view group = consent == Consent::policies ? pool.vms[vm].anti_affinity : "";
     for (const policy::Vm& other : pool.vms) {
+        const bool there = other.host == to || other.moving_to == to;
+        if (there && !group.empty() && other.anti_affinity == group && &other != &pool.vms[vm]) {
+            const bool leaves = other.moving_to != no_row && other.moving_to != to;
+            return Obstacle{Constraint::anti_affinity, 2, 1, leaves};
+        }
         used_mib += other.host == to && policy::holds_memory(other) ? other.memory_mib : 0;
         used_mib += other.moving_to == to ? other.memory_mib : 0;
     }

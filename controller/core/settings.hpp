@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/fixed_vector.hpp"
 #include "base/instant.hpp"
 #include "base/vocabulary.hpp"
 #include "policy/policy.hpp"
@@ -32,12 +33,18 @@ struct Limits {
     std::uint32_t history_stored = 20'000;  // changes of all guests that the store keeps over a restart
 };
 
+inline constexpr std::size_t apart_groups_max = 64;
+using ApartGroups = FixedVector<Name, apart_groups_max>;
+
 struct BalanceSettings {
     bool enabled = false;
     Duration interval = seconds(5);
     FixedString<15> policy = "ballast";
     policy::Parameters parameters;  // samples_min applies to automatic rounds only
     bool plain_guests = true;       // may guests that were found, not created by us, be moved?
+    // Anti-affinity: guests whose names begin with the same one of these are kept on different hosts. The
+    // first that fits counts.
+    ApartGroups apart;
 };
 
 struct DesktopSettings {

@@ -20,6 +20,14 @@ inline constexpr std::size_t axis_count = 6;
 // One value for each axis: utilisations, amounts or weights.
 using Point = std::array<double, axis_count>;
 
+constexpr Point sum(const Point& a, const Point& b) noexcept {
+    Point out;
+    for (std::size_t i = 0; i < axis_count; ++i) {
+        out[i] = a[i] + b[i];
+    }
+    return out;
+}
+
 // The cost of one host at utilisation u on an axis:
 //   linear u + quadratic u^2 + steep max(0, u - knee)^2
 struct Curves {

@@ -25,6 +25,7 @@ Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
       settled_{arena.make_array<bool>(vms_max)},
       order_{arena.make_array<Rank>(vms_max)},
       away_{arena.make_array<Rank>(vms_max)},
+      away_unswapped_{arena.make_array<Rank>(vms_max)},
       touched_{arena.make_array<bool>(hosts_max)},
       unswapped_{arena.make_array<bool>(hosts_max)},
       recent_{arena.make_array<Rank>(hosts_max)} {}
@@ -53,6 +54,7 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     most_ = 0;
     last_looks_ = 0;
     away_.clear();
+    away_unswapped_.clear();
     objective.follow(board);
     find_floors();
 }
@@ -252,9 +254,13 @@ void Descent::lower_toll() noexcept {
 void Descent::begin_swaps() noexcept {
     stage_ = Stage::swaps;
     away_.clear();
+    away_unswapped_.clear();
     for (Rank g = 0; g < board_->guests().size(); ++g) {
         if (away(g) && may_move(g)) {
             away_.push(g);
+            if (unswapped_[board_->guest(g).node]) {
+                away_unswapped_.push(g);
+            }
         }
     }
 }

@@ -101,6 +101,8 @@ class Descent {
     void scan_partners(Rank g, Change& best) noexcept;
     void scan_partners_of_overloaded(Rank g, Change& best) noexcept;
     void consider_all_on(Rank n, Rank g, Change& best) noexcept;
+    double most_of_trade(const Node& one, const Node& other) const noexcept;
+    bool may_pay_to_trade(Rank g, Rank to) const noexcept;
     void consider_swap(Rank g, Rank other, Change& best) noexcept;
     void begin_swaps() noexcept;
     void end_sweep() noexcept;
@@ -130,15 +132,16 @@ class Descent {
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     DescentLimits limits_;
-    std::span<Change> best_;     // by guest, as the last sweep found it
-    std::span<bool> settled_;    // by guest: had its place before the descent began
-    std::span<Rank> order_;      // guests whose best change is worth making
-    BoundedList<Rank> away_;     // guests away from home, when a sweep of swaps begins
-    std::span<bool> touched_;    // nodes that changed at the end of the last sweep
-    std::span<bool> unswapped_;  // nodes that changed since the last sweep of swaps
-    BoundedList<Rank> recent_;   // the nodes that are touched
-    Point floors_{};             // on each axis the gentlest slope of any destination's cost
-    Point recent_floors_{};      // likewise of the touched nodes
+    std::span<Change> best_;            // by guest, as the last sweep found it
+    std::span<bool> settled_;           // by guest: had its place before the descent began
+    std::span<Rank> order_;             // guests whose best change is worth making
+    BoundedList<Rank> away_;            // guests away from home, when a sweep of swaps begins
+    BoundedList<Rank> away_unswapped_;  // those of them whose node changed since the last sweep of swaps
+    std::span<bool> touched_;           // nodes that changed at the end of the last sweep
+    std::span<bool> unswapped_;         // nodes that changed since the last sweep of swaps
+    BoundedList<Rank> recent_;          // the nodes that are touched
+    Point floors_{};                    // on each axis the gentlest slope of any destination's cost
+    Point recent_floors_{};             // likewise of the touched nodes
     Stage stage_ = Stage::over;
     Rank cursor_ = 0;
     bool whole_ = true;  // this sweep looks at all places, not only at those that changed

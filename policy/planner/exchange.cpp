@@ -31,19 +31,49 @@ void Descent::consider_all_on(Rank n, Rank g, Change& best) noexcept {
     }
 }
 
+// What trading guests between two nodes saves at most by the curves, whatever is traded: on each axis the
+// change of the cost is a parabola of the amount. Only for curves without knees.
+double Descent::most_of_trade(const Node& one, const Node& other) const noexcept {
+    const Curves& curves = objective_->curves();
+    double most = 0;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        const double bend =
+            curves.quadratic[a] * (one.per_unit[a] * one.per_unit[a] + other.per_unit[a] * other.per_unit[a]);
+        const double slope = one.per_unit[a] * slope_on(curves, a, one.at[a]) -
+                             other.per_unit[a] * slope_on(curves, a, other.at[a]);
+        most += bend > 0 ? slope * slope / (4 * bend) : 0;
+    }
+    return most;
+}
+
+// Whether a swap with a guest of the node that is at home, which takes one migration more, can be worth it.
+bool Descent::may_pay_to_trade(Rank g, Rank to) const noexcept {
+    const Node& source = board_->node(board_->guest(g).node);
+    const Node& target = board_->node(to);
+    if (objective_->exact() || !source.counts || !target.counts) {
+        return true;
+    }
+    const double doubt = doubt_share * objective_->price(board_->guest(g));
+    const double back = to == board_->guest(g).home ? objective_->price(board_->guest(g)) : 0;
+    return most_of_trade(source, target) + doubt + back > least_price_;
+}
+
 // While there is a toll, only swaps that take no migration more: with another guest that is away, and with
 // one of the host that the guest has left, who goes in its stead.
 void Descent::scan_partners(Rank g, Change& best) noexcept {
-    if (toll_ == 0) {
-        for (Rank other = 0; other < board_->guests().size(); ++other) {
-            consider_swap(g, other, best);
-        }
-        return;
-    }
-    consider_all_on(board_->guest(g).home, g, best);
-    for (const Rank other : away_.items()) {
+    const bool all = whole_swaps_ || unswapped_[board_->guest(g).node];
+    for (const Rank other : all ? away_.items() : away_unswapped_.items()) {
         if (other > g) {
             consider_swap(g, other, best);
+        }
+    }
+    if (toll_ > 0) {
+        consider_all_on(board_->guest(g).home, g, best);
+        return;
+    }
+    for (Rank to = 0; to < board_->nodes().size(); ++to) {
+        if ((all || unswapped_[to]) && board_->node(to).takes && may_pay_to_trade(g, to)) {
+            consider_all_on(to, g, best);
         }
     }
 }

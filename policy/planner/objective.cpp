@@ -4,10 +4,10 @@ namespace ballast::policy::planner {
 namespace {
 
 // Cost of the square of a utilisation above the knee, for each 1 of the square below it.
-constexpr double steepness = 25;
+constexpr double steepness = 10;
 
-// hbal's score sums six deviations; the cost of load, squares of four utilisations.
-constexpr double hbal_price_factor = 6;
+// hbal's score sums six deviations; the cost of load, squares of four utilisations of which few are high.
+constexpr double hbal_price_factor = 10;
 
 constexpr std::size_t index(Axis axis) noexcept {
     return static_cast<std::size_t>(axis);
@@ -20,7 +20,6 @@ Objective::Objective(const Parameters& parameters) noexcept
       price_per_move_{parameters.price_per_move},
       price_per_gib_{parameters.price_per_gib},
       price_per_second_{parameters.price_per_second} {
-    hysteresis_ = parameters.hysteresis;
     calm_ = kind_ == ObjectiveKind::load ? 0 : parameters.critical_load;
     if (kind_ == ObjectiveKind::hbal) {
         // hbal's metrics on shared storage: free memory and vCPU ratio weigh 0.5 twice, the four loads 1. It
@@ -42,9 +41,7 @@ Objective::Objective(const Parameters& parameters) noexcept
                                                                     {Axis::disk, Resource::disk}}};
         curves_.quadratic = weights_;
         for (const auto& [axis, resource] : weighed) {
-            // Means hide the swings around them: it gets expensive before the threshold, as far below it as
-            // relief begins above it.
-            curves_.knee[index(axis)] = planner_threshold(parameters, resource) - parameters.hysteresis;
+            curves_.knee[index(axis)] = planner_threshold(parameters, resource) - knee_below_threshold;
             curves_.steep[index(axis)] = steepness * weights_[index(axis)];
         }
     }

@@ -11,6 +11,8 @@ namespace ballast::policy::planner {
 
 // Guests with a session are worth so much less: they move after all others.
 inline constexpr double session_factor = 1e-6;
+// Means hide the swings around them: load gets dear so far below the threshold.
+inline constexpr double knee_below_threshold = 0.1;
 
 enum class ObjectiveKind : std::uint32_t { load = 0, stddev = 1, hbal = 2 };
 
@@ -39,9 +41,10 @@ class Objective {
         }
         return level;
     }
+    // Above a threshold: where anybody is relieved, whoever is above may give, however little it is.
     bool overloaded(const Node& node) const noexcept {
         for (std::size_t a = 0; a < axis_count; ++a) {
-            if (curves_.steep[a] > 0 && node.at[a] > curves_.knee[a] + 2 * hysteresis_) {
+            if (curves_.steep[a] > 0 && node.at[a] > curves_.knee[a] + knee_below_threshold) {
                 return true;
             }
         }
@@ -63,7 +66,6 @@ class Objective {
     Point weights_{};
     Curves curves_;
     double calm_ = 0;
-    double hysteresis_ = 0;
     Point spread_{};  // deviation on each axis now
     double price_per_move_ = 0;
     double price_per_gib_ = 0;

@@ -5,15 +5,17 @@
 #include <limits>
 
 #include "base/compose.hpp"
+#include "policy/forecast.hpp"
 #include "policy/judge.hpp"
 #include "policy/means.hpp"
 
 namespace ballast::policy::planner {
 namespace {
 
-// However far apart samples are: who answers a single one chases noise. Whoever asks for a shorter window
-// than this wants every sample judged alone.
+// Whoever asks for a shorter window than this wants every sample judged alone.
 constexpr std::uint32_t relief_samples_min = 3;
+// Of a slow processor: most do three times as many.
+constexpr std::uint64_t evaluations_per_ms = 20'000;
 
 Point thresholds_of(const Parameters& parameters) noexcept {
     Point out;
@@ -48,22 +50,23 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     thresholds_ = thresholds_of(parameters);
     objective_ = Objective{parameters};
     const std::uint32_t migrations_max = parameters.moves_max > 0 ? parameters.moves_max : UINT32_MAX;
-    look_at(parameters.relief_seconds, std::min(parameters.window, relief_samples_min), workspace);
+    look_ahead(workspace);
     const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_};
     relief_.drain(board_, objective_, limits, out);
     const bool hot = mark_hot(workspace);
     const bool urgent = hot || relief_.migrations() > 0;
     // A deviation is lowered for its own sake; what is overloaded even then is relieved in the end.
     const bool against_load = objective_.exact();
+    relief_only_ = urgent && against_load;
     relief_comes_last_ = hot && !against_load;
     if (hot && against_load) {
         relief_.relieve(board_, objective_, limits, hot_, out);
     }
-    balanced_ = parameters.balance == 0 || (urgent && against_load && (!hot || relief_.solved()));
+    balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
-        look_at(parameters.balance_seconds, 1, workspace);
+        look_at(samples_of(parameters.balance_seconds), 0, workspace);
     }
-    descent_.begin(board_, objective_, {migrations_max, keep_spare_host_, urgent && against_load});
+    descent_.begin(board_, objective_, {migrations_max, keep_spare_host_, relief_only_});
     measured_ = &workspace;
 }
 
@@ -76,14 +79,29 @@ void Planner::relieve_the_rest() noexcept {
     }
 }
 
-// Sets the board up with the mean load of the last `seconds`, and of so many samples at least. What is said
-// of the plan afterwards uses the same means: they stay in the workspace.
-void Planner::look_at(std::uint32_t seconds, std::uint32_t samples_min, Workspace& workspace) noexcept {
+// So many samples of the pool's interval are so many seconds.
+std::uint32_t Planner::samples_of(std::uint32_t seconds) const noexcept {
     const double interval = std::max(1e-3, pool_->sample_interval_seconds);
-    const double samples =
-        std::clamp(std::round(seconds / interval), double(samples_min), double(limits::window_samples_max));
-    window_ = static_cast<std::uint32_t>(samples);
+    return static_cast<std::uint32_t>(
+        std::clamp(std::round(seconds / interval), 1.0, double(limits::window_samples_max)));
+}
+
+// Relief acts on what is to come: the mean of the last `relief_seconds`, as far as loads persist in this
+// pool.
+void Planner::look_ahead(Workspace& workspace) noexcept {
+    const std::uint32_t recent = samples_of(parameters_->relief_seconds);
+    const bool alone = parameters_->window < relief_samples_min;
+    look_at(alone ? recent : limits::window_samples_max, recent, workspace);
+}
+
+// Sets the board up with the mean load of the last `samples`, or, when `recent` of them say what is to come,
+// with that. What is said of the plan afterwards uses the same loads: they stay in the workspace.
+void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace) noexcept {
+    window_ = samples;
     measure(*pool_, window_, workspace);
+    if (recent > 0 && recent < samples) {
+        forecast(*pool_, window_, recent, workspace);
+    }
     board_.set_up(*pool_, *parameters_, window_, workspace);
     objective_.follow(board_);
     cost_before_ = objective_.of(board_);
@@ -193,7 +211,8 @@ Detail Planner::why(const Step& step) const noexcept {
     return text;
 }
 
-// Every guest that stays gets the rule that kept it: its own bond, or that no move of it pays.
+// Every guest that stays gets the rule that kept it: its own bond, or that no move of it pays. Where only
+// overloaded hosts are relieved, nobody has asked whether moves of the others' guests would pay.
 void Planner::explain_guests() noexcept {
     for (const Guest& guest : board_.guests()) {
         if (guest.vm >= out_->vms.size() || guest.node == nobody || guest.node != guest.home ||
@@ -202,7 +221,7 @@ void Planner::explain_guests() noexcept {
         }
         if (!guest.free) {
             out_->vms[guest.vm] = {Verdict::Kind::stays, guest.bound_by, no_index, guest.have, guest.limit};
-        } else if (parameters_->balance != 0) {
+        } else if (parameters_->balance != 0 && (!relief_only_ || hot_[guest.node])) {
             out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::gain_too_small, no_index,
                                    descent_.best_saving(static_cast<Rank>(&guest - board_.guests().data())),
                                    objective_.price(guest)};
@@ -214,7 +233,11 @@ void decide_ballast(const Policy&, const Pool& pool, const Parameters& parameter
                     Plan& out) noexcept {
     Planner& planner = *workspace.planner;
     planner.begin(pool, parameters, workspace, out);
-    while (!planner.step(UINT32_MAX)) {
+    if (parameters.time_budget_ms > 0) {
+        static_cast<void>(planner.step(parameters.time_budget_ms * evaluations_per_ms));
+    } else {
+        while (!planner.step(UINT32_MAX)) {
+        }
     }
     planner.finish();
 }

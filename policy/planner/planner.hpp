@@ -40,7 +40,9 @@ class Planner {
     std::uint64_t evaluations() const noexcept { return descent_.evaluations(); }
 
   private:
-    void look_at(std::uint32_t seconds, std::uint32_t samples_min, Workspace& workspace) noexcept;
+    std::uint32_t samples_of(std::uint32_t seconds) const noexcept;
+    void look_ahead(Workspace& workspace) noexcept;
+    void look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace) noexcept;
     bool mark_hot(const Workspace& measured) noexcept;
     Move move_of(const Step& step) const noexcept;
     Detail why(const Step& step) const noexcept;
@@ -61,6 +63,7 @@ class Planner {
     std::uint32_t window_ = 1;
     bool keep_spare_host_ = false;
     bool balanced_ = false;
+    bool relief_only_ = false;
     bool relief_comes_last_ = false;
     const Workspace* measured_ = nullptr;
     double cost_before_ = 0;

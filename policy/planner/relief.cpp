@@ -13,14 +13,6 @@ namespace {
 // Guests of a host among which sets are looked for: those that relieve most.
 constexpr std::size_t candidates_max = 32;
 
-Point sum(const Point& a, const Point& b) noexcept {
-    Point out;
-    for (std::size_t i = 0; i < axis_count; ++i) {
-        out[i] = a[i] + b[i];
-    }
-    return out;
-}
-
 }  // namespace
 
 Relief::Relief(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept

@@ -63,14 +63,11 @@ void Sequence::send_home() noexcept {
 
 double Sequence::worth(const Step& step) const noexcept {
     const auto by = [&](Rank node, Rank comes, Rank goes) {
-        Point sum = board_->shift(comes == nobody ? goes : comes, node, comes == nobody ? -1 : 1);
+        Point change = board_->shift(comes == nobody ? goes : comes, node, comes == nobody ? -1 : 1);
         if (comes != nobody && goes != nobody) {
-            const Point less = board_->shift(goes, node, -1);
-            for (std::size_t a = 0; a < axis_count; ++a) {
-                sum[a] += less[a];
-            }
+            change = sum(change, board_->shift(goes, node, -1));
         }
-        return objective_->change_at(board_->node(node), sum);
+        return objective_->change_at(board_->node(node), change);
     };
     double net = -by(step.from, step.with, step.guest) - by(step.to, step.guest, step.with);
     net -= objective_->price(board_->guest(step.guest));
@@ -93,13 +90,9 @@ bool Sequence::worse_than_source(const Step& step) const noexcept {
     if (step.with == nobody) {
         return objective_->level(target, at_target) > objective_->level(source, Point{});
     }
-    Point at_source = board_->shift(step.guest, step.from, -1);
-    const Point less = board_->shift(step.with, step.to, -1);
-    const Point more = board_->shift(step.with, step.from, 1);
-    for (std::size_t a = 0; a < axis_count; ++a) {
-        at_target[a] += less[a];
-        at_source[a] += more[a];
-    }
+    at_target = sum(at_target, board_->shift(step.with, step.to, -1));
+    const Point at_source =
+        sum(board_->shift(step.guest, step.from, -1), board_->shift(step.with, step.from, 1));
     return std::max(objective_->level(target, at_target), objective_->level(source, at_source)) >
            std::max(objective_->level(target, Point{}), objective_->level(source, Point{}));
 }

@@ -4,17 +4,6 @@
 #include "policy/planner/descent.hpp"
 
 namespace ballast::policy::planner {
-namespace {
-
-Point plus(const Point& a, const Point& b) noexcept {
-    Point sum;
-    for (std::size_t i = 0; i < axis_count; ++i) {
-        sum[i] = a[i] + b[i];
-    }
-    return sum;
-}
-
-}  // namespace
 
 int Descent::migrations_change(const Change& change) const noexcept {
     const auto step = [&](Rank g, Rank to) {
@@ -59,8 +48,8 @@ double Descent::saving(const Change& change) const noexcept {
     Point at_source = board_->shift(change.guest, from, -1);
     Point at_target = board_->shift(change.guest, change.to, 1);
     if (change.with != nobody) {
-        at_source = plus(at_source, board_->shift(change.with, from, 1));
-        at_target = plus(at_target, board_->shift(change.with, change.to, -1));
+        at_source = sum(at_source, board_->shift(change.with, from, 1));
+        at_target = sum(at_target, board_->shift(change.with, change.to, -1));
     }
     return -objective_->exact_change(board_->sums(), board_->node(from), at_source, board_->node(change.to),
                                      at_target);
@@ -85,8 +74,8 @@ bool Descent::worse_than_source(const Change& change) const noexcept {
         return source.counts && change.to != board_->guest(change.guest).home &&
                objective_->level(target, at_target) > objective_->level(source, Point{});
     }
-    const Point target_by = plus(at_target, board_->shift(change.with, change.to, -1));
-    const Point source_by = plus(board_->shift(change.guest, from, -1), board_->shift(change.with, from, 1));
+    const Point target_by = sum(at_target, board_->shift(change.with, change.to, -1));
+    const Point source_by = sum(board_->shift(change.guest, from, -1), board_->shift(change.with, from, 1));
     return std::max(objective_->level(target, target_by), objective_->level(source, source_by)) >
            std::max(objective_->level(target, Point{}), objective_->level(source, Point{}));
 }

@@ -266,7 +266,7 @@ TEST_F(Planner, ABudgetOfMovesIsKeptAndTheBestComeFirst) {
     host("h1");
     host("h2");
     for (int i = 0; i < 8; ++i) {
-        vm("vm" + std::to_string(i), 0, 1.0 + 0.02 * i);
+        vm("vm" + std::to_string(i), 0, 0.95 + 0.02 * i);
     }
     ASSERT_TRUE(run(ballast).ok());
     ASSERT_GT(plan.moves.size(), 2U);
@@ -276,6 +276,14 @@ TEST_F(Planner, ABudgetOfMovesIsKeptAndTheBestComeFirst) {
     parameters.moves_max = 2;
     ASSERT_TRUE(run(ballast).ok());
     EXPECT_EQ(plan.moves.size(), 2U);
+}
+
+TEST_F(Planner, ItsParametersAreSetByName) {
+    hot_and_idle();
+    ASSERT_TRUE(set(parameters, "max_moves", "3") == std::nullopt);
+    EXPECT_EQ(parameters.moves_max, 3U);
+    ASSERT_TRUE(set(parameters, "time_budget_ms", "1") == std::nullopt);
+    EXPECT_EQ(moves(ballast), "big>h2") << "what is overloaded is relieved whatever the search may take";
 }
 
 }  // namespace
