@@ -63,6 +63,8 @@ shell_src := $(wildcard shell/*.cpp)
 glue_src := $(wildcard xen_glue/*.cpp xen_glue/sim/*.cpp)
 xen_src := $(wildcard xen_glue/xen/*.cpp)
 agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp agent/disks/*.cpp)
+# The agent's second program: what its workers let be done on disk images.
+agent_image_src := $(wildcard agent/images/*.cpp)
 controller_src := $(wildcard controller/*.cpp controller/access/*.cpp controller/http/*.cpp controller/http/feed/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 image_src := $(wildcard image/core/*.cpp image/*.cpp)
@@ -160,7 +162,7 @@ libs_controller := $(libs_common) -lmicrohttpd -lsqlite3
 libs_image := -lnbd -lgnutls -lzstd -lpthread
 libs_cli := -lcurl-gnutls -lfmt -lz $(libs_image)
 
-daemons := $(OUT)/ballast-agent $(OUT)/ballast-controller
+daemons := $(OUT)/ballast-agent $(OUT)/ballast-image $(OUT)/ballast-controller
 guest_program := $(OUT)/ballast-guest
 programs := $(daemons) $(OUT)/ballast $(guest_program)
 
@@ -175,6 +177,11 @@ programs: $(programs)
 $(OUT)/ballast-agent: $(common_obj) $(agent_lib_obj) $(call obj,agent/main.cpp)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent)
+
+$(OUT)/ballast-image: $(call obj,$(wildcard base/*.cpp) shell/durable_file.cpp shell/random.cpp shell/sha256.cpp \
+                          shell/hmac.cpp $(filter-out image/nbd_source.cpp,$(image_src)) $(agent_image_src))
+	$(call say,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ -lgnutls -lzstd -lpthread
 
 $(OUT)/ballast-controller: $(common_obj) $(controller_lib_obj) $(call obj,controller/main.cpp)
 	$(call say,LINK,$@)

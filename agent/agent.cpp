@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "agent/disks/image_files.hpp"
 #include "shell/durable_file.hpp"
 #include "shell/footprint.hpp"
 #include "shell/log.hpp"
@@ -9,6 +10,9 @@
 
 namespace ballast::agent {
 namespace {
+
+// Kept images are deleted by the hour.
+constexpr Duration sweep_every = seconds(3600);
 
 std::shared_ptr<TlsCredentials> load_tls(const AgentConfig& config, std::string& why) {
     return config.plain ? nullptr
@@ -33,7 +37,8 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
                         }
                     }},
       watchdog_timer_{loop, [] { (void)notify_watchdog(); }},
-      footprint_timer_{loop, [] { release_start_pages(); }} {}
+      footprint_timer_{loop, [] { release_start_pages(); }},
+      sweep_timer_{loop, [this] { start_sweep(); }} {}
 Agent::~Agent() = default;
 
 std::unique_ptr<Agent> Agent::start(Loop& loop, const AgentConfig& config, std::string& why) {
@@ -100,6 +105,10 @@ bool Agent::open(std::string& why) {
             .on_message = [this](const wire::Message& message) { on_controller_message(message); },
             .on_lost = [this] { sample_timer_.stop(); }});
     controller_->start();
+    if (!config_.images_directory.empty()) {
+        start_sweep();
+        sweep_timer_.start_every(sweep_every);
+    }
     if (watchdog_period().ms > 0) {
         watchdog_timer_.start_every(watchdog_period());
     }
@@ -118,7 +127,8 @@ bool Agent::recover(std::string& why) {
     const CoreSettings settings{.host_name = std::string_view{config_.host_name},
                                 .journal_id = journal_.id(),
                                 .memory_reserved_kib = std::uint64_t{config_.memory_reserved_mib} * 1024,
-                                .store_directory = store_.directory};
+                                .store_directory = store_.directory,
+                                .images_directory = std::string_view{config_.images_directory}};
     Arena counting;
     (void)Core{counting, settings};
     core_memory_ = std::make_unique<std::byte[]>(counting.used_bytes());
@@ -218,7 +228,7 @@ void Agent::perform(const Action& action) {
             return;
         case ActionKind::file:
             answer.kind = Answer::Kind::filed;
-            answer.fault = files_.perform(action.file, core_->record(action.row).uuid, why).fault();
+            answer.fault = perform_file(action, why).fault();
             if (answer.fault != Fault::none) {
                 log_error("job {}: {}", core_->record(action.row).job_id, why);
             }
@@ -244,6 +254,20 @@ void Agent::perform(const Action& action) {
     }
 }
 
+Status Agent::perform_file(const Action& action, std::string& why) const {
+    const JobRecord& record = core_->record(action.row);
+    switch (action.file) {
+        case FileStep::retract_images: return retract_images(record.disks, why);
+        case FileStep::retire_images: return retire_images(record.disks, wall_now(), why);
+        case FileStep::discard_partial:
+        case FileStep::publish:
+        case FileStep::discard_complete:
+        case FileStep::consume:
+        case FileStep::discard_consumed: break;
+    }
+    return files_.perform(action.file, record.uuid, why);
+}
+
 WorkerSetup Agent::base_setup() const {
     WorkerSetup setup;
     setup.agent_pid = ::getpid();
@@ -261,6 +285,9 @@ WorkerSetup Agent::base_setup() const {
     setup.hypervisor = config_.hypervisor.kind;
     setup.sim_state_file.assign_cut(config_.hypervisor.sim.state_file);
     setup.sim_seed = config_.hypervisor.sim.seed;
+    setup.images_directory.assign_cut(config_.images_directory);
+    setup.images_keep_hours = config_.images_keep_hours;
+    setup.image_secret.assign_cut(config_.state_dir + "/image-secret");
     return setup;
 }
 
@@ -290,6 +317,9 @@ void Agent::perform_tell(const Action& action) {
     command.verdict = action.verdict;
     command.fault = action.fault;
     command.detail = action.detail;
+    if (action.tell == Tell::limit) {
+        command.bandwidth_mbps = core_->record(action.row).bandwidth_mbps;
+    }
     if (action.tell == Tell::accept) {
         const JobRecord& record = core_->record(action.row);
         command.uuid = record.uuid;

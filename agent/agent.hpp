@@ -67,6 +67,8 @@ class Agent {
     // data connections and workers
     void on_accept(int socket_fd);
     void on_worker_report(WorkerId worker, const WorkerReport& report);
+    Status perform_file(const Action& action, std::string& why) const;
+    void start_sweep();
     WorkerSetup base_setup() const;
     WorkerId start_probe(const wire::StoreProbe& probe, std::string& why);
     StoreKeeper::Events store_events();
@@ -92,6 +94,7 @@ class Agent {
     Timer sample_timer_;
     Timer watchdog_timer_;
     Timer footprint_timer_;  // once after each connection: a handshake needs much that is not needed after it
+    Timer sweep_timer_;
     Actions actions_;
     std::deque<Answer> answers_;
     bool handling_ = false;

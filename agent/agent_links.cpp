@@ -39,6 +39,8 @@ void Agent::on_controller_message(const wire::Message& message) {
         handle(OrderEvent{*order});
     } else if (const auto* cancel = std::get_if<wire::JobCancel>(&message)) {
         handle(CancelEvent{cancel->job_id});
+    } else if (const auto* limit = std::get_if<wire::JobLimit>(&message)) {
+        handle(LimitEvent{limit->job_id, limit->bandwidth_mbps});
     } else if (const auto* ack = std::get_if<wire::JobAck>(&message)) {
         handle(AckEvent{ack->job_id});
     } else if (const auto* query = std::get_if<wire::HandoverQuery>(&message)) {
@@ -152,6 +154,16 @@ WorkerId Agent::start_probe(const wire::StoreProbe& probe, std::string& why) {
     last_incoming_ = (last_incoming_ + 1) & ~incoming_worker_bit;
     const WorkerId worker = last_incoming_ | incoming_worker_bit;
     return workers_->start(worker, setup, -1, why) ? worker : no_worker;
+}
+
+void Agent::start_sweep() {
+    WorkerSetup setup = base_setup();
+    setup.op = WorkerOp::image_sweep;
+    last_incoming_ = (last_incoming_ + 1) & ~incoming_worker_bit;
+    std::string why;
+    if (!workers_->start(last_incoming_ | incoming_worker_bit, setup, -1, why)) {
+        log_warning("kept images are looked through later: {}", why);
+    }
 }
 
 StoreKeeper::Events Agent::store_events() {

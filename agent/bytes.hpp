@@ -81,6 +81,8 @@ class ByteReader {
         const std::string_view text = take(size);
         ok_ = ok_ && out.try_assign(text);
     }
+    // For what the reader cannot check itself.
+    void fail() noexcept { ok_ = false; }
     bool ok() const noexcept { return ok_; }
     bool at_end() const noexcept { return left_.empty(); }
 

@@ -160,6 +160,8 @@ bool load_config(const std::string& path, const std::string& hypervisor_kind, Ag
     read_network(*file, out);
     read_relay(*file, out);
     out.store_directory = directory(*file, "store.directory", "");
+    out.images_directory = directory(*file, "images.directory", "");
+    out.images_keep_hours = number(*file, "images.keep_hours", 72, 1, 8760, "hours");
     read_sim(*file, out, out.hypervisor.sim);
     file->finish();
     errors = file->errors();

@@ -37,6 +37,8 @@ struct AgentConfig {
 
     RelaySettings relay;
     std::string store_directory;  // empty: none
+    std::string images_directory;  // empty: none
+    std::uint32_t images_keep_hours = 0;
 
     HypervisorSettings hypervisor;
 };

@@ -1,6 +1,7 @@
 #include "agent/host_view.hpp"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
@@ -128,6 +129,25 @@ void HostView::look(const Core& core, std::uint32_t row, bool with_survey, Truth
     out.disk_free_bytes = saved.disk_free_bytes;
     if (with_survey) {
         survey(core, record, out);
+    }
+    const bool on_disks = record.copy_storage || record.kind == JobKind::image_index;
+    if (with_survey && on_disks && found.ok() && record.kind != JobKind::migrate_in) {
+        look_at_disks(domain, out);
+    }
+}
+
+void HostView::look_at_disks(const Domain& domain, Truth& out) {
+    DiskList disks;
+    out.disks_fault = hypervisor_.disks(domain, disks).fault();
+    for (const DiskSpec& disk : disks) {
+        struct stat status {};
+        const std::string path{disk.target.view()};
+        const bool is_file = ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+        out.disks.push({.device = disk.device,
+                        .path = disk.target,
+                        .raw = disk.format != DiskSpec::Format::qcow2,
+                        .writable = disk.writable,
+                        .size_bytes = is_file ? static_cast<std::uint64_t>(status.st_size) : 0});
     }
 }
 

@@ -45,6 +45,7 @@ class HostView {
   private:
     wire::DomainInfo describe(const Domain& domain) const;
     void survey(const Core& core, const JobRecord& record, Truth& out);
+    void look_at_disks(const Domain& domain, Truth& out);
 
     Hypervisor& hypervisor_;
     const SaveFiles& files_;

@@ -11,6 +11,27 @@ namespace {
 constexpr std::uint32_t record_magic = 0x4a4c4c42;  // "BLLJ"
 constexpr std::size_t checksum_bytes = 8;
 
+void get_images(ByteReader& in, JobRecord& record) {
+    in.get(record.copy_storage);
+    in.get(record.published);
+    in.get(record.bandwidth_mbps);
+    in.get(record.effect.image_bytes);
+    in.get(record.effect.image_done_bytes);
+    in.get(record.effect.image_wire_bytes);
+    in.get(record.effect.image_rounds);
+    std::uint8_t disks = 0;
+    in.get(disks);
+    for (std::uint8_t i = 0; i < disks && in.ok(); ++i) {
+        ImageDisk disk;
+        in.get(disk.device);
+        in.get(disk.path);
+        in.get(disk.size_bytes);
+        if (!record.disks.try_push(disk)) {
+            in.fail();
+        }
+    }
+}
+
 }  // namespace
 
 std::string encode_record(const JobRecord& record) {
@@ -46,6 +67,19 @@ std::string encode_record(const JobRecord& record) {
     out.put(record.volume.source);
     out.put(record.volume.template_path);
     out.put(record.volume.size_bytes);
+    out.put(record.copy_storage);
+    out.put(record.published);
+    out.put(record.bandwidth_mbps);
+    out.put(record.effect.image_bytes);
+    out.put(record.effect.image_done_bytes);
+    out.put(record.effect.image_wire_bytes);
+    out.put(record.effect.image_rounds);
+    out.put(static_cast<std::uint8_t>(record.disks.size()));
+    for (const ImageDisk& disk : record.disks) {
+        out.put(disk.device);
+        out.put(disk.path);
+        out.put(disk.size_bytes);
+    }
     out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
     return std::move(out.bytes());
 }
@@ -71,8 +105,8 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
     }
     JobRecord record;
     in.get(record.job_id);
-    in.get(record.kind, JobKind::clone);
-    in.get(record.stage, Stage::cloning);
+    in.get(record.kind, JobKind::image_index);
+    in.get(record.stage, Stage::indexing);
     in.get(record.state, JobState::cancelled);
     in.get(record.fault, Fault::handover_lost);
     in.get(record.detail);
@@ -100,6 +134,9 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
         in.get(record.volume.source, wire::VolumeSource::blank);
         in.get(record.volume.template_path);
         in.get(record.volume.size_bytes);
+    }
+    if (version >= 3) {
+        get_images(in, record);
     }
     if (!in.ok() || !in.at_end() || !belongs(record.kind, record.stage)) {
         return Err{Fault::image_corrupt};

@@ -14,16 +14,23 @@
 
 namespace ballast::agent {
 
+// A host that is gone (not merely a process) is noticed within about 20 s, even while nothing is being sent.
+void watch_peer_host(int fd) noexcept;
+
 // Sends what is written to `image_fd()` as chunks, then the end mark.
 class ImageSender {
   public:
-    ImageSender(BlockingLink& link, CompressionSetting setting);
+    // `hold_end`: the last chunk does not leave before finish().
+    ImageSender(BlockingLink& link, CompressionSetting setting, bool hold_end = false);
     ~ImageSender();
     ImageSender(const ImageSender&) = delete;
     ImageSender& operator=(const ImageSender&) = delete;
 
     // The end for the hypervisor call; -1 when the system would not give one.
     int image_fd() const noexcept;
+    // With `hold_end`, when the call has ended: waits until all but the last chunk is sent. The link is the
+    // caller's until finish(). The fault of the connection.
+    Status drain();
     // To be called when the call has ended: closes its end and waits until all is sent. With `complete` the
     // end mark follows. The fault of the connection, when there was one: the image has then not arrived.
     Status finish(bool complete);
@@ -39,8 +46,10 @@ class ImageSender {
 // Receives chunks until the end mark and writes them to the other end of `image_fd()`.
 class ImageReceiver {
   public:
-    // `timeout`: how long the source may be silent.
-    ImageReceiver(BlockingLink& link, Duration timeout);
+    // `timeout`: how long the source may be silent. `on_image`: what comes between chunks about a disk, in the
+    // receiver's thread; it may use the link. None: nothing of that kind is expected.
+    using OnImage = std::function<Status(const wire::MigrationImage&, Detail& why)>;
+    ImageReceiver(BlockingLink& link, Duration timeout, OnImage on_image = {});
     ~ImageReceiver();
     ImageReceiver(const ImageReceiver&) = delete;
     ImageReceiver& operator=(const ImageReceiver&) = delete;

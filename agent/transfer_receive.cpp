@@ -10,7 +10,8 @@
 namespace ballast::agent {
 
 struct ImageReceiver::Impl {
-    Impl(BlockingLink& data_link, Duration silence) : link{data_link}, timeout{silence} {}
+    Impl(BlockingLink& data_link, Duration silence, OnImage image)
+        : link{data_link}, timeout{silence}, on_image{std::move(image)} {}
 
     void relay();
     // Faults, or nothing: the end mark has come.
@@ -19,6 +20,7 @@ struct ImageReceiver::Impl {
 
     BlockingLink& link;
     Duration timeout;
+    OnImage on_image;
     UniqueFd near_end;
     UniqueFd far_end;
     std::atomic<std::uint64_t> image_bytes{0};
@@ -58,6 +60,10 @@ Status ImageReceiver::Impl::relay_until_end() {
             detail = aborted->detail;
             return Err{aborted->fault == Fault::none ? Fault::peer_refused : aborted->fault};
         }
+        if (const auto* image = std::get_if<wire::MigrationImage>(&message); image != nullptr && on_image) {
+            BALLAST_CHECK(on_image(*image, detail));
+            continue;
+        }
         if (!std::holds_alternative<std::monostate>(message)) {
             return Err{Fault::protocol_violation};
         }
@@ -78,8 +84,8 @@ void ImageReceiver::Impl::relay() {
     ::shutdown(near_end.get(), SHUT_WR);  // the call sees the end of the stream, complete or not
 }
 
-ImageReceiver::ImageReceiver(BlockingLink& link, Duration timeout)
-    : impl_{std::make_unique<Impl>(link, timeout)} {
+ImageReceiver::ImageReceiver(BlockingLink& link, Duration timeout, OnImage on_image)
+    : impl_{std::make_unique<Impl>(link, timeout, std::move(on_image))} {
     int ends[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return;

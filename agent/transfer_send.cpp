@@ -39,16 +39,19 @@ struct Packed {
 }  // namespace
 
 struct ImageSender::Impl {
-    Impl(BlockingLink& data_link, CompressionSetting setting) : link{data_link}, chooser{setting} {}
+    Impl(BlockingLink& data_link, CompressionSetting setting, bool hold)
+        : link{data_link}, hold_end{hold}, chooser{setting} {}
 
     // Fills `buffer` as far as the stream goes. 0: its end.
     std::size_t read_chunk(std::span<std::byte> buffer) const noexcept;
     void pack_all();
     void send_all();
+    Status send_slot(const Packed& slot);
     void measure(std::uint64_t sent_bytes);
     void stop_with(Fault fault);
 
     BlockingLink& link;
+    const bool hold_end;
     UniqueFd near_end;  // of the relay
     UniqueFd far_end;   // of the hypervisor call
 
@@ -133,18 +136,17 @@ void ImageSender::Impl::send_all() {
         Packed* slot = nullptr;
         {
             std::unique_lock lock{mutex};
-            if (count == 0) {
+            const std::size_t kept = hold_end ? 1 : 0;
+            if (count <= kept) {
                 window_busy = false;
             }
-            changed.wait(lock, [this] { return count > 0 || at_end || fault != Fault::none; });
-            if (fault != Fault::none || count == 0) {
+            changed.wait(lock, [this, kept] { return count > kept || at_end || fault != Fault::none; });
+            if (fault != Fault::none || count <= kept) {
                 return;
             }
             slot = &queue[first];
         }
-        const wire::Chunk chunk{
-            .data = slot->data, .compression = slot->compression, .plain_bytes = slot->plain_bytes};
-        const Status status = link.send(chunk);
+        const Status status = send_slot(*slot);
         if (!status.ok()) {
             stop_with(status.fault());
             ::shutdown(near_end.get(), SHUT_RD);  // wakes the packer, and ends the call
@@ -158,6 +160,11 @@ void ImageSender::Impl::send_all() {
         }
         measure(link.bytes_sent());
     }
+}
+
+Status ImageSender::Impl::send_slot(const Packed& slot) {
+    return link.send(wire::Chunk{
+        .data = slot.data, .compression = slot.compression, .plain_bytes = slot.plain_bytes});
 }
 
 // What the peer's kernel has taken is what was sent, less what still waits in ours.
@@ -182,8 +189,8 @@ void ImageSender::Impl::measure(std::uint64_t sent_bytes) {
     window_busy = true;
 }
 
-ImageSender::ImageSender(BlockingLink& link, CompressionSetting setting)
-    : impl_{std::make_unique<Impl>(link, setting)} {
+ImageSender::ImageSender(BlockingLink& link, CompressionSetting setting, bool hold_end)
+    : impl_{std::make_unique<Impl>(link, setting, hold_end)} {
     int ends[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         return;
@@ -208,14 +215,19 @@ int ImageSender::image_fd() const noexcept {
     return impl_->far_end.get();
 }
 
-Status ImageSender::finish(bool complete) {
+Status ImageSender::drain() {
     impl_->far_end.reset();
     if (impl_->packer.joinable()) {
         impl_->packer.join();
         impl_->sender.join();
     }
-    if (impl_->fault != Fault::none) {
-        return Err{impl_->fault};
+    return impl_->fault == Fault::none ? Status{} : Status{Err{impl_->fault}};
+}
+
+Status ImageSender::finish(bool complete) {
+    BALLAST_CHECK(drain());
+    if (complete && impl_->count > 0) {
+        BALLAST_CHECK(impl_->send_slot(impl_->queue[impl_->first]));
     }
     return complete ? impl_->link.send(wire::Message{wire::MigrationEnd{impl_->image_bytes}}) : Status{};
 }

@@ -65,6 +65,8 @@ int Worker::run() {
         case WorkerOp::golden_keep: status = golden_keep(); break;
         case WorkerOp::clone: status = clone(); break;
         case WorkerOp::store_probe: status = store_probe(); break;
+        case WorkerOp::image_index: status = image_index(); break;
+        case WorkerOp::image_sweep: status = image_sweep(); break;
     }
     if (!status.ok()) {
         WorkerReport failure;
@@ -157,9 +159,21 @@ void Worker::report(WorkerNews news) {
     report(plain);
 }
 
-std::optional<WorkerCommand> Worker::next_command() const {
+bool Worker::receive_command(WorkerCommand& out) {
+    return receive_datagram(out);
+}
+
+std::optional<WorkerCommand> Worker::next_command() {
     WorkerCommand command;
-    return receive_datagram(command) ? std::optional{command} : std::nullopt;
+    do {
+        if (!receive_command(command)) {
+            return std::nullopt;
+        }
+        if (command.tell == Tell::limit) {
+            setup_.record.bandwidth_mbps = command.bandwidth_mbps;
+        }
+    } while (command.tell == Tell::limit);
+    return command;
 }
 
 Status Worker::failed(Fault fault, std::string_view detail) {

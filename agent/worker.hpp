@@ -3,10 +3,12 @@
 // lock while it works, so that a later worker cannot begin before it is gone.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "agent/image_conversation.hpp"
 #include "agent/worker_protocol.hpp"
 #include "shell/link.hpp"
 #include "shell/unique_fd.hpp"
@@ -49,8 +51,27 @@ class Worker final : public ProgressSink {
     Status ask();
     Status incoming();
     Status receive_guest(BlockingLink& link, const wire::MigrationOpen& open);
+    Status receive_memory(BlockingLink& link, const wire::MigrationOpen& open);
     Status await_right_to_run(BlockingLink& link);
     void answer_ask(BlockingLink& link, const wire::MigrationAsk& ask);
+
+    // images: worker_images.cpp
+    Status image_index();
+    Status image_sweep();
+    FixedVector<wire::MigrationDisk, limits::disks_per_domain_max> disks_to_announce() const;
+    Status copy_images(BlockingLink& link);
+    Status copy_rest(BlockingLink& link);
+    Status send_disk(BlockingLink& link, std::uint32_t number, bool last, std::uint64_t& sent_bytes);
+    Status hear_result(BlockingLink& link, wire::MigrationImage& out);
+    bool hear_limit(const ImageProcess& process);
+    Status prepare_images(const wire::MigrationOpen& open);
+    Status fetch_images(BlockingLink& link);
+    Status take_disk(BlockingLink& link, const wire::MigrationImage& begin, std::string& why);
+    Status publish();
+    bool images_are_final() const noexcept;
+    void begin_image_round();
+    void image_progress(const ImageReport& now);
+    void end_image(const ImageDisk& disk, const ImageReport& last);
 
     // shared: worker.cpp
     Status open_hypervisor_of_host();
@@ -62,7 +83,8 @@ class Worker final : public ProgressSink {
     void report(WorkerReport report);
     void report(WorkerNews news);
     // The next command; nothing when the agent has gone.
-    std::optional<WorkerCommand> next_command() const;
+    std::optional<WorkerCommand> next_command();
+    static bool receive_command(WorkerCommand& out);
     // Keeps the sentence for the report of failure, and hands the fault on.
     Status failed(Fault fault, std::string_view detail);
     Status failed_call(Fault fault, std::string_view what);
@@ -78,6 +100,16 @@ class Worker final : public ProgressSink {
     Instant suspended_{};  // when the guest stopped; 0: it has not
     Instant next_progress_{};
     class ImageSender* sender_ = nullptr;  // during send_image: where progress looks
+    // Images of a migration, by the number of their disk.
+    struct ImageRound {
+        Instant begun;
+        std::uint64_t done_bytes = 0;  // of disks that are through in this round
+        std::uint64_t wire_bytes = 0;  // in all rounds
+    };
+    ImageRound image_round_;
+    std::array<bool, limits::disks_per_domain_max> image_seen_{};  // a conversation about it has succeeded
+    std::array<bool, limits::disks_per_domain_max> image_last_{};  // the last one has
+    bool images_published_ = false;
     std::unique_ptr<BlockingLink> link_;   // kept until the end: reports count what went over it
 };
 

@@ -76,30 +76,27 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     begun_ = mono_now();
     BALLAST_CHECK(lock_guest(open.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
+    if (open.copy_storage) {
+        watch_peer_host(link.fd());
+        if (const Status status = prepare_images(open); !status.ok()) {
+            (void)link.send(wire::Message{wire::MigrationAccept{
+                .accepted = false, .fault = status.fault(), .detail = detail_, .journal_id = {}}});
+            return status;
+        }
+    }
     if (!link
              .send(wire::Message{wire::MigrationAccept{
                  .accepted = true, .fault = Fault::none, .detail = {}, .journal_id = setup_.journal_id}})
              .ok()) {
         return failed(Fault::connection_lost, "the source was gone when it was accepted");
     }
-    ImageReceiver receiver{link, image_silence};
-    Domain domain;
-    const Status restored =
-        receiver.image_fd() < 0
-            ? Status{Err{Fault::io_failed}}
-            : hypervisor_->receive_image(receiver.image_fd(), incoming_suffix, *this, domain);
-    Detail said;
-    const Status relayed = receiver.finish(!restored.ok(), said);
-    effect_.memory_bytes = receiver.image_bytes();
-    unlock_guest();
-    Status status;
-    if (!relayed.ok() && relayed.fault() != Fault::cancelled) {
-        status = failed(relayed.fault(), said.empty() ? "the transfer broke off" : said.view());
-    } else if (!restored.ok()) {
-        status = failed_call(restored.fault(), "the guest cannot be restored here");
-    } else if (domain.uuid != open.uuid) {
-        status = failed(Fault::protocol_violation, "the image is another guest's");
+    if (open.copy_storage) {
+        // What fails here is the source's matter: it dials again, or gives up.
+        BALLAST_CHECK(fetch_images(link));
     }
+    Status status = open.copy_storage ? publish() : Status{};
+    status = status.ok() ? receive_memory(link, open) : status;
+    unlock_guest();
     if (status.ok()) {
         return await_right_to_run(link);
     }
@@ -115,6 +112,42 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
             wire::Message{wire::MigrationAborted{open.migration_id, command->fault, command->detail}});
     }
     return status;
+}
+
+Status Worker::receive_memory(BlockingLink& link, const wire::MigrationOpen& open) {
+    DiskList moved;
+    for (const ImageDisk& disk : setup_.record.disks) {
+        DiskSpec here;
+        here.target = disk.path;
+        here.device = disk.device;
+        moved.push(here);
+    }
+    // What the guest wrote last comes between its memory's last pieces.
+    ImageReceiver receiver{link, image_silence, [this, &link](const wire::MigrationImage& begin, Detail& why) {
+                               std::string said;
+                               const Status taken = take_disk(link, begin, said);
+                               why = std::string_view{said};
+                               return taken;
+                           }};
+    Domain domain;
+    const Status restored =
+        receiver.image_fd() < 0
+            ? Status{Err{Fault::io_failed}}
+            : hypervisor_->receive_image(receiver.image_fd(), incoming_suffix, moved, *this, domain);
+    Detail said;
+    const Status relayed = receiver.finish(!restored.ok(), said);
+    effect_.memory_bytes = receiver.image_bytes();
+    if (!relayed.ok() && relayed.fault() != Fault::cancelled) {
+        return failed(relayed.fault(), said.empty() ? "the transfer broke off" : said.view());
+    }
+    if (!restored.ok()) {
+        return failed_call(restored.fault(), "the guest cannot be restored here");
+    }
+    if (domain.uuid != open.uuid) {
+        return failed(Fault::protocol_violation, "the image is another guest's");
+    }
+    return images_are_final() ? Status{}
+                              : failed(Fault::protocol_violation, "an image did not come to its end before the guest");
 }
 
 Status Worker::await_right_to_run(BlockingLink& link) {

@@ -132,7 +132,7 @@ Status Worker::restore() {
         return failed(Fault::image_corrupt, fmt::format("{} is cut, or another guest's", path));
     }
     Domain domain;
-    const Status status = hypervisor_->receive_image(fd.get(), {}, *this, domain);
+    const Status status = hypervisor_->receive_image(fd.get(), {}, {}, *this, domain);
     if (!status.ok()) {
         return failed_call(status.fault(), "the guest cannot be restored");
     }

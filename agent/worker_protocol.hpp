@@ -39,6 +39,9 @@ struct WorkerSetup {
     HypervisorKind hypervisor = HypervisorKind::xen;
     Path sim_state_file;  // it exists: the other options of the simulated host are in it
     std::uint64_t sim_seed = 0;
+    Path images_directory;
+    std::uint32_t images_keep_hours = 0;
+    Path image_secret;  // a file
 };
 
 // Later ones, from the agent.
@@ -50,6 +53,8 @@ struct WorkerCommand {
     // accept: what the receiving worker could not know when it was started.
     Uuid uuid;
     std::int64_t time_left_ms = 0;
+    // limit
+    std::uint32_t bandwidth_mbps = 0;
 };
 
 // From the worker.

@@ -15,20 +15,6 @@ constexpr Duration answer_timeout = seconds(20);
 // The destination answers COMMIT when its copy runs: two syncs and a hypercall.
 constexpr Duration started_timeout = seconds(30);
 
-// A host that is gone (not merely a process) is noticed within about 20 s, even while nothing is being sent.
-void watch_peer_host(int fd) noexcept {
-    const int on = 1;
-    const int idle_s = 5;
-    const int probes = 3;
-    const unsigned int unacknowledged_ms = 20'000;
-    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
-    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 // The next message that this version knows; a chunk is none.
 Status receive_message(BlockingLink& link, wire::Message& out, Duration timeout) {
     do {
@@ -44,6 +30,30 @@ Status receive_message(BlockingLink& link, wire::Message& out, Duration timeout)
 
 }  // namespace
 
+void watch_peer_host(int fd) noexcept {
+    const int on = 1;
+    const int idle_s = 5;
+    const int probes = 3;
+    const unsigned int unacknowledged_ms = 20'000;
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof idle_s);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+// Places below the directory of images: the destination has one of its own.
+FixedVector<wire::MigrationDisk, limits::disks_per_domain_max> Worker::disks_to_announce() const {
+    FixedVector<wire::MigrationDisk, limits::disks_per_domain_max> disks;
+    for (const ImageDisk& disk : setup_.record.disks) {
+        disks.push({.device = disk.device,
+                    .path = disk.path.view().substr(setup_.images_directory.size() + 1),
+                    .size_bytes = disk.size_bytes});
+    }
+    return disks;
+}
+
 Status Worker::migrate_out() {
     BALLAST_CHECK(dial());
     BlockingLink* const link = link_.get();
@@ -58,7 +68,9 @@ Status Worker::migrate_out() {
                                    .source_host = setup_.host_name,
                                    .memory_kib = record.memory_kib,
                                    .can_zstd = true,
-                                   .can_lz4 = true};
+                                   .can_lz4 = true,
+                                   .copy_storage = record.copy_storage,
+                                   .disks = disks_to_announce()};
     if (!link->send(wire::Message{open}).ok()) {
         return failed(Fault::connection_lost, "the destination closed the connection at once");
     }
@@ -83,6 +95,9 @@ Status Worker::migrate_out() {
     if (!go || go->tell != Tell::go) {
         return failed(Fault::cancelled, "the agent called the transfer off");
     }
+    if (record.copy_storage) {
+        BALLAST_CHECK(copy_images(*link));
+    }
     BALLAST_CHECK(send_guest(*link));
     unlock_guest();
     return commit(*link);
@@ -92,15 +107,21 @@ Status Worker::migrate_out() {
 Status Worker::send_guest(BlockingLink& link) {
     Domain domain;
     BALLAST_CHECK(find(domain));
-    ImageSender sender{link, setup_.compression};
+    ImageSender sender{link, setup_.compression, setup_.record.copy_storage};
     if (sender.image_fd() < 0) {
         return failed(Fault::io_failed, "no socket pair for the image");
     }
     sender_ = &sender;
     const Status called = hypervisor_->send_image(domain, sender.image_fd(), setup_.record.mode, *this);
     const Instant ended = mono_now();
-    const Status relayed = sender.finish(called.ok());
     sender_ = nullptr;
+    if (setup_.record.copy_storage && called.ok()) {
+        // Until the last piece of the stream is there, the destination attaches no disk.
+        suspended_ = suspended_ == Instant{} ? ended : suspended_;
+        BALLAST_CHECK(sender.drain());
+        BALLAST_CHECK(copy_rest(link));
+    }
+    const Status relayed = sender.finish(called.ok());
     effect_.memory_bytes = sender.image_bytes();
     effect_.compression = sender.compression();
     if (!relayed.ok()) {

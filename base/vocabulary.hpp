@@ -71,6 +71,7 @@ enum class JobKind : std::uint8_t {
     disk_delete = 12,  // a file of the store
     golden_keep = 13,  // a guest's complete save file is copied into the store, for clones
     clone = 14,        // a domain out of a golden file, under a name and uuid of its own
+    image_index = 15,  // the fingerprints of a guest's disks
 };
 
 enum class JobState : std::uint8_t { queued = 0, running = 1, succeeded = 2, failed = 3, cancelled = 4 };

@@ -90,6 +90,7 @@ Status ImageReceiver::greet(std::string& why) {
                                      options_.reserve_bytes, why));
     BALLAST_CHECK(
         work_->journal.open(options_.journal, work_->hello.transfer, work_->hello.image_bytes, why));
+    work_->written.assign(work_->journal.segments(), false);
     work_->open_locals(options_.locals, report_.locals_left_out);
     return work_->messages.send(
         MessageType::welcome, [&](std::span<std::byte> out) { return encode(work_->welcome, out); }, why);
@@ -110,7 +111,8 @@ Status ImageReceiver::offer_resume(std::string& why) {
         Digest actual{};
         bool known = false;
         BALLAST_CHECK(work_->journal.get(i, claimed, known, why));
-        if (known) {
+        actual = claimed;
+        if (known && !options_.trust_journal) {
             BALLAST_CHECK(work_->read_back(i, actual, why));
             known = claimed == actual;
         }
@@ -233,6 +235,7 @@ Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string&
             MessageType::refused, [&](std::span<std::byte> out) { return encode(refused, out); }, why);
     }
     BALLAST_CHECK(work_->target.write(segment.number * segment_bytes, content, why));
+    work_->written[static_cast<std::size_t>(segment.number)] = true;
     BALLAST_CHECK(work_->journal.put(segment.number, segment.digest, why));
     return settle(1, why);
 }
@@ -257,6 +260,7 @@ Status ImageReceiver::take_zeros(std::span<const std::byte> body, std::string& w
     }
     for (std::uint64_t i = range.value().first; i < end; ++i) {
         const Digest digest = work_->digester->of_zeros(i, segment_length(work_->hello.image_bytes, i));
+        work_->written[static_cast<std::size_t>(i)] = true;
         BALLAST_CHECK(work_->journal.put(i, digest, why));
     }
     return settle(range.value().count, why);
@@ -276,6 +280,15 @@ Status ImageReceiver::confirm(std::string& why) {
         MessageType::confirmed, [&](std::span<std::byte> out) { return encode(confirmed, out); }, why);
 }
 
+bool ImageReceiver::rereads(std::uint64_t segment) const noexcept {
+    switch (options_.reread) {
+        case Reread::nothing: return false;
+        case Reread::written: return work_->written[static_cast<std::size_t>(segment)];
+        case Reread::all: return options_.last_round;
+    }
+    return true;
+}
+
 // The digest of all digests: of those in the journal, each checked against what is on the disk if so wanted.
 Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
     Digester whole{work_->hello.key};
@@ -288,7 +301,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
         if (!known) {
             return source_violation("it ended before every segment had come", why);
         }
-        if (rereads()) {
+        if (rereads(i)) {
             BALLAST_CHECK(work_->read_back(i, actual, why));
             if (actual != claimed) {
                 BALLAST_CHECK(work_->journal.forget(i, why));
@@ -310,7 +323,7 @@ Status ImageReceiver::take_finish(std::span<const std::byte> body, std::string& 
         return source_violation("an end that makes no sense", why);
     }
     BALLAST_CHECK(work_->target.sync(why));
-    if (rereads()) {
+    if (options_.reread != Reread::nothing) {
         work_->target.drop_cache();
     }
     Digest digest{};

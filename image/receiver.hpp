@@ -21,6 +21,12 @@ struct LocalImage {
     ImageFormat format = ImageFormat::by_name;
 };
 
+enum class Reread : std::uint8_t {
+    nothing,
+    written,  // in this round: enough in each of them, and the guest does not wait for the rest
+    all,      // in the last round, of everything that any round has written
+};
+
 struct ReceiveOptions {
     std::string target;   // a file that is made, or a block device of at least the image's size
     std::string journal;  // beside it; survives a cut, removed when all is done
@@ -28,8 +34,11 @@ struct ReceiveOptions {
     // False for a round while the guest runs: the journal stays, so that the next round brings only what has
     // changed.
     bool last_round = true;
-    // In the last round: reads the whole image once more from the disk before it is declared complete.
-    bool reread = true;
+    // The journal is what an earlier round of this very process has left, and it has read back what it wrote:
+    // not everything is read again before this round begins.
+    bool trust_journal = false;
+    // What is read once more from the disk before the round is declared complete.
+    Reread reread = Reread::all;
     // Bytes that must stay free on the file system of the target.
     std::uint64_t reserve_bytes = 0;
 };
@@ -71,7 +80,7 @@ class ImageReceiver {
     Status take_finish(std::span<const std::byte> body, std::string& why);
     Status assemble(const Segment& segment, std::span<std::byte> content, bool& readable, std::string& why);
     Status settle(std::uint64_t segments, std::string& why);
-    bool rereads() const noexcept { return options_.reread && options_.last_round; }
+    bool rereads(std::uint64_t segment) const noexcept;
     Status confirm(std::string& why);
     Status image_digest(Digest& digest, std::string& why);
 

@@ -35,6 +35,7 @@ struct ImageReceiver::Work {
     std::optional<Digester> digester;
     ImageTarget target;
     SegmentJournal journal;
+    std::vector<bool> written;  // segments, in this round
     std::vector<OpenLocal> locals;
     std::vector<std::uint64_t> local_sizes;
     std::optional<KeyJoin> join;

@@ -63,8 +63,10 @@ Status ImageSender::converse(std::string& why) {
     BALLAST_CHECK(open(why));
     BALLAST_CHECK(greet(why));
     work_->replies = std::make_unique<ReplyReader>(work_->messages);
-    BALLAST_CHECK(find_blocks(why));
-    BALLAST_CHECK(find_sectors(why));
+    if (options_.match_blocks) {
+        BALLAST_CHECK(find_blocks(why));
+        BALLAST_CHECK(find_sectors(why));
+    }
     BALLAST_CHECK(send_segments(why));
     return finish(why);
 }
@@ -95,6 +97,7 @@ Status ImageSender::open(std::string& why) {
     control_.image_bytes = work.image_bytes;
     BALLAST_CHECK(work.digests.open_temporary(options_.work_prefix + "digests", work.image_bytes, why));
     BALLAST_CHECK(work.there.open_temporary(options_.work_prefix + "there", work.image_bytes, why));
+    BALLAST_CHECK(work.sent_blocks.open(options_.sent_blocks, why));
     BALLAST_CHECK(work.block_placements.create(options_.work_prefix + "blocks", why));
     BALLAST_CHECK(work.sector_entries.create(options_.work_prefix + "sectors", why));
     return work.sector_placements.create(options_.work_prefix + "placed", why);
@@ -227,8 +230,12 @@ Status ImageSender::send_one(std::uint64_t number, bool whole, std::string& why)
     if (hole) {
         std::memset(content.data(), 0, content.size());
     }
+    const bool known_blocks = is_there && !whole && work.sent_blocks.load(number, known);
+    BALLAST_CHECK(work.sent_blocks.keep(number, digest, content, why));
     if (whole) {
         work.compose_literal(number, content);
+    } else if (known_blocks) {
+        work.compose_changes(number, content);
     } else {
         BALLAST_CHECK(work.compose_recipe(number, content, why));
     }

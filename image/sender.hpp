@@ -20,6 +20,11 @@ struct SendOptions {
     // Chosen by whoever starts the transfer, kept with its job, and given again when it is resumed.
     TransferId transfer{};
     TransferKey key{};
+    // Asks where the destination has each block. Not worth it in a round that only brings what has changed.
+    bool match_blocks = true;
+    // Where to remember what the destination was given, block by block, so that a later round sends changed
+    // blocks and not the segments around them. Survives a cut. Empty: nowhere.
+    std::string sent_blocks;
     int zstd_level = zstd_level_default;
     // Looks for sectors within the blocks that were not found, if the destination has them indexed, and if a
     // sample says that it pays.

@@ -68,6 +68,20 @@ Status ImageSender::Work::compose_recipe(std::uint64_t number, std::span<const s
     return {};
 }
 
+void ImageSender::Work::compose_changes(std::uint64_t number, std::span<const std::byte> bytes) {
+    const std::uint64_t start = number * segment_bytes;
+    recipe.clear(start);
+    for (std::size_t at = 0; at < bytes.size(); at += block_bytes_default) {
+        const auto block = bytes.subspan(at, std::min<std::size_t>(bytes.size() - at, block_bytes_default));
+        const auto length = static_cast<std::uint32_t>(block.size());
+        if (sent_blocks.same(at / block_bytes_default, block)) {
+            recipe.append({.kind = RunKind::itself, .length = length, .source_offset = start + at});
+        } else {
+            append_zeros(length, block);
+        }
+    }
+}
+
 void ImageSender::Work::compose_literal(std::uint64_t number, std::span<const std::byte> bytes) {
     recipe.clear(number * segment_bytes);
     recipe.append({.kind = RunKind::literal, .length = static_cast<std::uint32_t>(bytes.size())});

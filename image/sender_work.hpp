@@ -12,6 +12,7 @@
 #include "image/journal.hpp"
 #include "image/match_pass.hpp"
 #include "image/sender.hpp"
+#include "image/sent_blocks.hpp"
 #include "image/source.hpp"
 
 namespace ballast::image {
@@ -21,6 +22,8 @@ struct ImageSender::Work {
 
     // Fills the recipe of a segment from the placements, corrected by what its content is now.
     Status compose_recipe(std::uint64_t number, std::span<const std::byte> content, std::string& why);
+    // From what the destination has there already, as `sent_blocks` has loaded it.
+    void compose_changes(std::uint64_t number, std::span<const std::byte> content);
     // The whole segment as one literal.
     void compose_literal(std::uint64_t number, std::span<const std::byte> content);
     // Bytes of the recipe's literals, in order.
@@ -36,6 +39,7 @@ struct ImageSender::Work {
     Digester digester;
     SegmentJournal digests;  // of what the destination has or will have
     SegmentJournal there;    // what it says that it has from an earlier attempt
+    SentBlocks sent_blocks;
     EntryFile block_placements;
     EntryFile sector_entries;
     EntryFile sector_placements;

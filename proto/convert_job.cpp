@@ -64,11 +64,19 @@ void fields(Io& io, ObjectOf<Io, schema::JobOrder> object, PlainOf<Io, JobOrder>
     BALLAST_NUMBER(memory_kib);
     BALLAST_NUMBER(link_mbps);
     BALLAST_OPTIONAL(volume);
+    BALLAST_NUMBER(copy_storage);
+    BALLAST_NUMBER(bandwidth_mbps);
 }
 
 template <class Io>
 void fields(Io& io, ObjectOf<Io, schema::JobCancel> object, PlainOf<Io, JobCancel> plain) {
     BALLAST_NUMBER(job_id);
+}
+
+template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::JobLimit> object, PlainOf<Io, JobLimit> plain) {
+    BALLAST_NUMBER(job_id);
+    BALLAST_NUMBER(bandwidth_mbps);
 }
 
 template <class Io>
@@ -96,10 +104,16 @@ void fields(Io& io, ObjectOf<Io, schema::JobUpdate> object, PlainOf<Io, JobUpdat
     BALLAST_WORD(mode);
     BALLAST_WORD(compression);
     BALLAST_UUID(uuid);
+    BALLAST_NUMBER(image_bytes);
+    BALLAST_NUMBER(image_done_bytes);
+    BALLAST_NUMBER(image_wire_bytes);
+    BALLAST_NUMBER(image_rounds);
+    BALLAST_NUMBER(time_left_ms);
 }
 
 BALLAST_DEFINE_CONVERSION(JobOrder)
 BALLAST_DEFINE_CONVERSION(JobCancel)
+BALLAST_DEFINE_CONVERSION(JobLimit)
 BALLAST_DEFINE_CONVERSION(JobAck)
 BALLAST_DEFINE_CONVERSION(JobUpdate)
 

@@ -20,6 +20,13 @@ void fields(Io& io, ObjectOf<Io, schema::HandoverAnswer> object, PlainOf<Io, Han
 }
 
 template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::MigrationDisk> object, PlainOf<Io, MigrationDisk> plain) {
+    BALLAST_TEXT(device);
+    BALLAST_TEXT(path);
+    BALLAST_NUMBER(size_bytes);
+}
+
+template <class Io>
 void fields(Io& io, ObjectOf<Io, schema::MigrationOpen> object, PlainOf<Io, MigrationOpen> plain) {
     BALLAST_NUMBER(version);
     BALLAST_UUID(migration_id);
@@ -29,6 +36,8 @@ void fields(Io& io, ObjectOf<Io, schema::MigrationOpen> object, PlainOf<Io, Migr
     BALLAST_NUMBER(memory_kib);
     BALLAST_NUMBER(can_zstd);
     BALLAST_NUMBER(can_lz4);
+    BALLAST_NUMBER(copy_storage);
+    BALLAST_LIST(disks);
 }
 
 template <class Io>
@@ -42,6 +51,15 @@ void fields(Io& io, ObjectOf<Io, schema::MigrationAccept> object, PlainOf<Io, Mi
 template <class Io>
 void fields(Io& io, ObjectOf<Io, schema::MigrationEnd> object, PlainOf<Io, MigrationEnd> plain) {
     BALLAST_NUMBER(plain_bytes);
+}
+
+template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::MigrationImage> object, PlainOf<Io, MigrationImage> plain) {
+    BALLAST_WORD(step);
+    BALLAST_NUMBER(disk);
+    BALLAST_NUMBER(last);
+    BALLAST_WORD(fault);
+    BALLAST_TEXT(detail);
 }
 
 template <class Io>
@@ -94,6 +112,7 @@ BALLAST_DEFINE_CONVERSION(HandoverAnswer)
 BALLAST_DEFINE_CONVERSION(MigrationOpen)
 BALLAST_DEFINE_CONVERSION(MigrationAccept)
 BALLAST_DEFINE_CONVERSION(MigrationEnd)
+BALLAST_DEFINE_CONVERSION(MigrationImage)
 BALLAST_DEFINE_CONVERSION(MigrationReady)
 BALLAST_DEFINE_CONVERSION(MigrationCommit)
 BALLAST_DEFINE_CONVERSION(MigrationStarted)

@@ -49,13 +49,16 @@ bool known(GuestType value) noexcept {
     return up_to(value, GuestType::hvm);
 }
 bool known(JobKind value) noexcept {
-    return up_to(value, JobKind::clone);
+    return up_to(value, JobKind::image_index);
 }
 bool known(JobState value) noexcept {
     return up_to(value, JobState::cancelled);
 }
 bool known(MigrationMode value) noexcept {
     return up_to(value, MigrationMode::automatic);
+}
+bool known(ImageStep value) noexcept {
+    return up_to(value, ImageStep::complete);
 }
 bool known(Compression value) noexcept {
     return up_to(value, Compression::lz4);

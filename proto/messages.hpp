@@ -27,6 +27,12 @@ enum class Verdict : std::uint8_t {
     lost = 5,       // right to run received, and the domain is gone: an operator decides
 };
 
+enum class ImageStep : std::uint8_t {
+    begin = 0,     // S -> D: a conversation about one disk
+    result = 1,    // D -> S: how it ended there
+    complete = 2,  // S -> D: all images are there but for what the guest still writes
+};
+
 enum class Compression : std::uint8_t { none = 0, zstd = 1, lz4 = 2 };
 
 struct Hello {
@@ -175,11 +181,18 @@ struct JobOrder {
     std::uint32_t link_mbps = 0;
     bool has_volume = false;
     Volume volume;
+    bool copy_storage = false;
+    std::uint32_t bandwidth_mbps = 0;
     friend bool operator==(const JobOrder&, const JobOrder&) = default;
 };
 struct JobCancel {
     std::uint64_t job_id = 0;
     friend bool operator==(const JobCancel&, const JobCancel&) = default;
+};
+struct JobLimit {
+    std::uint64_t job_id = 0;
+    std::uint32_t bandwidth_mbps = 0;
+    friend bool operator==(const JobLimit&, const JobLimit&) = default;
 };
 struct JobAck {
     std::uint64_t job_id = 0;
@@ -205,6 +218,11 @@ struct JobUpdate {
     MigrationMode mode = MigrationMode::automatic;
     Compression compression = Compression::none;
     Uuid uuid;
+    std::uint64_t image_bytes = 0;
+    std::uint64_t image_done_bytes = 0;
+    std::uint64_t image_wire_bytes = 0;
+    std::uint32_t image_rounds = 0;
+    std::uint64_t time_left_ms = 0;
     friend bool operator==(const JobUpdate&, const JobUpdate&) = default;
 };
 
@@ -223,6 +241,12 @@ struct HandoverAnswer {
     friend bool operator==(const HandoverAnswer&, const HandoverAnswer&) = default;
 };
 
+struct MigrationDisk {
+    FixedString<15> device;
+    Path path;
+    std::uint64_t size_bytes = 0;
+    friend bool operator==(const MigrationDisk&, const MigrationDisk&) = default;
+};
 struct MigrationOpen {
     std::uint32_t version = 0;
     Uuid migration_id;
@@ -232,6 +256,8 @@ struct MigrationOpen {
     std::uint64_t memory_kib = 0;
     bool can_zstd = false;
     bool can_lz4 = false;
+    bool copy_storage = false;
+    FixedVector<MigrationDisk, limits::disks_per_domain_max> disks;
     friend bool operator==(const MigrationOpen&, const MigrationOpen&) = default;
 };
 struct MigrationAccept {
@@ -244,6 +270,14 @@ struct MigrationAccept {
 struct MigrationEnd {
     std::uint64_t plain_bytes = 0;
     friend bool operator==(const MigrationEnd&, const MigrationEnd&) = default;
+};
+struct MigrationImage {
+    ImageStep step = ImageStep::begin;
+    std::uint32_t disk = 0;
+    bool last = false;
+    Fault fault = Fault::none;
+    Detail detail;
+    friend bool operator==(const MigrationImage&, const MigrationImage&) = default;
 };
 struct MigrationReady {
     friend bool operator==(const MigrationReady&, const MigrationReady&) = default;
@@ -289,6 +323,6 @@ using Message = std::variant<std::monostate, Hello, HelloReply, HostReport, Samp
                              JobAck, JobUpdate, HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept,
                              MigrationEnd, MigrationReady, MigrationCommit, MigrationStarted,
                              MigrationAborted, MigrationAsk, MigrationVerdict, RelayOpen, RelayClose,
-                             RelayStatus, GuestNote, GuestSignal, StoreProbe, StoreAnswer, Ping, Pong>;
+                             RelayStatus, GuestNote, GuestSignal, StoreProbe, StoreAnswer, JobLimit, MigrationImage, Ping, Pong>;
 
 }  // namespace ballast::wire

@@ -87,6 +87,7 @@ struct DiskSpec {
     FixedString<15> device;  // "xvda"
     bool writable = true;
 };
+using DiskList = FixedVector<DiskSpec, limits::disks_per_domain_max>;
 struct VifSpec {
     FixedString<17> mac;  // "00:16:3e:xx:xx:xx"; required: it is part of the guest's identity
     FixedString<15> bridge;
@@ -108,7 +109,7 @@ struct DomainSpec {
     FixedString<511> cmdline;
     Path bootloader;            // "pygrub" for PV/PVH instead of a kernel
     FixedString<7> boot_order;  // HVM: "cd"
-    FixedVector<DiskSpec, limits::disks_per_domain_max> disks;
+    DiskList disks;
     FixedVector<VifSpec, limits::vifs_per_domain_max> vifs;
     VncSpec vnc;
     std::uint32_t cpu_weight = 256;
@@ -166,6 +167,8 @@ class Hypervisor {
     // `state_conflict` when the domain's name is not `domain.name`; `already_exists` when `new_name` is
     // taken.
     virtual Status rename(const Domain& domain, std::string_view new_name) = 0;
+    // What the domain is configured with. `unsupported` when another toolstack made it and left no record.
+    virtual Status disks(const Domain& domain, DiskList& out) = 0;
     virtual Status console(const Domain& domain, ConsoleEndpoint& out) = 0;
     // The guest's own xenstore area, relative path ("data/boot-complete"). The content is the guest's word:
     // bounded to 1024 bytes and to printable characters here, not trusted anywhere. Empty when absent.
@@ -194,9 +197,11 @@ class Hypervisor {
     // follow. After a failure look at the domain: it may be running or suspended.
     virtual Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) = 0;
     // Reads what send_image (or `xl save`) wrote, checking it before libxl sees it. The domain is left paused
-    // and is called its configured name + `name_suffix`. A failed restore leaves no domain behind.
-    virtual Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
-                                 Domain& out) = 0;
+    // and is called its configured name + `name_suffix`. A failed restore leaves no domain behind. Of disks
+    // named in `moved` (by `device`), `target` is where they lie here; `image_corrupt` when the guest has no
+    // such disk.
+    virtual Status receive_image(int fd, std::string_view name_suffix, const DiskList& moved,
+                                 ProgressSink& progress, Domain& out) = 0;
 
     // Reads a saved guest's image in a file, from its first byte to the end of its stream, and says whose it
     // is: uuid, name, type, vCPUs and memory. `image_bytes` is where the image ends. Nothing is restored.

@@ -59,6 +59,9 @@ Fault Core::check_order(const wire::JobOrder& order, Detail& detail) const noexc
     if (const Fault fault = check_volume(order, detail); fault != Fault::none) {
         return fault;
     }
+    if (const Fault fault = check_images(order, detail); fault != Fault::none) {
+        return fault;
+    }
     const bool create = order.kind == JobKind::create || order.kind == JobKind::clone;
     if (create && (!order.has_spec || order.spec.uuid != order.uuid || order.spec.name != order.name ||
                    order.spec.memory_mib == 0)) {
@@ -130,7 +133,9 @@ Status Core::on_order(const wire::JobOrder& order, Actions& out) noexcept {
         .peer_port = order.peer_port,
         .mode = order.mode,
         .link_mbps = order.link_mbps,
-        .volume = order.volume};
+        .volume = order.volume,
+        .copy_storage = order.copy_storage,
+        .bandwidth_mbps = order.bandwidth_mbps};
     orders_[row] = order;
     look(row, out);
     return {};
@@ -146,6 +151,9 @@ void Core::admit(std::uint32_t row, Actions& out) noexcept {
         detail = describe(fault);
     } else {
         fault = check_truth(job, order, detail);
+    }
+    if (fault == Fault::none) {
+        fault = choose_disks(job, order, detail);
     }
     if (fault != Fault::none) {
         (void)refuse(order, fault, detail.empty() ? Detail{describe(fault)} : detail, out);
@@ -225,7 +233,7 @@ Fault Core::check_guest(const Row& row, const wire::JobOrder& order, Detail& det
         return Fault::none;
     }
     const bool toggles = order.kind == JobKind::pause || order.kind == JobKind::unpause;
-    if (state == DomainState::paused && toggles) {
+    if (state == DomainState::paused && (toggles || order.kind == JobKind::image_index)) {
         return Fault::none;
     }
     if (state == DomainState::paused) {
@@ -325,12 +333,15 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
     update.step = static_cast<std::uint32_t>(record.stage);
     update.step_name = to_string(record.stage);
     // A file's length is known by its worker only.
-    const std::uint64_t memory_bytes =
-        on_store_only(record.kind) ? record.effect.wire_bytes : record.memory_kib * 1024;
+    const bool on_images = record.stage == Stage::copying || record.stage == Stage::indexing;
+    const std::uint64_t all_bytes = on_images                    ? record.effect.image_bytes
+                                    : on_store_only(record.kind) ? record.effect.wire_bytes
+                                                                 : record.memory_kib * 1024;
+    const std::uint64_t done_bytes = on_images ? record.effect.image_done_bytes : record.effect.memory_bytes;
     update.percent = record.state == JobState::succeeded ? 100
-                     : memory_bytes == 0                 ? 0
-                                                         : static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                               record.effect.memory_bytes * 100 / memory_bytes, 99));
+                     : all_bytes == 0                    ? 0
+                                                         : static_cast<std::uint32_t>(
+                                            std::min<std::uint64_t>(done_bytes * 100 / all_bytes, 99));
     update.fault = job.doubtful && !ended(record.state) ? Fault::handover_in_doubt : record.fault;
     update.detail = record.detail;
     update.has_domain = job.looked;
@@ -347,6 +358,11 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
     update.mode = record.mode;
     update.compression = record.effect.compression;
     update.uuid = record.uuid;
+    update.image_bytes = record.effect.image_bytes;
+    update.image_done_bytes = record.effect.image_done_bytes;
+    update.image_wire_bytes = record.effect.image_wire_bytes;
+    update.image_rounds = record.effect.image_rounds;
+    update.time_left_ms = record.effect.time_left_ms;
     return update;
 }
 

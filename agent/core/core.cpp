@@ -19,7 +19,7 @@ bool refusable(Stage stage) noexcept {
            stage == Stage::saving || stage == Stage::restoring || stage == Stage::stopping ||
            stage == Stage::destroying || stage == Stage::cloning || stage == Stage::disk_creating ||
            stage == Stage::disk_deleting || stage == Stage::golden_keeping || stage == Stage::connecting ||
-           stage == Stage::expecting;
+           stage == Stage::expecting || stage == Stage::indexing;
 }
 
 // Transfers that break off when their next stage cannot be written. This holds for `commit_sent` and
@@ -28,7 +28,8 @@ bool refusable(Stage stage) noexcept {
 // verdict is `refused` in the one case, and the guest has not been resumed on a verdict of ours in the other.
 bool breaks_off(Stage stage) noexcept {
     return stage == Stage::transferring || stage == Stage::commit_sent || stage == Stage::receiving ||
-           stage == Stage::restored || stage == Stage::committed;
+           stage == Stage::restored || stage == Stage::committed || stage == Stage::copying ||
+           stage == Stage::fetching;
 }
 
 }  // namespace
@@ -62,13 +63,14 @@ void Core::start(const Now& now, Actions& out) noexcept {
     now_ = now;
     for (std::uint32_t row = 0; row < rows_.limit(); ++row) {
         Row& job = rows_[row];
-        if (!job.in_use || job.record.stage == Stage::expecting ||
+        if (!job.in_use || job.record.stage == Stage::expecting || job.record.stage == Stage::fetching ||
             (ended(job.record.state) && !job.record.acknowledged)) {
             continue;
         }
         const Stage stage = job.record.stage;
         const bool repeatable =
-            stage == Stage::pausing || stage == Stage::unpausing || stage == Stage::destroying;
+            stage == Stage::pausing || stage == Stage::unpausing || stage == Stage::destroying ||
+            stage == Stage::copying;
         job.run_again = on_store_only(job.record.kind) && !ended(job.record.state);
         if (abortable(stage) && !repeatable && !job.run_again) {
             blame(job, Fault::worker_died, "the agent was restarted in the middle of the operation");
@@ -84,6 +86,7 @@ Status Core::step(const Event& event, const Now& now, Actions& out) noexcept {
         Overload{
             [&](const OrderEvent& e) { status = on_order(e.order, out); },
             [&](const CancelEvent& e) { on_cancel(e.job_id, out); },
+            [&](const LimitEvent& e) { on_limit(e, out); },
             [&](const AckEvent& e) { on_ack(e.job_id, out); }, [&](const LinkUpEvent&) { on_link_up(out); },
             [&](const PersistedEvent& e) { on_persisted(e.row, e.ok, out); },
             [&](const TruthEvent& e) { on_truth(e.row, e.truth, out); },
@@ -165,8 +168,13 @@ void Core::entered(std::uint32_t row, Actions& out) noexcept {
         case Stage::restoring: start_worker(row, WorkerOp::restore, out); return;
         case Stage::stopping: start_worker(row, WorkerOp::shutdown, out); return;
         case Stage::connecting: start_worker(row, WorkerOp::migrate_out, out); return;
+        case Stage::indexing: start_worker(row, WorkerOp::image_index, out); return;
+        case Stage::copying:
         case Stage::transferring: tell(row, job.worker, Tell::go, Fault::none, {}, out); return;
-        case Stage::receiving: tell(row, job.worker, Tell::accept, Fault::none, {}, out); return;
+        case Stage::fetching: tell(row, job.worker, Tell::accept, Fault::none, {}, out); return;
+        case Stage::receiving:
+            tell(row, job.worker, job.record.copy_storage ? Tell::go : Tell::accept, Fault::none, {}, out);
+            return;
         case Stage::restored: tell(row, job.worker, Tell::ready, Fault::none, {}, out); return;
         case Stage::commit_sent: call(row, Call::rename_away, out); return;
         case Stage::committed: call(row, Call::rename_final, out); return;
@@ -238,6 +246,9 @@ void Core::decide(std::uint32_t row, Actions& out) noexcept {
         case Stage::consuming: decide_consuming(row, out); return;
         case Stage::stopping: decide_stopping(row, out); return;
         case Stage::destroying: decide_destroying(row, out); return;
+        case Stage::indexing: decide_indexing(row, out); return;
+        case Stage::copying: decide_copying(row, out); return;
+        case Stage::fetching: decide_fetching(row, out); return;
         case Stage::connecting: decide_connecting(row, out); return;
         case Stage::transferring: decide_transferring(row, out); return;
         case Stage::commit_sent: decide_commit_sent(row, out); return;
@@ -305,6 +316,10 @@ void Core::on_filed(const FiledEvent& event, Actions& out) noexcept {
     Row& job = rows_[event.row];
     BALLAST_ASSERT(job.waiting == Waiting::file);
     job.waiting = Waiting::nothing;
+    if (job.record.stage == Stage::refused || job.record.stage == Stage::started) {
+        on_images_filed(event.row, event.fault, out);
+        return;
+    }
     job.file_stuck = event.fault != Fault::none;
     if (event.fault == Fault::none) {
         look(event.row, out);
@@ -320,6 +335,18 @@ void Core::on_cancel(std::uint64_t job_id, Actions& out) noexcept {
     const std::uint32_t row = find_job(job_id);
     if (row != Table<Row>::none) {
         abort(row, Fault::cancelled, "cancelled by the controller", out);
+    }
+}
+
+void Core::on_limit(const LimitEvent& event, Actions& out) noexcept {
+    const std::uint32_t row = find_job(event.job_id);
+    if (row == Table<Row>::none || ended(rows_[row].record.state)) {
+        return;
+    }
+    Row& job = rows_[row];
+    job.record.bandwidth_mbps = event.bandwidth_mbps;  // on disk with its next stage
+    if (job.worker != no_worker && !job.killed && job.record.kind == JobKind::migrate_out) {
+        tell(row, job.worker, Tell::limit, Fault::none, {}, out);
     }
 }
 

@@ -22,6 +22,7 @@ struct CoreSettings {
     Uuid journal_id;                        // of this journal; random when it was begun
     std::uint64_t memory_reserved_kib = 0;  // kept free by admission
     Path store_directory;                   // empty: this host has none
+    Path images_directory;                  // likewise: where images are that may go along with their guests
 };
 
 class Core {
@@ -79,6 +80,8 @@ class Core {
         bool renamed = false;     // the hand-over's rename has been tried
         bool file_stuck = false;  // a file that should go cannot be deleted
         bool gone = false;        // migrate_in, `refused`: no copy is left here
+        bool images_settled = false;  // retracted or retired, as far as that could be done
+        bool dial_again = false;      // migrate_out, `copying`: when it wakes
         bool run_again = false;   // a job on a file that a dead agent has begun: its worker is to run again
         bool discarded = false;   // its temporary file has been dealt with
         bool doubtful = false;    // migrate_out: asked, without a settling verdict yet
@@ -99,6 +102,7 @@ class Core {
     void on_helper(Row& job, std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept;
     void on_worker_gone(const WorkerGoneEvent& event, Actions& out) noexcept;
     void on_cancel(std::uint64_t job_id, Actions& out) noexcept;
+    void on_limit(const LimitEvent& event, Actions& out) noexcept;
     void on_ack(std::uint64_t job_id, Actions& out) noexcept;
     void on_link_up(Actions& out) noexcept;
     void on_tick(Actions& out) noexcept;
@@ -114,6 +118,10 @@ class Core {
     Fault check_order(const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_truth(const Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_guest(const Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
+    Fault check_images(const wire::JobOrder& order, Detail& detail) const noexcept;
+    // Which disks go along; fills row.record.disks.
+    Fault choose_disks(Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
+    Fault take_disks(Row& row, const wire::MigrationOpen& open, Detail& detail) const noexcept;
     Fault check_volume(const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_store(const Row& row, const wire::JobOrder& order, Detail& detail) const noexcept;
     Fault check_room(const Row& row, std::uint64_t memory_kib, Detail& detail) const noexcept;
@@ -161,6 +169,12 @@ class Core {
     void decide_restoring(std::uint32_t row, Actions& out) noexcept;
     void decide_consuming(std::uint32_t row, Actions& out) noexcept;
     void decide_on_file(std::uint32_t row, Actions& out) noexcept;
+    void decide_copying(std::uint32_t row, Actions& out) noexcept;
+    void decide_fetching(std::uint32_t row, Actions& out) noexcept;
+    void decide_indexing(std::uint32_t row, Actions& out) noexcept;
+    // One try at the images' names; true: it has been made, look again when it has ended.
+    bool settle_images(std::uint32_t row, FileStep what, Actions& out) noexcept;
+    void on_images_filed(std::uint32_t row, Fault fault, Actions& out) noexcept;
     void decide_connecting(std::uint32_t row, Actions& out) noexcept;
     void decide_transferring(std::uint32_t row, Actions& out) noexcept;
     void decide_commit_sent(std::uint32_t row, Actions& out) noexcept;

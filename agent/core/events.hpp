@@ -27,6 +27,10 @@ struct OrderEvent {
 struct CancelEvent {
     std::uint64_t job_id = 0;
 };
+struct LimitEvent {
+    std::uint64_t job_id = 0;
+    std::uint32_t bandwidth_mbps = 0;
+};
 struct AckEvent {
     std::uint64_t job_id = 0;
 };
@@ -62,6 +66,8 @@ enum class WorkerNews : std::uint8_t {
     restored = 7,  // destination: complete and paused; waits for `ready`
     commit = 8,    // destination: the right to run has come
     verdict = 9,   // asking worker: what became of the migration
+    copied = 10,   // source: the images are there but for what the guest still writes; waits for `go`
+    fetched = 11,  // destination: the same; waits for `go`
 };
 struct WorkerEvent {
     WorkerId worker = no_worker;
@@ -98,7 +104,7 @@ struct AnswerEvent {
 };
 struct TickEvent {};  // time has passed; not before Core::next_wake()
 
-using Event = std::variant<OrderEvent, CancelEvent, AckEvent, LinkUpEvent, PersistedEvent, TruthEvent,
+using Event = std::variant<OrderEvent, CancelEvent, LimitEvent, AckEvent, LinkUpEvent, PersistedEvent, TruthEvent,
                            CalledEvent, FiledEvent, WorkerEvent, WorkerGoneEvent, IncomingOpenEvent,
                            IncomingAskEvent, QueryEvent, AnswerEvent, TickEvent>;
 
@@ -127,6 +133,8 @@ enum class FileStep : std::uint8_t {
     discard_complete,  // delete FILE
     consume,           // FILE -> FILE.consumed
     discard_consumed,  // delete FILE.consumed
+    retract_images,    // record.disks: those that came under their final names get temporary ones again
+    retire_images,     // record.disks: renamed, because the guest has left with them
 };
 // Travels between the agent and its workers of the same build; not durable.
 enum class WorkerOp : std::uint8_t {
@@ -143,7 +151,9 @@ enum class WorkerOp : std::uint8_t {
     disk_discard,
     golden_keep,
     clone,
-    store_probe
+    store_probe,
+    image_index,
+    image_sweep
 };
 enum class Tell : std::uint8_t {
     go,       // source: send the image
@@ -154,6 +164,7 @@ enum class Tell : std::uint8_t {
     started,  // destination: say that it runs, and end
     aborted,  // destination: say that no copy is left here, with fault and detail, and end
     verdict,  // asked one: say it, and end
+    limit,    // source: bandwidth_mbps of the images has changed
 };
 
 struct Action {

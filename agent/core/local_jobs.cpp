@@ -50,6 +50,14 @@ void Core::decide_created(std::uint32_t row, Actions& out) noexcept {
     }
 }
 
+void Core::decide_indexing(std::uint32_t row, Actions& out) noexcept {
+    if (rows_[row].worker_ok) {
+        succeed(row, out);
+    } else {
+        fail(row, out);
+    }
+}
+
 void Core::decide_pausing(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     const DomainState state = job.truth.domain.state;

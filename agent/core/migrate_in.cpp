@@ -31,20 +31,42 @@ void Core::on_incoming_open(const IncomingOpenEvent& event, Actions& out) noexce
         return;
     }
     Row& job = rows_[row];
-    if (job.record.stage != Stage::expecting || job.waiting != Waiting::nothing ||
+    const bool comes_again = job.record.stage == Stage::fetching && open.copy_storage;
+    if ((job.record.stage != Stage::expecting && !comes_again) || job.waiting != Waiting::nothing ||
         job.record.fault != Fault::none) {
         refuse_with(Fault::peer_refused, "this migration has begun already, or is over");
         return;
     }
+    if (open.copy_storage != job.record.copy_storage) {
+        refuse_with(Fault::protocol_violation, "whether disks go along is another thing here than there");
+        return;
+    }
+    Detail detail;
+    if (const Fault fault = take_disks(job, open, detail); fault != Fault::none) {
+        refuse_with(fault, detail);
+        return;
+    }
+    kill(row, out);  // what still holds the connection before; the guest's lock keeps the two apart
     job.worker = event.worker;
     job.killed = false;
     job.worker_ok = false;
     job.worker_failed = false;
-    enter(row, Stage::receiving, out);
+    if (comes_again) {
+        tell(row, job.worker, Tell::accept, Fault::none, {}, out);
+    } else {
+        enter(row, open.copy_storage ? Stage::fetching : Stage::receiving, out);
+    }
 }
 
 // Called when the transfer could not begin because its record could not be written, and its worker has ended.
 void Core::decide_expecting(std::uint32_t row, Actions& out) noexcept {
+    if (rows_[row].record.fault != Fault::none && rows_[row].worker == no_worker) {
+        enter(row, Stage::refused, out);
+    }
+}
+
+// Called when the worker has ended: the source dials again, or this has been called off.
+void Core::decide_fetching(std::uint32_t row, Actions& out) noexcept {
     if (rows_[row].record.fault != Fault::none && rows_[row].worker == no_worker) {
         enter(row, Stage::refused, out);
     }
@@ -128,8 +150,10 @@ void Core::decide_refused(std::uint32_t row, Actions& out) noexcept {
         return;
     }
     if (job.truth.domain.state == DomainState::absent) {
-        job.gone = true;
-        fail(row, out);
+        if (!settle_images(row, FileStep::retract_images, out)) {
+            job.gone = true;
+            fail(row, out);
+        }
     } else if (job.truth.domain.state == DomainState::running) {
         // Not the paused copy that the record speaks of: somebody unpaused it. The verdict stays `pending`.
         wake_after(job, seconds(5));
@@ -170,7 +194,8 @@ wire::Verdict Core::asked(const Uuid& migration_id, const Uuid& uuid, const Host
     // A source asks when it has lost its connection: the right to run cannot come any more by the old one,
     // except when it is already underway, and then it comes too late.
     const Stage stage = rows_[row].record.stage;
-    if (stage == Stage::expecting || stage == Stage::receiving || stage == Stage::restored) {
+    if (stage == Stage::expecting || stage == Stage::fetching || stage == Stage::receiving ||
+        stage == Stage::restored) {
         abort(row, Fault::connection_lost, "the source has lost the connection", out);
     }
     return verdict_of(rows_[row]);

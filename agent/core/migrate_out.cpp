@@ -1,10 +1,37 @@
 // The source's side of a hand-over (docs/migration.md).
 #include "agent/core/core.hpp"
+#include "base/compose.hpp"
 
 namespace ballast::agent {
 
 void Core::decide_connecting(std::uint32_t row, Actions& out) noexcept {
     fail(row, out);  // nothing has been done to the guest
+}
+
+// Called when the worker has ended, after a restart, and when it is time to dial again. Nothing has been done
+// to the guest.
+void Core::decide_copying(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    if (job.worker != no_worker) {
+        return;
+    }
+    const DomainState state = job.truth.domain.state;
+    if (job.record.fault == Fault::none && state != DomainState::running && state != DomainState::paused) {
+        blame(job, Fault::guest_crashed, "the guest ended while its images were being copied");
+    }
+    if (job.record.fault == Fault::deadline_exceeded && !job.call_detail.empty()) {
+        job.record.detail = compose("the order's deadline has passed; at last: ", job.call_detail);
+    }
+    if (job.record.fault != Fault::none) {
+        fail(row, out);
+    } else if (job.dial_again) {
+        job.dial_again = false;
+        start_worker(row, WorkerOp::migrate_out, out);
+    } else {
+        job.dial_again = true;
+        ++job.attempts;
+        back_off(job);
+    }
 }
 
 // Called when the destination says that it is restored (the worker lives), and when the worker has ended.
@@ -82,7 +109,9 @@ void Core::decide_started(std::uint32_t row, Actions& out) noexcept {
         return;
     }
     if (state == DomainState::absent) {
-        succeed(row, out);
+        if (!settle_images(row, FileStep::retire_images, out)) {
+            succeed(row, out);
+        }
     } else if (state == DomainState::running || state == DomainState::paused) {
         blame(job, Fault::state_conflict,
               "the guest runs at the destination, and somebody resumed the copy here");

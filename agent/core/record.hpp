@@ -19,7 +19,21 @@ struct Effect {
     std::uint32_t total_ms = 0;
     std::uint32_t rounds = 0;
     wire::Compression compression = wire::Compression::none;
+    // Of the guest's disks that go along, or are indexed.
+    std::uint64_t image_bytes = 0;
+    std::uint64_t image_done_bytes = 0;  // of the round under way
+    std::uint64_t image_wire_bytes = 0;  // in all rounds, both ways
+    std::uint32_t image_rounds = 0;      // begun
+    std::uint64_t time_left_ms = 0;      // of the round; 0: not known
 };
+
+// A disk of the guest that goes along with it. At the destination `path` lies below its own directory.
+struct ImageDisk {
+    FixedString<15> device;
+    Path path;
+    std::uint64_t size_bytes = 0;
+};
+using ImageDisks = FixedVector<ImageDisk, limits::disks_per_domain_max>;
 
 struct JobRecord {
     std::uint64_t job_id = 0;
@@ -46,6 +60,11 @@ struct JobRecord {
     Effect effect{};
     // Jobs on files of the store, and clones.
     wire::Volume volume{};
+    // Migrations with the disk images, and image_index.
+    bool copy_storage = false;
+    bool published = false;  // migrate_in: the images may have their final names
+    std::uint32_t bandwidth_mbps = 0;
+    ImageDisks disks{};
 };
 static_assert(std::is_trivially_copyable_v<JobRecord>);
 

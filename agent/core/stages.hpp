@@ -46,6 +46,10 @@ enum class Stage : std::uint8_t {
     disk_deleting = 51,
     golden_keeping = 52,  // as disk_creating
     cloning = 53,         // a domain of this uuid is a half-built one of ours; then `created`
+    // migrations with the disk images, and their indexes (docs/wan_migration.md)
+    copying = 60,   // migrate_out: images go to the destination while the guest runs
+    fetching = 61,  // migrate_in: they come, under temporary names
+    indexing = 62,
 };
 std::string_view to_string(Stage stage) noexcept;
 
@@ -70,14 +74,18 @@ inline constexpr std::array disk_delete_table{Transition{Stage::none, Stage::dis
 inline constexpr std::array golden_keep_table{Transition{Stage::none, Stage::golden_keeping}};
 inline constexpr std::array clone_table{Transition{Stage::none, Stage::cloning},
                                         Transition{Stage::cloning, Stage::created}};
+inline constexpr std::array image_index_table{Transition{Stage::none, Stage::indexing}};
 inline constexpr std::array migrate_out_table{
     Transition{Stage::none, Stage::connecting},          Transition{Stage::connecting, Stage::transferring},
+    Transition{Stage::connecting, Stage::copying},       Transition{Stage::copying, Stage::transferring},
     Transition{Stage::transferring, Stage::commit_sent}, Transition{Stage::commit_sent, Stage::started},
     Transition{Stage::commit_sent, Stage::returned},     Transition{Stage::commit_sent, Stage::out_lost},
 };
 inline constexpr std::array migrate_in_table{
     Transition{Stage::none, Stage::expecting},     Transition{Stage::expecting, Stage::receiving},
-    Transition{Stage::expecting, Stage::refused},  Transition{Stage::receiving, Stage::restored},
+    Transition{Stage::expecting, Stage::refused},  Transition{Stage::expecting, Stage::fetching},
+    Transition{Stage::fetching, Stage::receiving}, Transition{Stage::fetching, Stage::refused},
+    Transition{Stage::receiving, Stage::restored},
     Transition{Stage::receiving, Stage::refused},  Transition{Stage::receiving, Stage::lost},
     Transition{Stage::restored, Stage::committed}, Transition{Stage::restored, Stage::refused},
     Transition{Stage::restored, Stage::lost},      Transition{Stage::committed, Stage::running},
@@ -99,6 +107,7 @@ constexpr std::span<const Transition> transitions(JobKind kind) noexcept {
         case JobKind::disk_delete: return disk_delete_table;
         case JobKind::golden_keep: return golden_keep_table;
         case JobKind::clone: return clone_table;
+        case JobKind::image_index: return image_index_table;
         case JobKind::none:
         case JobKind::migrate: return {};
     }
@@ -155,6 +164,7 @@ static_assert(every_stage_is_reachable(JobKind::create) && every_stage_is_reacha
               every_stage_is_reachable(JobKind::destroy) && every_stage_is_reachable(JobKind::migrate_in) &&
               every_stage_is_reachable(JobKind::migrate_out) && every_stage_is_reachable(JobKind::clone) &&
               every_stage_is_reachable(JobKind::disk_create) &&
+              every_stage_is_reachable(JobKind::image_index) &&
               every_stage_is_reachable(JobKind::disk_delete) &&
               every_stage_is_reachable(JobKind::golden_keep));
 static_assert(!reachable(JobKind::migrate_in, Stage::none, Stage::running, Stage::committed),
@@ -194,7 +204,10 @@ constexpr bool abortable(Stage stage) noexcept {
         case Stage::disk_creating:
         case Stage::disk_deleting:
         case Stage::golden_keeping:
-        case Stage::cloning: return true;
+        case Stage::cloning:
+        case Stage::copying:
+        case Stage::fetching:
+        case Stage::indexing: return true;
         case Stage::created:
         case Stage::save_complete:
         case Stage::consuming:
@@ -218,7 +231,7 @@ constexpr bool on_store_only(JobKind kind) noexcept {
 // Stages in which a domain of ours is still to take its memory from the host.
 constexpr bool reserves_memory(Stage stage) noexcept {
     return stage == Stage::creating || stage == Stage::cloning || stage == Stage::restoring ||
-           stage == Stage::expecting || stage == Stage::receiving;
+           stage == Stage::expecting || stage == Stage::fetching || stage == Stage::receiving;
 }
 
 }  // namespace ballast::agent

@@ -42,6 +42,9 @@ std::string_view to_string(Stage stage) noexcept {
         case Stage::disk_deleting: return "disk_deleting";
         case Stage::golden_keeping: return "golden_keeping";
         case Stage::cloning: return "cloning";
+        case Stage::copying: return "copying";
+        case Stage::fetching: return "fetching";
+        case Stage::indexing: return "indexing";
     }
     return "invalid";
 }
@@ -179,7 +182,7 @@ void Core::abort(std::uint32_t row, Fault fault, const Detail& detail, Actions& 
     blame(job, fault, detail);
     if (job.worker != no_worker || job.helper != no_worker) {
         kill(row, out);  // its end makes the core look and decide
-    } else if (job.record.stage == Stage::expecting) {
+    } else if (job.record.stage == Stage::expecting || job.record.stage == Stage::fetching) {
         enter(row, Stage::refused, out);
     } else if (job.waiting == Waiting::nothing) {
         look(row, out);

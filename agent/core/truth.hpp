@@ -8,6 +8,14 @@
 
 namespace ballast::agent {
 
+struct GuestDisk {
+    FixedString<15> device;
+    Path path;
+    bool raw = true;
+    bool writable = true;
+    std::uint64_t size_bytes = 0;  // 0: no regular file
+};
+
 struct Truth {
     // none: all that follows is so. Otherwise (hypervisor_unavailable...) nothing is known.
     Fault fault = Fault::none;
@@ -26,6 +34,9 @@ struct Truth {
     bool file_consumed = false;          // FILE.consumed
     std::uint64_t saved_memory_kib = 0;  // of the guest in the complete file
     std::uint64_t disk_free_bytes = 0;   // where save files lie
+    // What the guest is configured with; looked at for orders that are about disks.
+    Fault disks_fault = Fault::none;
+    FixedVector<GuestDisk, limits::disks_per_domain_max> disks;
 };
 
 }  // namespace ballast::agent

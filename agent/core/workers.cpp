@@ -20,7 +20,10 @@ bool depends_on_worker(Stage stage) noexcept {
         case Stage::disk_creating:
         case Stage::disk_deleting:
         case Stage::golden_keeping:
-        case Stage::cloning: return true;
+        case Stage::cloning:
+        case Stage::copying:
+        case Stage::fetching:
+        case Stage::indexing: return true;
         case Stage::none:
         case Stage::created:
         case Stage::pausing:
@@ -37,6 +40,13 @@ bool depends_on_worker(Stage stage) noexcept {
         case Stage::lost: return false;
     }
     return false;
+}
+
+// While images are copied, a connection that breaks is dialled again, and a destination waits for that.
+bool dialled_again(Stage stage, Fault fault) noexcept {
+    const bool of_connection = fault == Fault::connection_lost || fault == Fault::host_unreachable ||
+                               fault == Fault::deadline_exceeded || fault == Fault::worker_died;
+    return stage == Stage::fetching || (stage == Stage::copying && of_connection);
 }
 
 }  // namespace
@@ -61,7 +71,7 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
     if (job.killed) {
         return;  // what a worker said before its end came is not acted on any more
     }
-    if (event.effect.memory_bytes != 0) {
+    if (event.effect.memory_bytes != 0 || event.effect.image_rounds != 0) {
         job.record.effect = event.effect;
     }
     const Stage stage = job.record.stage;
@@ -73,7 +83,9 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
             return;
         case WorkerNews::done: job.worker_ok = true; return;
         case WorkerNews::failed:
-            if (abortable(stage) || stage == Stage::commit_sent) {
+            if (dialled_again(stage, event.fault)) {
+                job.call_detail = event.detail;
+            } else if (abortable(stage) || stage == Stage::commit_sent) {
                 blame(job, event.fault, event.detail);
             }
             job.worker_failed = true;
@@ -84,7 +96,23 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
         case WorkerNews::accepted:
             if (stage == Stage::connecting) {
                 job.record.journal_id = event.journal_id;
+                enter(row, job.record.copy_storage ? Stage::copying : Stage::transferring, out);
+            } else if (stage == Stage::copying && event.journal_id == job.record.journal_id) {
+                tell(row, job.worker, Tell::go, Fault::none, {}, out);
+            } else if (stage == Stage::copying) {
+                blame(job, Fault::peer_refused, "the destination's journal was lost and begun anew");
+                kill(row, out);
+            }
+            return;
+        case WorkerNews::copied:
+            if (stage == Stage::copying && job.record.fault == Fault::none) {
                 enter(row, Stage::transferring, out);
+            }
+            return;
+        case WorkerNews::fetched:
+            if (stage == Stage::fetching && job.record.fault == Fault::none) {
+                job.record.published = true;
+                enter(row, Stage::receiving, out);
             }
             return;
         case WorkerNews::ready:
@@ -99,7 +127,8 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
             }
             return;
         case WorkerNews::aborted:
-            if (stage == Stage::connecting || stage == Stage::transferring || stage == Stage::commit_sent) {
+            if (stage == Stage::connecting || stage == Stage::copying || stage == Stage::transferring ||
+                stage == Stage::commit_sent) {
                 blame(job, event.fault, event.detail);
             }
             if (stage == Stage::commit_sent) {
@@ -149,7 +178,8 @@ void Core::on_worker_gone(const WorkerGoneEvent& event, Actions& out) noexcept {
     if (ended(job.record.state) || job.retry_persist || !depends_on_worker(job.record.stage)) {
         return;
     }
-    if (!job.worker_ok && !job.worker_failed && !event.detail.empty()) {
+    const bool comes_again = job.record.stage == Stage::copying || job.record.stage == Stage::fetching;
+    if (!job.worker_ok && !job.worker_failed && !event.detail.empty() && !comes_again) {
         blame(job, Fault::worker_died, event.detail);
     }
     look(row, out);

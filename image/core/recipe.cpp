@@ -37,7 +37,8 @@ bool in_bounds(const Run& run, std::uint64_t run_offset, const RecipeBounds& bou
             return run.source_offset <= size && run.length <= size - run.source_offset;
         }
         case RunKind::itself:
-            return run.source_offset <= run_offset && run.length <= run_offset - run.source_offset;
+            return is_kept(run, run_offset) ||
+                   (run.source_offset <= run_offset && run.length <= run_offset - run.source_offset);
     }
     return false;
 }
@@ -55,8 +56,11 @@ bool Recipe::joins_last(const Run& run) const noexcept {
     if (last.local_image != run.local_image || last.source_offset + last.length != run.source_offset) {
         return false;
     }
-    // Of the new image, a joined run may not reach into itself.
+    // Of the new image, a joined run may not reach into itself, unless both stay where they are.
     const std::uint64_t last_offset = segment_offset_ + length_ - last.length;
+    if (is_kept(last, last_offset)) {
+        return true;
+    }
     return run.kind == RunKind::local || run.source_offset + run.length <= last_offset;
 }
 

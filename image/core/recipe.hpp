@@ -21,7 +21,8 @@ inline constexpr std::size_t local_images_max = 64;
 enum class RunKind : std::uint8_t {
     zero = 0,
     local = 1,    // a copy of bytes of an image at the destination
-    itself = 2,   // a copy of bytes of the new image that lie before this run
+    itself = 2,   // a copy of bytes of the new image that lie before this run; or, with the run's own place as
+                  // source, what an earlier round has left there
     literal = 3,  // the next bytes of those that travel with the segment
 };
 
@@ -32,6 +33,11 @@ struct Run {
     std::uint64_t source_offset = 0;  // in the local image or in the new one
     friend constexpr bool operator==(const Run&, const Run&) noexcept = default;
 };
+
+// Whether the run leaves what lies there. `offset`: of the run, in the new image.
+constexpr bool is_kept(const Run& run, std::uint64_t offset) noexcept {
+    return run.kind == RunKind::itself && run.source_offset == offset;
+}
 
 // Runs of one segment, joined where one continues the other, on memory of the caller.
 class Recipe {
@@ -71,7 +77,7 @@ struct RecipeBounds {
     std::span<const std::uint64_t> local_sizes;  // bytes of each local image
 };
 // Fills `recipe`. `protocol_violation` unless its runs cover exactly the segment, and every copy lies within
-// its image (of the new one: before the run itself).
+// its image (of the new one: before the run itself, or just there).
 Status decode_recipe(std::span<const std::byte> bytes, const RecipeBounds& bounds, Recipe& recipe) noexcept;
 
 }  // namespace ballast::image

@@ -82,7 +82,7 @@ TEST_F(ImageTransfer, AHugeHoleIsAFewBytes) {
     ASSERT_EQ(::truncate(world.source.c_str(), (off_t{3} << 30) + 5000), 0);
     write_at(world.source, std::uint64_t{3} << 30, block_of(6, 5000));
     world.index(world.source);
-    world.receive.reread = false;
+    world.receive.reread = Reread::nothing;
     const Outcome outcome = world.transfer();
     ASSERT_TRUE(outcome.receiver.ok()) << outcome.receiver_why;
     ASSERT_TRUE(outcome.sender.ok()) << outcome.sender_why;

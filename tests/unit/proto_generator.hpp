@@ -27,7 +27,9 @@ class MessageGenerator {
         use(Message{HandoverQuery{uuid(), text<HostName>(), text<HostName>(), uuid(), uuid()}});
         use(Message{HandoverAnswer{uuid(), text<HostName>(), word(Verdict::lost)}});
         use(Message{
-            MigrationOpen{u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag()}});
+            MigrationOpen{u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}}});
+        use(Message{JobLimit{u64(), u32()}});
+        use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});
         use(Message{MigrationAccept{flag(), fault(), text<Detail>(), uuid()}});
         use(Message{MigrationEnd{u64()}});
         use(Message{MigrationReady{}});
@@ -157,7 +159,7 @@ class MessageGenerator {
         return spec;
     }
     JobOrder job_order() {
-        JobOrder order{u64(), word(JobKind::clone), uuid(), text<Name>()};
+        JobOrder order{u64(), word(JobKind::image_index), uuid(), text<Name>()};
         for (std::uint64_t i = prng_.below(order.expected_states.capacity() + 1); i > 0; --i) {
             order.expected_states.push(word(DomainState::absent));
         }
@@ -177,10 +179,12 @@ class MessageGenerator {
         if (order.has_volume) {
             order.volume = {text<Path>(), word(VolumeSource::blank), text<Path>(), u64()};
         }
+        order.copy_storage = flag();
+        order.bandwidth_mbps = u32();
         return order;
     }
     JobUpdate job_update() {
-        JobUpdate update{u64(),   word(JobKind::clone),    word(JobState::cancelled),
+        JobUpdate update{u64(),   word(JobKind::image_index),    word(JobState::cancelled),
                          u32(),   text<FixedString<31>>(), u32(),
                          fault(), text<Detail>()};
         update.has_domain = flag();
@@ -196,6 +200,11 @@ class MessageGenerator {
         update.mode = word(MigrationMode::automatic);
         update.compression = word(Compression::lz4);
         update.uuid = uuid();
+        update.image_bytes = u64();
+        update.image_done_bytes = u64();
+        update.image_wire_bytes = u64();
+        update.image_rounds = u32();
+        update.time_left_ms = u64();
         return update;
     }
 

@@ -59,7 +59,7 @@ class SimFaults : public SimFixture {
         auto host = open_host(host_name);
         SilentProgress silent;
         Domain out;
-        return host->receive_image(fd, incoming_suffix, silent, out).fault();
+        return host->receive_image(fd, incoming_suffix, {}, silent, out).fault();
     }
 };
 

@@ -149,7 +149,7 @@ TEST_F(SimHypervisorTest, ASavedGuestGoesOnWhereItStopped) {
 
     lseek(fd, 0, SEEK_SET);
     Domain after;
-    ASSERT_TRUE(host->receive_image(fd, "", progress_, after).ok()) << host->last_error();
+    ASSERT_TRUE(host->receive_image(fd, "", {}, progress_, after).ok()) << host->last_error();
     close(fd);
     EXPECT_EQ(after.state, DomainState::paused);
     EXPECT_EQ(after.name, "a-01");
@@ -188,7 +188,7 @@ TEST_F(SimHypervisorTest, AMigratedGuestNeverExecutesTwiceAndLosesNoTick) {
     Domain incoming;
     Status received;
     std::thread receiver{
-        [&] { received = target->receive_image(link.far, incoming_suffix, progress_, incoming); }};
+        [&] { received = target->receive_image(link.far, incoming_suffix, {}, progress_, incoming); }};
     const Status sent = source->send_image(guest, link.near, MigrationMode::live, progress_);
     receiver.join();
     ASSERT_TRUE(sent.ok()) << source->last_error();
@@ -224,7 +224,7 @@ TEST_F(SimHypervisorTest, TwoExecutionsAtOnceWouldBeFound) {
     ASSERT_TRUE(source->send_image(guest, fd, MigrationMode::live, progress_).ok());
     lseek(fd, 0, SEEK_SET);
     Domain copy;
-    ASSERT_TRUE(target->receive_image(fd, "", progress_, copy).ok()) << target->last_error();
+    ASSERT_TRUE(target->receive_image(fd, "", {}, progress_, copy).ok()) << target->last_error();
     close(fd);
     EXPECT_EQ(find_overlap(look("a"), look("b")), std::nullopt);
     ASSERT_TRUE(target->unpause(copy).ok());

@@ -34,7 +34,7 @@ class SimImage : public SimFixture {
         EXPECT_EQ(write(fd, image.data(), image.size()), static_cast<ssize_t>(image.size()));
         lseek(fd, 0, SEEK_SET);
         Domain out;
-        const Fault fault = target_->receive_image(fd, "", progress_, out).fault();
+        const Fault fault = target_->receive_image(fd, "", {}, progress_, out).fault();
         close(fd);
         return fault;
     }

@@ -85,7 +85,7 @@ class XenImageTest : public XenHypervisorTest {
         EXPECT_EQ(::write(ends[1], image.data(), image.size()), static_cast<ssize_t>(image.size()));
         ::close(ends[1]);
         Domain domain;
-        const Fault fault = xen_->receive_image(ends[0], suffix, progress_, domain).fault();
+        const Fault fault = xen_->receive_image(ends[0], suffix, {}, progress_, domain).fault();
         ::close(ends[0]);
         return fault;
     }

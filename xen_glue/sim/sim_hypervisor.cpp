@@ -126,6 +126,17 @@ Status SimHypervisor::rename(const Domain& domain, std::string_view new_name) {
     });
 }
 
+Status SimHypervisor::disks(const Domain& domain, DiskList& out) {
+    return short_call_on(Call::list, domain, [&out](Transaction& t, Guest& guest) -> Status {
+        const DomainSpec* spec = t.spec(guest.domid);
+        if (spec == nullptr) {
+            return Err{Fault::unsupported};
+        }
+        out = spec->disks;
+        return {};
+    });
+}
+
 Status SimHypervisor::console(const Domain& domain, ConsoleEndpoint& out) {
     return short_call_on(Call::list, domain, [&out](Transaction& t, Guest& guest) -> Status {
         out = ConsoleEndpoint{};

@@ -24,6 +24,7 @@ class SimHypervisor final : public Hypervisor {
     Status unpause(const Domain& domain) override;
     Status resume_suspended(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
+    Status disks(const Domain& domain, DiskList& out) override;
     Status console(const Domain& domain, ConsoleEndpoint& out) override;
     Status guest_read(const Domain& domain, std::string_view relative_path, std::string& out) override;
     Status guest_write(const Domain& domain, std::string_view relative_path, std::string_view value) override;
@@ -35,7 +36,8 @@ class SimHypervisor final : public Hypervisor {
     Status shutdown(const Domain& domain, std::int64_t timeout_ms, ProgressSink& progress) override;
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
-    Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress, Domain& out) override;
+    Status receive_image(int fd, std::string_view name_suffix, const DiskList& moved, ProgressSink& progress,
+                         Domain& out) override;
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
 

@@ -176,6 +176,18 @@ bool take_identity(DomainSpec& spec, const DomainSpec& identity) noexcept {
     return true;
 }
 
+bool move_disks(DomainSpec& spec, const DiskList& moved) noexcept {
+    for (const DiskSpec& disk : moved) {
+        const auto same = std::find_if(spec.disks.begin(), spec.disks.end(),
+                                       [&disk](const DiskSpec& one) { return one.device == disk.device; });
+        if (same == spec.disks.end()) {
+            return false;
+        }
+        same->target = disk.target;
+    }
+    return true;
+}
+
 }  // namespace
 
 struct SimHypervisor::Receiving {
@@ -188,6 +200,7 @@ struct SimHypervisor::Receiving {
     std::optional<CarriedState> carried;
     std::int64_t due_ns = 0;               // when a disk would have delivered what has been read
     const DomainSpec* identity = nullptr;  // of a clone
+    const DiskList* moved = nullptr;       // disks that lie elsewhere here
 };
 
 namespace {
@@ -204,15 +217,15 @@ bool comes_in_order(ImageOrder& order, const ImageReader::Record& record) noexce
 
 }  // namespace
 
-Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
-                                    Domain& out) {
-    Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0};
+Status SimHypervisor::receive_image(int fd, std::string_view name_suffix, const DiskList& moved,
+                                    ProgressSink& progress, Domain& out) {
+    Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0, nullptr, &moved};
     return receive_whole(receiving, name_suffix, out);
 }
 
 Status SimHypervisor::receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress,
                                        Domain& out) {
-    Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0, &identity};
+    Receiving receiving{fd, progress, ImageReader{fd}, is_regular_file(fd), 0, 0, {}, 0, &identity, nullptr};
     return receive_whole(receiving, {}, out);
 }
 
@@ -281,6 +294,10 @@ Status SimHypervisor::begin_receiving(Receiving& receiving, std::string_view nam
     }
     if (receiving.identity != nullptr && !take_identity(config.spec, *receiving.identity)) {
         complaint_ = "the image is of a guest of another shape";
+        return Err{Fault::image_corrupt};
+    }
+    if (receiving.moved != nullptr && !move_disks(config.spec, *receiving.moved)) {
+        complaint_ = "the image's guest has no such disk";
         return Err{Fault::image_corrupt};
     }
     std::int64_t duration_ns = 0;

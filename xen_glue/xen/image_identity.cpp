@@ -28,14 +28,8 @@ bool set_mac(libxl_mac& mac, std::string_view text) noexcept {
 
 }  // namespace
 
-bool take_identity(libxl_domain_config& config, const DomainSpec& identity) {
-    const std::uint64_t memory_kib = std::uint64_t{identity.memory_mib} * 1024;
-    if (config.c_info.type != type_of(identity.type) || config.b_info.max_memkb != memory_kib ||
-        config.num_disks != static_cast<int>(identity.disks.size()) ||
-        config.num_nics != static_cast<int>(identity.vifs.size())) {
-        return false;
-    }
-    for (const DiskSpec& disk : identity.disks) {
+bool move_disks(libxl_domain_config& config, const DiskList& moved) {
+    for (const DiskSpec& disk : moved) {
         libxl_device_disk* const end = config.disks + config.num_disks;
         libxl_device_disk* const same =
             std::find_if(config.disks, end, [&disk](const libxl_device_disk& one) {
@@ -45,6 +39,16 @@ bool take_identity(libxl_domain_config& config, const DomainSpec& identity) {
             return false;
         }
         replace(same->pdev_path, disk.target);
+    }
+    return true;
+}
+
+bool take_identity(libxl_domain_config& config, const DomainSpec& identity) {
+    const std::uint64_t memory_kib = std::uint64_t{identity.memory_mib} * 1024;
+    if (config.c_info.type != type_of(identity.type) || config.b_info.max_memkb != memory_kib ||
+        config.num_disks != static_cast<int>(identity.disks.size()) ||
+        config.num_nics != static_cast<int>(identity.vifs.size()) || !move_disks(config, identity.disks)) {
+        return false;
     }
     for (std::size_t i = 0; i < identity.vifs.size(); ++i) {
         if (!set_mac(config.nics[i].mac, identity.vifs[i].mac)) {

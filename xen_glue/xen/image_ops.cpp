@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <span>
 
 #include "xen_glue/xen/image_identity.hpp"
 #include "xen_glue/xen/image_io.hpp"
@@ -134,14 +135,41 @@ Status XenHypervisor::check_sendable(const Domain& domain, int fd, MigrationMode
     return {};
 }
 
+Status XenHypervisor::configuration(const Domain& domain, libxl_domain_config& config) {
+    const int rc = libxl_retrieve_domain_configuration(toolstack_->ctx(), domain.domid, &config, nullptr);
+    return rc == 0 ? Status{}
+                   : fail(rc == ERROR_FAIL ? Fault::unsupported : fault_of(rc),
+                          "libxl has no configuration of this guest: was it created by another toolstack?");
+}
+
+Status XenHypervisor::disks(const Domain& domain, DiskList& out) {
+    begin();
+    const auto act = [&]() -> Status {
+        DomainInfo info;
+        BALLAST_CHECK(check_identity(domain, info.get()));
+        DomainConfig config;
+        BALLAST_CHECK(configuration(domain, *config));
+        out.clear();
+        for (const libxl_device_disk& disk :
+             std::span{config->disks, static_cast<std::size_t>(config->num_disks)}) {
+            DiskSpec spec;
+            spec.format = disk.format == LIBXL_DISK_FORMAT_RAW     ? DiskSpec::Format::raw
+                          : disk.format == LIBXL_DISK_FORMAT_EMPTY ? DiskSpec::Format::raw
+                                                                   : DiskSpec::Format::qcow2;
+            spec.writable = disk.readwrite != 0;
+            if (!spec.target.try_assign(disk.pdev_path != nullptr ? disk.pdev_path : "") ||
+                !spec.device.try_assign(disk.vdev != nullptr ? disk.vdev : "") || !out.try_push(spec)) {
+                return fail(Fault::limit_reached, "the guest has more disks, or longer paths, than fit");
+            }
+        }
+        return {};
+    };
+    return finish(act());
+}
+
 Status XenHypervisor::image_config(const Domain& domain, std::string& json) {
     DomainConfig config;
-    if (const int rc =
-            libxl_retrieve_domain_configuration(toolstack_->ctx(), domain.domid, config.get(), nullptr);
-        rc != 0) {
-        return fail(rc == ERROR_FAIL ? Fault::unsupported : fault_of(rc),
-                    "libxl has no configuration of this guest: was it created by another toolstack?");
-    }
+    BALLAST_CHECK(configuration(domain, *config));
     // libxl may report success and still leave fields out when the domain changes under it.
     if (const std::string_view complaint = complaint_about(*config); !complaint.empty()) {
         return fail(Fault::hypervisor_failed, fmt::format("the configuration is incomplete: {}", complaint));
@@ -200,16 +228,18 @@ Status XenHypervisor::suspend_failure(const Domain& domain, int fd, int rc) {
 
 // ---- receiving ----
 
-Status XenHypervisor::receive_image(int fd, std::string_view name_suffix, ProgressSink& progress,
-                                    Domain& out) {
+Status XenHypervisor::receive_image(int fd, std::string_view name_suffix, const DiskList& moved,
+                                    ProgressSink& progress, Domain& out) {
     begin(&progress);
-    return finish(receive_checked(fd, name_suffix, nullptr, out));
+    const auto change = [&moved](libxl_domain_config& config) { return move_disks(config, moved); };
+    return finish(receive_checked(fd, name_suffix, change, out));
 }
 
 Status XenHypervisor::receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress,
                                        Domain& out) {
     begin(&progress);
-    return finish(receive_checked(fd, {}, &identity, out));
+    const auto change = [&identity](libxl_domain_config& config) { return take_identity(config, identity); };
+    return finish(receive_checked(fd, {}, change, out));
 }
 
 Status XenHypervisor::read_image_config(int fd, libxl_domain_config& config) {
@@ -254,13 +284,13 @@ Status XenHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_b
     return finish(act());
 }
 
-Status XenHypervisor::receive_checked(int fd, std::string_view name_suffix, const DomainSpec* identity,
-                                      Domain& out) {
+Status XenHypervisor::receive_checked(int fd, std::string_view name_suffix,
+                                      const std::function<bool(libxl_domain_config&)>& change, Domain& out) {
     DomainConfig config;
     BALLAST_CHECK(read_image_config(fd, *config));
-    if (identity != nullptr && !take_identity(*config, *identity)) {
+    if (!change(*config)) {
         return fail(Fault::image_corrupt,
-                    "the image is of a guest of another shape than the clone that is wanted");
+                    "the image is of a guest of another shape, or with other disks, than was expected");
     }
     std::string why;
     const std::string name = fmt::format("{}{}", config->c_info.name, name_suffix);

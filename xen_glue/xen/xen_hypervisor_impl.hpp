@@ -2,6 +2,7 @@
 // lifecycle.cpp (create, shutdown, destroy) and image_ops.cpp (save, restore, migrate).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,7 @@ class XenHypervisor final : public Hypervisor {
     Status unpause(const Domain& domain) override;
     Status resume_suspended(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
+    Status disks(const Domain& domain, DiskList& out) override;
     Status console(const Domain& domain, ConsoleEndpoint& out) override;
     Status guest_read(const Domain& domain, std::string_view relative_path, std::string& out) override;
     Status guest_write(const Domain& domain, std::string_view relative_path, std::string_view value) override;
@@ -37,7 +39,8 @@ class XenHypervisor final : public Hypervisor {
     Status shutdown(const Domain& domain, std::int64_t timeout_ms, ProgressSink& progress) override;
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
-    Status receive_image(int fd, std::string_view name_suffix, ProgressSink& progress, Domain& out) override;
+    Status receive_image(int fd, std::string_view name_suffix, const DiskList& moved, ProgressSink& progress,
+                         Domain& out) override;
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
 
@@ -94,12 +97,14 @@ class XenHypervisor final : public Hypervisor {
     Status release(const Domain& domain);
 
     Status check_sendable(const Domain& domain, int fd, MigrationMode mode, bool& live);
+    Status configuration(const Domain& domain, libxl_domain_config& config);
     Status image_config(const Domain& domain, std::string& json);
     Status suspend_into(const Domain& domain, int fd, bool live);
     Status suspend_failure(const Domain& domain, int fd, int rc);
     Status read_image_config(int fd, libxl_domain_config& config);
-    // `identity` null: the image's own.
-    Status receive_checked(int fd, std::string_view name_suffix, const DomainSpec* identity, Domain& out);
+    // `change` gives the configuration what is to be different here; false: it does not fit.
+    Status receive_checked(int fd, std::string_view name_suffix,
+                           const std::function<bool(libxl_domain_config&)>& change, Domain& out);
     Status restore_from(int fd, libxl_domain_config& config, Domain& out);
 
     std::unique_ptr<Toolstack> toolstack_;

@@ -272,7 +272,7 @@ Status save(Hypervisor& xen, Arguments arguments, const Domain& domain, PrintedP
 Status receive(Hypervisor& xen, int fd, std::string_view suffix) {
     PrintedProgress progress;
     Domain domain;
-    BALLAST_CHECK(xen.receive_image(fd, suffix, progress, domain));
+    BALLAST_CHECK(xen.receive_image(fd, suffix, {}, progress, domain));
     print(stdout, domain);
     return {};
 }

@@ -1,0 +1,140 @@
+#include "agent/disks/image_files.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include <fmt/core.h>
+
+#include "agent/images/protocol.hpp"
+#include "shell/durable_file.hpp"
+#include "shell/log.hpp"
+#include "shell/unique_fd.hpp"
+
+namespace ballast::agent {
+namespace {
+
+// An unfinished image may be of a transfer that pauses: none lasts longer than its order may.
+constexpr std::int64_t unfinished_hours_min = 25;
+
+bool exists(const std::string& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0;
+}
+
+Status sync_directory_of(const std::string& path, std::string& why) {
+    const std::string directory = path.substr(0, path.rfind('/'));
+    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd || ::fsync(fd.get()) != 0) {
+        why = fmt::format("cannot put the names in {} on disk: {}", directory, std::strerror(errno));
+        return Err{Fault::io_failed};
+    }
+    return {};
+}
+
+// Ok also when `from` is not there; never over another file.
+Status rename_if_there(const std::string& from, const std::string& to, std::string& why) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 && errno != ENOENT) {
+        const Fault fault = errno == EEXIST ? Fault::already_exists : Fault::io_failed;
+        why = fmt::format("cannot rename {} to {}: {}", from, to, std::strerror(errno));
+        return Err{fault};
+    }
+    return sync_directory_of(to, why);
+}
+
+// Seconds since 1970 in FILE.left-SECONDS, or in its index; 0 for any other name.
+std::int64_t left_at(std::string_view name) {
+    const std::string_view infix{left_infix};
+    const std::size_t at = name.rfind(infix);
+    if (at == std::string_view::npos) {
+        return 0;
+    }
+    std::string_view digits = name.substr(at + infix.size());
+    if (digits.ends_with(index_suffix)) {
+        digits.remove_suffix(std::strlen(index_suffix));
+    }
+    std::int64_t seconds_unix = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), seconds_unix);
+    return parsed.ec == std::errc{} && parsed.ptr == digits.data() + digits.size() ? seconds_unix : 0;
+}
+
+bool is_unfinished(std::string_view name) {
+    return name.ends_with(incoming_image_suffix) || name.ends_with(sent_suffix) ||
+           name.ends_with(fmt::format("{}{}", incoming_image_suffix, journal_suffix));
+}
+
+}  // namespace
+
+Status publish_images(const ImageDisks& disks, std::string& why) {
+    for (const ImageDisk& disk : disks) {
+        const std::string path{disk.path.view()};
+        const std::string incoming = path + incoming_image_suffix;
+        if (!exists(incoming)) {
+            why = incoming + " is gone";
+            return Err{Fault::not_found};
+        }
+        BALLAST_CHECK(rename_if_there(incoming, path, why));
+    }
+    return {};
+}
+
+Status retract_images(const ImageDisks& disks, std::string& why) {
+    for (const ImageDisk& disk : disks) {
+        const std::string path{disk.path.view()};
+        const std::string incoming = path + incoming_image_suffix;
+        if (!exists(incoming)) {
+            BALLAST_CHECK(rename_if_there(path, incoming, why));
+        }
+    }
+    return {};
+}
+
+Status retire_images(const ImageDisks& disks, WallTime now, std::string& why) {
+    for (const ImageDisk& disk : disks) {
+        const std::string path{disk.path.view()};
+        const std::string left = fmt::format("{}{}{}", path, left_infix, now.unix_ms / 1000);
+        BALLAST_CHECK(rename_if_there(path, left, why));
+        BALLAST_CHECK(rename_if_there(path + index_suffix, left + index_suffix, why));
+        (void)::unlink((path + sent_suffix).c_str());
+    }
+    return {};
+}
+
+bool images_vacant(const ImageDisks& disks, std::string& why) {
+    const auto taken = std::find_if(disks.begin(), disks.end(), [](const ImageDisk& disk) {
+        return exists(std::string{disk.path.view()});
+    });
+    if (taken != disks.end()) {
+        why = fmt::format("{} is there already, and is not overwritten", taken->path.view());
+    }
+    return taken == disks.end();
+}
+
+void sweep_images(const std::string& directory, std::uint32_t keep_hours, WallTime now) {
+    const std::int64_t now_s = now.unix_ms / 1000;
+    const std::int64_t keep_s = std::int64_t{keep_hours} * 3600;
+    const std::int64_t unfinished_s = std::max<std::int64_t>(keep_s, unfinished_hours_min * 3600);
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries{::opendir(directory.c_str()), ::closedir};
+    while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+        const std::string_view name{entry->d_name};
+        const std::string path = fmt::format("{}/{}", directory, name);
+        struct stat status {};
+        const std::int64_t left_s = left_at(name);
+        const bool over = left_s > 0 ? now_s - left_s > keep_s
+                                     : is_unfinished(name) && ::lstat(path.c_str(), &status) == 0 &&
+                                           now_s - status.st_mtim.tv_sec > unfinished_s;
+        if (over && ::unlink(path.c_str()) == 0) {
+            log_notice("{} was kept for {} hours, and is deleted", path, (left_s > 0 ? keep_s : unfinished_s) / 3600);
+        }
+    }
+}
+
+}  // namespace ballast::agent

@@ -1,0 +1,205 @@
+#include "agent/images/tasks.hpp"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "image/index_build.hpp"
+#include "image/index_file.hpp"
+#include "image/sender.hpp"
+#include "shell/durable_file.hpp"
+#include "shell/hmac.hpp"
+#include "shell/random.hpp"
+
+namespace ballast::agent {
+namespace {
+
+constexpr int report_every_ms = 300;
+// What must stay free where an image goes: the file system is its guests' and dom0's as well.
+constexpr std::uint64_t reserve_bytes = 64ull * 1024 * 1024;
+// Sorting buffers, so that the whole process stays within 64 MiB beside zstd and the libraries.
+constexpr std::size_t index_sort_bytes = 32ull * 1024 * 1024;
+constexpr std::size_t secret_bytes = 32;
+
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span{text.data(), text.size()});
+}
+
+}  // namespace
+
+ImageWork::ImageWork(const ImageSetup& setup) : setup_{setup}, image_{setup.image.view()} {
+    control_.bandwidth_mbps = setup.bandwidth_mbps;
+}
+
+ImageWork::~ImageWork() {
+    over_ = true;
+    if (attendant_.joinable()) {
+        attendant_.join();
+    }
+}
+
+bool ImageWork::run() {
+    attendant_ = std::thread{[this] { attend(); }};
+    std::string why;
+    Status status;
+    switch (setup_.task) {
+        case ImageTask::index: status = index(why); break;
+        case ImageTask::send: status = send(why); break;
+        case ImageTask::receive: status = receive(why); break;
+    }
+    over_ = true;
+    attendant_.join();
+    if (status.ok()) {
+        report(ImageReport::Kind::done, Fault::none, {});
+    } else {
+        report(ImageReport::Kind::failed, status.fault(), why);
+    }
+    return status.ok();
+}
+
+void ImageWork::report(ImageReport::Kind kind, Fault fault, std::string_view detail) {
+    ImageReport report;
+    report.kind = kind;
+    report.fault = fault;
+    report.detail = detail;
+    report.image_bytes = control_.image_bytes;
+    report.done_bytes = control_.done_bytes;
+    report.sent_bytes = control_.sent_bytes;
+    report.received_bytes = control_.received_bytes;
+    (void)::send(image_channel_fd, &report, sizeof report, MSG_NOSIGNAL);
+}
+
+void ImageWork::attend() {
+    while (!over_) {
+        pollfd entry{.fd = image_channel_fd, .events = POLLIN, .revents = 0};
+        if (::poll(&entry, 1, report_every_ms) > 0) {
+            ImageCommand command;
+            if (::recv(image_channel_fd, &command, sizeof command, 0) !=
+                static_cast<ssize_t>(sizeof command)) {
+                return;  // the worker is gone, and this process soon
+            }
+            control_.bandwidth_mbps = command.bandwidth_mbps;
+        }
+        report(ImageReport::Kind::progress, Fault::none, {});
+    }
+}
+
+Status ImageWork::refresh_index(std::string& why) {
+    const std::string path = image_ + index_suffix;
+    std::string ignored;
+    if (const auto there = image::IndexFile::open(path, ignored)) {
+        image::ImageIdentity now;
+        const bool same = image::file_identity(image_, now, ignored).ok() &&
+                          image::freshness(there->header(), now) == image::Freshness::fresh;
+        const bool usable = there->header().levels.size() == 2;
+        if (usable && (same || there->header().built_unix_ms >= setup_.index_not_before_unix_ms)) {
+            return {};
+        }
+    }
+    image::IndexOptions options;
+    options.two_levels = true;
+    options.format = image::ImageFormat::raw;
+    options.sort_bytes = index_sort_bytes;
+    options.progress = [this](std::uint64_t done, std::uint64_t total) {
+        if (setup_.task == ImageTask::index) {
+            control_.image_bytes = total;
+            control_.done_bytes = done;
+        }
+        return true;
+    };
+    image::IndexResult result;
+    return image::build_index(image_, path, options, result, why);
+}
+
+Status ImageWork::index(std::string& why) {
+    return refresh_index(why);
+}
+
+Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::string& why) const {
+    const std::string path{setup_.secret.view()};
+    std::string secret;
+    Status status = read_bounded(path, secret_bytes, secret, why);
+    if (status.fault() == Fault::not_found) {
+        secret.resize(secret_bytes);
+        random_bytes(std::as_writable_bytes(std::span{secret.data(), secret.size()}));
+        status = write_durable(path, secret, why);
+    }
+    if (!status.ok()) {
+        return status;
+    }
+    if (secret.size() != secret_bytes) {
+        why = path + " does not hold " + std::to_string(secret_bytes) + " bytes: delete it, and transfers begin anew";
+        return Err{Fault::image_corrupt};
+    }
+    HmacSha256 mac{bytes_of(secret)};
+    const auto say = [&](std::string_view purpose) {
+        mac.add(bytes_of(purpose));
+        mac.add(std::as_bytes(std::span{setup_.guest.bytes}));
+        mac.add(bytes_of(setup_.device.view()));
+        return mac.finish();
+    };
+    const Sha256 name = say("transfer ");
+    std::copy_n(name.begin(), id.size(), id.begin());
+    key = say("digests ");
+    return {};
+}
+
+Status ImageWork::send(std::string& why) {
+    // The conversation begins with our greeting: the other side waits while the index is made.
+    if (setup_.first) {
+        BALLAST_CHECK(refresh_index(why));
+    }
+    image::SendOptions options;
+    options.image = image_;
+    options.format = image::ImageFormat::raw;
+    options.index = image_ + index_suffix;
+    options.work_prefix = image_ + ".work-";
+    options.sent_blocks = image_ + sent_suffix;
+    options.match_blocks = setup_.first;
+    BALLAST_CHECK(derive(options.transfer, options.key, why));
+    image::SocketStream stream{UniqueFd{image_stream_fd}};
+    image::ImageSender sender{std::move(options), control_};
+    return sender.run(stream, why);
+}
+
+std::vector<image::LocalImage> ImageWork::local_images() const {
+    std::vector<image::LocalImage> found;
+    const std::string directory{setup_.directory.view()};
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries{::opendir(directory.c_str()), ::closedir};
+    while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
+        const std::string_view name{entry->d_name};
+        const std::string_view suffix{index_suffix};
+        if (name.size() > suffix.size() && name.ends_with(suffix)) {
+            const std::string path = directory + "/" + std::string{name.substr(0, name.size() - suffix.size())};
+            if (path != image_) {
+                found.push_back({.path = path, .index = path + index_suffix, .format = image::ImageFormat::raw});
+            }
+        }
+    }
+    // The same ones in the same order, whatever the file system says first.
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    if (found.size() > image::local_images_max) {
+        found.resize(image::local_images_max);
+    }
+    return found;
+}
+
+Status ImageWork::receive(std::string& why) {
+    image::ReceiveOptions options;
+    options.target = image_;
+    options.journal = setup_.journal.view();
+    options.locals = setup_.first ? local_images() : std::vector<image::LocalImage>{};
+    options.last_round = false;  // the journal stays until the guest runs here: it may come again
+    options.trust_journal = !setup_.first;
+    options.reread = image::Reread::written;
+    options.reserve_bytes = reserve_bytes;
+    image::SocketStream stream{UniqueFd{image_stream_fd}};
+    image::ImageReceiver receiver{std::move(options), control_};
+    return receiver.run(stream, why);
+}
+
+}  // namespace ballast::agent
