@@ -91,8 +91,9 @@ hash_src := $(addprefix shell/,durable_file.cpp random.cpp sha256.cpp hmac.cpp h
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 soak_src := cli/offline/simulate_soak.cpp
 # Small rather than fast: code that runs at start only, and much of it (templates of toml++ and fmt), or a few times a
-# second.
-small_src := cli/parse.cpp shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp $(proto_src)
+# second, or once in the life of a worker process.
+worker_src := $(wildcard agent/worker*.cpp agent/image_*.cpp) agent/adopt.cpp agent/record_codec.cpp agent/save_files.cpp
+small_src := $(worker_src) cli/parse.cpp shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp $(proto_src)
 room_policy := $(wildcard policy/*.cpp)
 room_planner := $(wildcard policy/planner/*.cpp)
 room_experiments := $(experiments_src)
@@ -100,7 +101,7 @@ room_agent-core := $(wildcard agent/core/*.cpp)
 room_core := $(wildcard controller/core/*.cpp)
 room_desktop := $(wildcard controller/core/desktop/*.cpp)
 room_image-core := $(filter-out $(md5_kernels),$(wildcard image/core/*.cpp))
-room_image := $(wildcard image/*.cpp)
+room_image := $(filter-out image/nbd_source.cpp,$(wildcard image/*.cpp))  # ballast-image goes without libnbd
 room_proto := $(proto_src)
 room_hash := $(hash_src)
 room_shell := $(filter-out $(hash_src) $(small_src) shell/footprint.cpp,$(shell_src))  # <link.h> and <ev.h> quarrel
@@ -108,6 +109,8 @@ room_sim-host := $(filter xen_glue/sim/%,$(simulator_src))
 room_sim-process := $(filter-out $(simulator_src) $(small_src) xen_glue/sim/precopy.cpp,$(wildcard xen_glue/sim/*.cpp))
 room_xen := $(filter-out $(small_src),$(xen_src))
 room_agent := $(filter-out $(small_src) agent/main.cpp agent/hypervisors.cpp,$(wildcard agent/*.cpp))
+room_worker := $(worker_src)
+room_images := $(agent_image_src)
 room_relay := $(wildcard agent/relay/*.cpp)
 room_disks := $(wildcard agent/disks/*.cpp)
 room_controller := $(filter-out controller/main.cpp,$(wildcard controller/*.cpp))
@@ -122,7 +125,7 @@ room_simulator := $(wildcard sim/*.cpp)
 room_unit-tests := $(test_src)
 room_xen-tests := $(xen_test_src)
 rooms := policy planner experiments agent-core core desktop image-core image proto hash shell sim-host sim-process xen \
-         agent relay disks controller access http feed json cli offline online simulator unit-tests xen-tests
+         agent worker images relay disks controller access http feed json cli offline online simulator unit-tests xen-tests
 files_in_a_unit := 9
 
 hash := \#
@@ -178,8 +181,8 @@ $(OUT)/ballast-agent: $(common_obj) $(agent_lib_obj) $(call obj,agent/main.cpp)
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_agent)
 
-$(OUT)/ballast-image: $(call obj,$(wildcard base/*.cpp) shell/durable_file.cpp shell/random.cpp shell/sha256.cpp \
-                          shell/hmac.cpp $(filter-out image/nbd_source.cpp,$(image_src)) $(agent_image_src))
+$(OUT)/ballast-image: $(call obj,$(wildcard base/*.cpp) $(hash_src) $(filter-out image/nbd_source.cpp,$(image_src)) \
+                         $(agent_image_src))
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ -lgnutls -lzstd -lpthread
 

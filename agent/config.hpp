@@ -36,7 +36,7 @@ struct AgentConfig {
     std::uint32_t incoming_max = 4;
 
     RelaySettings relay;
-    std::string store_directory;  // empty: none
+    std::string store_directory;   // empty: none
     std::string images_directory;  // empty: none
     std::uint32_t images_keep_hours = 0;
 

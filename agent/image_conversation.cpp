@@ -22,8 +22,8 @@ namespace {
 
 // Descriptors are moved out of the way of the fixed ones first.
 constexpr int descriptors_from = 10;
-// The other side may be silent for as long as it reads a large image through. A host that is gone is noticed by the
-// kernel's own probes (see worker_source.cpp).
+// The other side may be silent for as long as it reads a large image through. A host that is gone is noticed
+// by the kernel's own probes (see worker_source.cpp).
 constexpr Duration silence_max = seconds(3600);
 constexpr std::size_t piece_bytes = 128 * 1024;
 
@@ -64,7 +64,8 @@ int spawn(const std::string& path, int channel, int stream, int lock, pid_t& pid
     return error;
 }
 
-// Both directions between the link and the process's stream. Each ends with its end mark; a broken link ends both.
+// Both directions between the link and the process's stream. Each ends with its end mark; a broken link ends
+// both.
 class Relay {
   public:
     Relay(BlockingLink& link, UniqueFd stream) : link_{link}, stream_{std::move(stream)} {

@@ -1,5 +1,5 @@
-// One conversation about one disk image: an image process (agent/images) at this end, one at the other, and the
-// agents' data connection between them. For workers.
+// One conversation about one disk image: an image process (agent/images) at this end, one at the other, and
+// the agents' data connection between them. For workers.
 #pragma once
 
 #include <sys/types.h>
@@ -25,8 +25,8 @@ class ImageProcess {
     ImageProcess(const ImageProcess&) = delete;
     ImageProcess& operator=(const ImageProcess&) = delete;
 
-    // `lock_fd`: the guest's lock, which the process holds too; -1: none. `stream`: whether it gets a conversation.
-    // `io_failed` with a sentence in `why`.
+    // `lock_fd`: the guest's lock, which the process holds too; -1: none. `stream`: whether it gets a
+    // conversation. `io_failed` with a sentence in `why`.
     Status start(ImageSetup setup, int lock_fd, bool stream, std::string& why);
     int channel() const noexcept { return channel_.get(); }
     // The other end of its conversation.
@@ -52,13 +52,14 @@ struct ImageEvents {
 // Whether the program lies where it must; a sentence otherwise.
 bool image_program_there(std::string& why);
 
-// Runs an image process to its end. Its last report is in `last`; its fault is returned, with a sentence in `why`.
+// Runs an image process to its end. Its last report is in `last`; its fault is returned, with a sentence in
+// `why`.
 Status run_image_task(const ImageSetup& setup, int lock_fd, const ImageEvents& events, ImageReport& last,
                       std::string& why);
 
-// The same with a conversation over `link`: bytes travel as uncompressed chunks, an end mark ends each direction. Ok
-// only when both the process and the link have come to the end. A link that broke is the fault then, whatever the
-// process says. Afterwards the link carries messages again.
+// The same with a conversation over `link`: bytes travel as uncompressed chunks, an end mark ends each
+// direction. Ok only when both the process and the link have come to the end. A link that broke is the fault
+// then, whatever the process says. Afterwards the link carries messages again.
 Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, const ImageEvents& events,
                 ImageReport& last, std::string& why);
 

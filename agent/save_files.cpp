@@ -105,6 +105,8 @@ Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) con
         case FileStep::discard_consumed: return remove_durable(consumed_path(uuid), why);
         case FileStep::publish: return move(partial_path(uuid), complete_path(uuid));
         case FileStep::consume: return move(complete_path(uuid), consumed_path(uuid));
+        case FileStep::retract_images:
+        case FileStep::retire_images: break;  // of no save file
     }
     return Err{Fault::invalid_argument};
 }

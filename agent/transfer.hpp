@@ -46,8 +46,8 @@ class ImageSender {
 // Receives chunks until the end mark and writes them to the other end of `image_fd()`.
 class ImageReceiver {
   public:
-    // `timeout`: how long the source may be silent. `on_image`: what comes between chunks about a disk, in the
-    // receiver's thread; it may use the link. None: nothing of that kind is expected.
+    // `timeout`: how long the source may be silent. `on_image`: what comes between chunks about a disk, in
+    // the receiver's thread; it may use the link. None: nothing of that kind is expected.
     using OnImage = std::function<Status(const wire::MigrationImage&, Detail& why)>;
     ImageReceiver(BlockingLink& link, Duration timeout, OnImage on_image = {});
     ~ImageReceiver();

@@ -163,8 +163,8 @@ void ImageSender::Impl::send_all() {
 }
 
 Status ImageSender::Impl::send_slot(const Packed& slot) {
-    return link.send(wire::Chunk{
-        .data = slot.data, .compression = slot.compression, .plain_bytes = slot.plain_bytes});
+    return link.send(
+        wire::Chunk{.data = slot.data, .compression = slot.compression, .plain_bytes = slot.plain_bytes});
 }
 
 // What the peer's kernel has taken is what was sent, less what still waits in ours.

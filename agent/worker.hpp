@@ -110,7 +110,7 @@ class Worker final : public ProgressSink {
     std::array<bool, limits::disks_per_domain_max> image_seen_{};  // a conversation about it has succeeded
     std::array<bool, limits::disks_per_domain_max> image_last_{};  // the last one has
     bool images_published_ = false;
-    std::unique_ptr<BlockingLink> link_;   // kept until the end: reports count what went over it
+    std::unique_ptr<BlockingLink> link_;  // kept until the end: reports count what went over it
 };
 
 }  // namespace ballast::agent

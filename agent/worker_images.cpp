@@ -1,5 +1,5 @@
-// The image phase of a migration (docs/wan_migration.md), at both ends, and the making of indexes. What is done on an
-// image is done by an image process; a worker connects it with the one at the other end.
+// The image phase of a migration (docs/wan_migration.md), at both ends, and the making of indexes. What is
+// done on an image is done by an image process; a worker connects it with the one at the other end.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,9 +94,10 @@ Status Worker::send_disk(BlockingLink& link, std::uint32_t number, bool last, st
     setup.device = disk.device;
     setup.first = !image_seen_[number];
     setup.bandwidth_mbps = setup_.record.bandwidth_mbps;
-    const ImageEvents events{.on_progress = [this](const ImageReport& now) { image_progress(now); },
-                             .command_fd = worker_channel_fd,
-                             .on_command = [this](const ImageProcess& process) { return hear_limit(process); }};
+    const ImageEvents events{
+        .on_progress = [this](const ImageReport& now) { image_progress(now); },
+        .command_fd = worker_channel_fd,
+        .on_command = [this](const ImageProcess& process) { return hear_limit(process); }};
     ImageReport ended;
     std::string why;
     const Status here = converse(link, setup, lock_.get(), events, ended, why);
@@ -106,7 +107,8 @@ Status Worker::send_disk(BlockingLink& link, std::uint32_t number, bool last, st
     const Status heard = here.fault() == ended.fault || here.ok() ? hear_result(link, there) : Status{here};
     if (!here.ok() || !heard.ok()) {
         const Fault fault = here.ok() ? heard.fault() : here.fault();
-        return failed(fault, fmt::format("{}: {}", disk.device.view(), here.ok() ? "the destination fell silent" : why));
+        return failed(fault, fmt::format("{}: {}", disk.device.view(),
+                                         here.ok() ? "the destination fell silent" : why));
     }
     if (there.fault != Fault::none) {
         return failed(there.fault, fmt::format("{}: {}", disk.device.view(), there.detail.view()));
@@ -186,8 +188,8 @@ Status Worker::prepare_images(const wire::MigrationOpen& open) {
     return image_program_there(why) ? Status{} : failed(Fault::unsupported, why);
 }
 
-// One conversation, in whichever thread receives from the link. Only a link that is of no use any more is a failure:
-// what went wrong with the image is the source's to decide about.
+// One conversation, in whichever thread receives from the link. Only a link that is of no use any more is a
+// failure: what went wrong with the image is the source's to decide about.
 Status Worker::take_disk(BlockingLink& link, const wire::MigrationImage& begin, std::string& why) {
     if (begin.step != wire::ImageStep::begin || begin.disk >= setup_.record.disks.size() ||
         begin.last != images_published_) {
@@ -238,7 +240,8 @@ Status Worker::fetch_images(BlockingLink& link) {
     }
     report(WorkerNews::fetched);
     const std::optional<WorkerCommand> go = next_command();
-    return go && go->tell == Tell::go ? Status{} : failed(Fault::cancelled, "the agent called the transfer off");
+    return go && go->tell == Tell::go ? Status{}
+                                      : failed(Fault::cancelled, "the agent called the transfer off");
 }
 
 Status Worker::publish() {

@@ -123,7 +123,8 @@ Status Worker::receive_memory(BlockingLink& link, const wire::MigrationOpen& ope
         moved.push(here);
     }
     // What the guest wrote last comes between its memory's last pieces.
-    ImageReceiver receiver{link, image_silence, [this, &link](const wire::MigrationImage& begin, Detail& why) {
+    ImageReceiver receiver{link, image_silence,
+                           [this, &link](const wire::MigrationImage& begin, Detail& why) {
                                std::string said;
                                const Status taken = take_disk(link, begin, said);
                                why = std::string_view{said};
@@ -146,8 +147,9 @@ Status Worker::receive_memory(BlockingLink& link, const wire::MigrationOpen& ope
     if (domain.uuid != open.uuid) {
         return failed(Fault::protocol_violation, "the image is another guest's");
     }
-    return images_are_final() ? Status{}
-                              : failed(Fault::protocol_violation, "an image did not come to its end before the guest");
+    return images_are_final()
+               ? Status{}
+               : failed(Fault::protocol_violation, "an image did not come to its end before the guest");
 }
 
 Status Worker::await_right_to_run(BlockingLink& link) {

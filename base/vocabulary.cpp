@@ -16,9 +16,9 @@ constexpr std::array<std::string_view, 3> vm_kinds{"plain", "common", "private"}
 constexpr std::array<std::string_view, 4> guest_types{"unknown", "pv", "pvh", "hvm"};
 constexpr std::array<std::string_view, 5> host_states{"down", "up", "suspect", "draining", "cordoned"};
 constexpr std::array<std::string_view, 16> job_kinds{
-    "none",        "create",      "pause",       "unpause",     "save",
-    "restore",     "shutdown",    "destroy",     "migrate",     "migrate_in",
-    "migrate_out", "disk_create", "disk_delete", "golden_keep", "clone", "image_index"};
+    "none",        "create",      "pause",   "unpause",    "save",        "restore",
+    "shutdown",    "destroy",     "migrate", "migrate_in", "migrate_out", "disk_create",
+    "disk_delete", "golden_keep", "clone",   "image_index"};
 constexpr std::array<std::string_view, 5> job_states{"queued", "running", "succeeded", "failed", "cancelled"};
 constexpr std::array<std::string_view, 3> migration_modes{"live", "stop_and_copy", "automatic"};
 

@@ -14,7 +14,7 @@ namespace ballast::image {
 namespace {
 
 // After so many segments the source hears how far the destination has come.
-constexpr std::uint64_t confirm_interval = 16;
+constexpr std::uint64_t confirm_interval = 4;
 
 Err<Fault> source_violation(const char* what, std::string& why) {
     why = std::string{"the source broke the protocol: "} + what;

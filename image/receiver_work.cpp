@@ -41,10 +41,11 @@ Status ImageReceiver::Work::read_back(std::uint64_t segment, Digest& digest, std
 bool ImageReceiver::Work::read_itself(const Run& run, std::uint64_t segment_offset,
                                       std::span<const std::byte> segment, std::span<std::byte> into) {
     const bool kept = is_kept(run, segment_offset + static_cast<std::uint64_t>(into.data() - segment.data()));
-    const std::uint64_t before = kept ? into.size()
-                                 : run.source_offset < segment_offset
-                                     ? std::min<std::uint64_t>(segment_offset - run.source_offset, into.size())
-                                     : 0;
+    const std::uint64_t before =
+        kept ? into.size()
+        : run.source_offset < segment_offset
+            ? std::min<std::uint64_t>(segment_offset - run.source_offset, into.size())
+            : 0;
     std::string ignored;
     const std::size_t from_disk = static_cast<std::size_t>(before);
     if (!target.read(run.source_offset, into.first(from_disk), ignored).ok()) {

@@ -1,5 +1,6 @@
-// What each block of an image was when it was last sent: 8 bytes for each. With it a round sends the blocks that
-// have changed, and not the segments that they lie in. A hint, like an index: a wrong one costs a segment.
+// What each block of an image was when it was last sent: 8 bytes for each. With it a round sends the blocks
+// that have changed, and not the segments that they lie in. A hint, like an index: a wrong one costs a
+// segment.
 #pragma once
 
 #include <array>

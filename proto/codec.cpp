@@ -36,7 +36,8 @@ using Bodies =
                BALLAST_BODY(MigrationStarted), BALLAST_BODY(MigrationAborted), BALLAST_BODY(MigrationAsk),
                BALLAST_BODY(MigrationVerdict), BALLAST_BODY(RelayOpen), BALLAST_BODY(RelayClose),
                BALLAST_BODY(RelayStatus), BALLAST_BODY(GuestNote), BALLAST_BODY(GuestSignal),
-               BALLAST_BODY(StoreProbe), BALLAST_BODY(StoreAnswer), BALLAST_BODY(JobLimit), BALLAST_BODY(MigrationImage), BALLAST_BODY(Ping), BALLAST_BODY(Pong)>;
+               BALLAST_BODY(StoreProbe), BALLAST_BODY(StoreAnswer), BALLAST_BODY(JobLimit),
+               BALLAST_BODY(MigrationImage), BALLAST_BODY(Ping), BALLAST_BODY(Pong)>;
 #undef BALLAST_BODY
 static_assert(std::tuple_size_v<Bodies> + 1 == std::variant_size_v<Message>, "every message has a body");
 

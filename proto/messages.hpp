@@ -319,10 +319,11 @@ struct Pong {
 };
 
 // Everything but MigrationChunk, whose bulk is passed by reference (see codec.hpp).
-using Message = std::variant<std::monostate, Hello, HelloReply, HostReport, SampleReport, JobOrder, JobCancel,
-                             JobAck, JobUpdate, HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept,
-                             MigrationEnd, MigrationReady, MigrationCommit, MigrationStarted,
-                             MigrationAborted, MigrationAsk, MigrationVerdict, RelayOpen, RelayClose,
-                             RelayStatus, GuestNote, GuestSignal, StoreProbe, StoreAnswer, JobLimit, MigrationImage, Ping, Pong>;
+using Message =
+    std::variant<std::monostate, Hello, HelloReply, HostReport, SampleReport, JobOrder, JobCancel, JobAck,
+                 JobUpdate, HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept, MigrationEnd,
+                 MigrationReady, MigrationCommit, MigrationStarted, MigrationAborted, MigrationAsk,
+                 MigrationVerdict, RelayOpen, RelayClose, RelayStatus, GuestNote, GuestSignal, StoreProbe,
+                 StoreAnswer, JobLimit, MigrationImage, Ping, Pong>;
 
 }  // namespace ballast::wire

@@ -338,10 +338,11 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
                                     : on_store_only(record.kind) ? record.effect.wire_bytes
                                                                  : record.memory_kib * 1024;
     const std::uint64_t done_bytes = on_images ? record.effect.image_done_bytes : record.effect.memory_bytes;
-    update.percent = record.state == JobState::succeeded ? 100
-                     : all_bytes == 0                    ? 0
-                                                         : static_cast<std::uint32_t>(
-                                            std::min<std::uint64_t>(done_bytes * 100 / all_bytes, 99));
+    update.percent =
+        record.state == JobState::succeeded ? 100
+        : all_bytes == 0
+            ? 0
+            : static_cast<std::uint32_t>(std::min<std::uint64_t>(done_bytes * 100 / all_bytes, 99));
     update.fault = job.doubtful && !ended(record.state) ? Fault::handover_in_doubt : record.fault;
     update.detail = record.detail;
     update.has_domain = job.looked;

@@ -68,9 +68,8 @@ void Core::start(const Now& now, Actions& out) noexcept {
             continue;
         }
         const Stage stage = job.record.stage;
-        const bool repeatable =
-            stage == Stage::pausing || stage == Stage::unpausing || stage == Stage::destroying ||
-            stage == Stage::copying;
+        const bool repeatable = stage == Stage::pausing || stage == Stage::unpausing ||
+                                stage == Stage::destroying || stage == Stage::copying;
         job.run_again = on_store_only(job.record.kind) && !ended(job.record.state);
         if (abortable(stage) && !repeatable && !job.run_again) {
             blame(job, Fault::worker_died, "the agent was restarted in the middle of the operation");
@@ -86,8 +85,8 @@ Status Core::step(const Event& event, const Now& now, Actions& out) noexcept {
         Overload{
             [&](const OrderEvent& e) { status = on_order(e.order, out); },
             [&](const CancelEvent& e) { on_cancel(e.job_id, out); },
-            [&](const LimitEvent& e) { on_limit(e, out); },
-            [&](const AckEvent& e) { on_ack(e.job_id, out); }, [&](const LinkUpEvent&) { on_link_up(out); },
+            [&](const LimitEvent& e) { on_limit(e, out); }, [&](const AckEvent& e) { on_ack(e.job_id, out); },
+            [&](const LinkUpEvent&) { on_link_up(out); },
             [&](const PersistedEvent& e) { on_persisted(e.row, e.ok, out); },
             [&](const TruthEvent& e) { on_truth(e.row, e.truth, out); },
             [&](const CalledEvent& e) { on_called(e, out); }, [&](const FiledEvent& e) { on_filed(e, out); },

@@ -77,14 +77,14 @@ class Core {
         Fault call_fault = Fault::none;  // of the last short call, file step or destruction that failed
         Detail call_detail;
         Call calling = Call::pause;
-        bool renamed = false;     // the hand-over's rename has been tried
-        bool file_stuck = false;  // a file that should go cannot be deleted
-        bool gone = false;        // migrate_in, `refused`: no copy is left here
+        bool renamed = false;         // the hand-over's rename has been tried
+        bool file_stuck = false;      // a file that should go cannot be deleted
+        bool gone = false;            // migrate_in, `refused`: no copy is left here
         bool images_settled = false;  // retracted or retired, as far as that could be done
         bool dial_again = false;      // migrate_out, `copying`: when it wakes
-        bool run_again = false;   // a job on a file that a dead agent has begun: its worker is to run again
-        bool discarded = false;   // its temporary file has been dealt with
-        bool doubtful = false;    // migrate_out: asked, without a settling verdict yet
+        bool run_again = false;  // a job on a file that a dead agent has begun: its worker is to run again
+        bool discarded = false;  // its temporary file has been dealt with
+        bool doubtful = false;   // migrate_out: asked, without a settling verdict yet
         std::uint32_t attempts = 0;
         std::uint32_t asks = 0;
         std::optional<Instant> wake;

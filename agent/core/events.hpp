@@ -104,9 +104,9 @@ struct AnswerEvent {
 };
 struct TickEvent {};  // time has passed; not before Core::next_wake()
 
-using Event = std::variant<OrderEvent, CancelEvent, LimitEvent, AckEvent, LinkUpEvent, PersistedEvent, TruthEvent,
-                           CalledEvent, FiledEvent, WorkerEvent, WorkerGoneEvent, IncomingOpenEvent,
-                           IncomingAskEvent, QueryEvent, AnswerEvent, TickEvent>;
+using Event = std::variant<OrderEvent, CancelEvent, LimitEvent, AckEvent, LinkUpEvent, PersistedEvent,
+                           TruthEvent, CalledEvent, FiledEvent, WorkerEvent, WorkerGoneEvent,
+                           IncomingOpenEvent, IncomingAskEvent, QueryEvent, AnswerEvent, TickEvent>;
 
 // ---- actions ----
 

@@ -1,5 +1,5 @@
-// Migrations with the disk images (docs/wan_migration.md): which disks go along, and what their files are called
-// when it is over.
+// Migrations with the disk images (docs/wan_migration.md): which disks go along, and what their files are
+// called when it is over.
 #include "agent/core/core.hpp"
 #include "agent/core/store_paths.hpp"
 #include "base/compose.hpp"
@@ -7,8 +7,8 @@
 namespace ballast::agent {
 namespace {
 
-// An image under a name that it should not have harms nobody by itself: what waits for the guest does not wait
-// for that for long.
+// An image under a name that it should not have harms nobody by itself: what waits for the guest does not
+// wait for that for long.
 constexpr std::uint32_t naming_attempts_max = 5;
 
 // What the longest name beside an image has more than the image's.

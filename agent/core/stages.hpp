@@ -85,11 +85,11 @@ inline constexpr std::array migrate_in_table{
     Transition{Stage::none, Stage::expecting},     Transition{Stage::expecting, Stage::receiving},
     Transition{Stage::expecting, Stage::refused},  Transition{Stage::expecting, Stage::fetching},
     Transition{Stage::fetching, Stage::receiving}, Transition{Stage::fetching, Stage::refused},
-    Transition{Stage::receiving, Stage::restored},
-    Transition{Stage::receiving, Stage::refused},  Transition{Stage::receiving, Stage::lost},
-    Transition{Stage::restored, Stage::committed}, Transition{Stage::restored, Stage::refused},
-    Transition{Stage::restored, Stage::lost},      Transition{Stage::committed, Stage::running},
-    Transition{Stage::committed, Stage::lost},     Transition{Stage::committed, Stage::refused},
+    Transition{Stage::receiving, Stage::restored}, Transition{Stage::receiving, Stage::refused},
+    Transition{Stage::receiving, Stage::lost},     Transition{Stage::restored, Stage::committed},
+    Transition{Stage::restored, Stage::refused},   Transition{Stage::restored, Stage::lost},
+    Transition{Stage::committed, Stage::running},  Transition{Stage::committed, Stage::lost},
+    Transition{Stage::committed, Stage::refused},
 };
 
 constexpr std::span<const Transition> transitions(JobKind kind) noexcept {

@@ -1,6 +1,5 @@
 #include "agent/disks/image_files.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <memory>
+#include <filesystem>
 
 #include <fmt/core.h>
 
@@ -122,17 +121,19 @@ void sweep_images(const std::string& directory, std::uint32_t keep_hours, WallTi
     const std::int64_t now_s = now.unix_ms / 1000;
     const std::int64_t keep_s = std::int64_t{keep_hours} * 3600;
     const std::int64_t unfinished_s = std::max<std::int64_t>(keep_s, unfinished_hours_min * 3600);
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries{::opendir(directory.c_str()), ::closedir};
-    while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
-        const std::string_view name{entry->d_name};
-        const std::string path = fmt::format("{}/{}", directory, name);
+    std::error_code over;
+    std::filesystem::recursive_directory_iterator files{directory, over};
+    for (; !over && files != std::filesystem::end(files); files.increment(over)) {
+        const std::string path = files->path().string();
+        const std::string_view name{path};
         struct stat status {};
         const std::int64_t left_s = left_at(name);
-        const bool over = left_s > 0 ? now_s - left_s > keep_s
+        const bool expired = left_s > 0 ? now_s - left_s > keep_s
                                      : is_unfinished(name) && ::lstat(path.c_str(), &status) == 0 &&
                                            now_s - status.st_mtim.tv_sec > unfinished_s;
-        if (over && ::unlink(path.c_str()) == 0) {
-            log_notice("{} was kept for {} hours, and is deleted", path, (left_s > 0 ? keep_s : unfinished_s) / 3600);
+        if (expired && ::unlink(path.c_str()) == 0) {
+            log_notice("{} was kept for {} hours, and is deleted", path,
+                       (left_s > 0 ? keep_s : unfinished_s) / 3600);
         }
     }
 }

@@ -1,5 +1,6 @@
-// ballast-image: what a worker of ballast-agent lets be done on disk images (docs/wan_migration.md). A program of
-// its own, so that the agent stays small and a peer's recipes are read where no key and no hypervisor is.
+// ballast-image: what a worker of ballast-agent lets be done on disk images (docs/wan_migration.md). A
+// program of its own, so that the agent stays small and a peer's recipes are read where no key and no
+// hypervisor is.
 #include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>

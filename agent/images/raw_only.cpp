@@ -1,5 +1,5 @@
-// An image process reads raw images alone: a guest's qcow2 does not go along (docs/wan_migration.md), and a dom0
-// needs no libnbd for what is never opened.
+// An image process reads raw images alone: a guest's qcow2 does not go along (docs/wan_migration.md), and a
+// dom0 needs no libnbd for what is never opened.
 #include "image/nbd_source.hpp"
 
 namespace ballast::image {

@@ -1,12 +1,12 @@
 #include "agent/images/tasks.hpp"
 
-#include <dirent.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 
 #include "image/index_build.hpp"
 #include "image/index_file.hpp"
@@ -132,7 +132,8 @@ Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::st
         return status;
     }
     if (secret.size() != secret_bytes) {
-        why = path + " does not hold " + std::to_string(secret_bytes) + " bytes: delete it, and transfers begin anew";
+        why = path + " does not hold " + std::to_string(secret_bytes) +
+              " bytes: delete it, and transfers begin anew";
         return Err{Fault::image_corrupt};
     }
     HmacSha256 mac{bytes_of(secret)};
@@ -168,15 +169,15 @@ Status ImageWork::send(std::string& why) {
 
 std::vector<image::LocalImage> ImageWork::local_images() const {
     std::vector<image::LocalImage> found;
-    const std::string directory{setup_.directory.view()};
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries{::opendir(directory.c_str()), ::closedir};
-    while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
-        const std::string_view name{entry->d_name};
-        const std::string_view suffix{index_suffix};
-        if (name.size() > suffix.size() && name.ends_with(suffix)) {
-            const std::string path = directory + "/" + std::string{name.substr(0, name.size() - suffix.size())};
+    std::error_code over;
+    std::filesystem::recursive_directory_iterator files{std::string{setup_.directory.view()}, over};
+    for (; !over && files != std::filesystem::end(files); files.increment(over)) {
+        std::string path = files->path().string();
+        if (path.ends_with(index_suffix)) {
+            path.resize(path.size() - std::strlen(index_suffix));
             if (path != image_) {
-                found.push_back({.path = path, .index = path + index_suffix, .format = image::ImageFormat::raw});
+                found.push_back(
+                    {.path = path, .index = path + index_suffix, .format = image::ImageFormat::raw});
             }
         }
     }

@@ -20,9 +20,9 @@ inline constexpr std::size_t local_images_max = 64;
 // Frozen: travels on the wire.
 enum class RunKind : std::uint8_t {
     zero = 0,
-    local = 1,    // a copy of bytes of an image at the destination
-    itself = 2,   // a copy of bytes of the new image that lie before this run; or, with the run's own place as
-                  // source, what an earlier round has left there
+    local = 1,   // a copy of bytes of an image at the destination
+    itself = 2,  // a copy of bytes of the new image that lie before this run; or, with the run's own place as
+                 // source, what an earlier round has left there
     literal = 3,  // the next bytes of those that travel with the segment
 };
 

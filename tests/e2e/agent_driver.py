@@ -12,7 +12,8 @@ import time
 import uuid as uuids
 
 KINDS = {"create": 1, "pause": 2, "unpause": 3, "save": 4, "restore": 5, "shutdown": 6, "destroy": 7,
-         "migrate_in": 9, "migrate_out": 10, "disk_create": 11, "disk_delete": 12, "golden_keep": 13, "clone": 14}
+         "migrate_in": 9, "migrate_out": 10, "disk_create": 11, "disk_delete": 12, "golden_keep": 13, "clone": 14,
+         "image_index": 15}
 RUNNING, PAUSED, SUSPENDED = 1, 2, 3
 SUCCEEDED, FAILED, CANCELLED = 2, 3, 4
 
@@ -100,6 +101,11 @@ class Update:
         self.downtime_ms = first(fields, 13)
         self.total_ms = first(fields, 14)
         self.compression = ("none", "zstd", "lz4")[first(fields, 17)]
+        self.image_bytes = first(fields, 19)
+        self.image_done_bytes = first(fields, 20)
+        self.image_wire_bytes = first(fields, 21)
+        self.image_rounds = first(fields, 22)
+        self.time_left_ms = first(fields, 23)
 
     @property
     def ended(self):
@@ -261,7 +267,10 @@ class Controller:
                 continue
             if number == 48:
                 reply = encode({49: encode({1: first(fields, 1)})})
-                link.sendall(struct.pack("<I", len(reply)) + reply)
+                try:
+                    link.sendall(struct.pack("<I", len(reply)) + reply)
+                except OSError:
+                    self.drop(link)
                 continue
             agent = self.by_socket.get(link)
             if agent is None:
@@ -308,7 +317,7 @@ class Controller:
         job = job or self.new_job()
         fields = {1: job, 2: KINDS[kind], 3: guest, 4: name, 6: deadline_ms}
         numbers = {"spec": 7, "migration": 8, "peer": 9, "address": 10, "port": 11, "mode": 12, "memory_kib": 13,
-                   "volume": 15}
+                   "volume": 15, "copy_storage": 16, "bandwidth_mbps": 17}
         fields.update({numbers[key]: value for key, value in more.items()})
         self.send(agent, 17, fields)
         return job
@@ -320,6 +329,9 @@ class Controller:
         self.settled.add(job)
         self.send(agent, 19, {1: job})
         return agent.updates[job]
+
+    def limit(self, agent, job, bandwidth_mbps):
+        self.send(agent, 24, {1: job, 2: bandwidth_mbps})
 
     def cancel(self, agent, job):
         self.send(agent, 18, {1: job})
@@ -335,8 +347,12 @@ class Controller:
         self.wait(lambda: agent.link is not None and agent.reports > seen, f"the inventory of {agent.name}")
 
 
-def spec(guest, name, memory_mib=128):
-    return encode({1: name, 2: guest, 3: 1, 4: memory_mib, 5: 1, 6: "/boot/vmlinuz", 16: 256})
+def disk(target, device="xvda", form=0, writable=True):
+    return encode({1: form, 2: target, 3: device, 4: writable})
+
+
+def spec(guest, name, memory_mib=128, disks=()):
+    return encode({1: name, 2: guest, 3: 1, 4: memory_mib, 5: 1, 6: "/boot/vmlinuz", 11: list(disks), 16: 256})
 
 
 def new_guest():

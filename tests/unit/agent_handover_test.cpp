@@ -116,6 +116,60 @@ INSTANTIATE_TEST_SUITE_P(EveryFailure, AgentHandoverAfter, testing::ValuesIn(fai
                              return name;
                          });
 
+TEST(AgentHandover, AGuestMovesWithItsImage) {
+    for (const Schedule schedule : schedules) {
+        World world{schedule, 1, true};
+        ASSERT_TRUE(world.run_to_quiescence()) << world.violation() << " " << world.describe();
+        world.check_end();
+        EXPECT_EQ(world.violation(), "") << world.describe();
+        EXPECT_TRUE(world.moved()) << world.describe();
+    }
+}
+
+TEST(AgentHandover, KeepsOneCopyRunningAndItsImageWhateverFailsAtWhateverStep) {
+    std::size_t moved = 0;
+    std::size_t stayed = 0;
+    std::size_t moved_after_a_cut = 0;
+    for (const Schedule schedule : schedules) {
+        World undisturbed{schedule, 1, true};
+        ASSERT_TRUE(undisturbed.run_to_quiescence());
+        for (std::size_t at = 0; at <= undisturbed.steps(); ++at) {
+            for (const Failure failure : failures) {
+                World world{schedule, 1, true};
+                while (world.steps() < at && world.step()) {
+                }
+                world.inject(failure);
+                (void)world.run_to_quiescence();
+                world.check_end();
+                ASSERT_EQ(world.violation(), "") << to_string(failure) << " at step " << at << ", schedule "
+                                                 << static_cast<int>(schedule) << ": " << world.describe();
+                ++(world.moved() ? moved : stayed);
+                moved_after_a_cut += world.moved() && failure == Failure::connection ? 1 : 0;
+            }
+        }
+    }
+    EXPECT_GT(moved, 100u);
+    EXPECT_GT(stayed, 100u);
+    EXPECT_GT(moved_after_a_cut, 20u);
+}
+
+TEST(AgentHandover, KeepsOneCopyRunningAndItsImageOnRandomWalksThroughFailures) {
+    for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+        Prng random{seed * 1201};
+        World world{Schedule::random, seed, true};
+        const std::uint64_t failures_count = random.below(6);
+        for (std::uint64_t i = 0; i < failures_count; ++i) {
+            const std::size_t until = world.steps() + random.below(60);
+            while (world.steps() < until && world.step()) {
+            }
+            world.inject(failures[random.below(std::size(failures))]);
+        }
+        (void)world.run_to_quiescence();
+        world.check_end();
+        ASSERT_EQ(world.violation(), "") << "seed " << seed << ": " << world.describe();
+    }
+}
+
 TEST(AgentHandover, KeepsOneCopyRunningOnRandomWalksThroughFailures) {
     std::size_t moved = 0;
     for (std::uint64_t seed = 1; seed <= 6000; ++seed) {

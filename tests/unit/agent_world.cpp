@@ -9,10 +9,13 @@ namespace ballast::agent::model {
 namespace {
 
 constexpr std::size_t steps_max = 20'000;
+constexpr const char* images_directory = "/images";
 
 }  // namespace
 
-World::World(Schedule schedule, std::uint64_t seed) : schedule_{schedule}, random_{seed} {
+World::World(Schedule schedule, std::uint64_t seed, bool images)
+    : schedule_{schedule}, images_{images}, random_{seed} {
+    hosts_[source].image = images ? Image::final_name : Image::none;
     hosts_[source].copy = Copy{.state = DomainState::running, .name = guest_name};
     boot(source);
     boot(destination);
@@ -22,7 +25,8 @@ World::World(Schedule schedule, std::uint64_t seed) : schedule_{schedule}, rando
 
 void World::boot(std::size_t index) {
     Host& host = hosts_[index];
-    const CoreSettings settings{.host_name = host_names[index], .journal_id = journals[index]};
+    const CoreSettings settings{
+        .host_name = host_names[index], .journal_id = journals[index], .images_directory = images_directory};
     Arena counting;
     (void)Core{counting, settings};
     host.memory.assign(counting.used_bytes() + 64, {});
@@ -110,6 +114,21 @@ void World::call(std::size_t index, Answer& answer, Call what) {
     }
 }
 
+void World::file(std::size_t index, FileStep what) {
+    Image& image = hosts_[index].image;
+    if (what == FileStep::retire_images && image == Image::final_name) {
+        if (hosts_[index].copy && violation_.empty()) {
+            violation_ = "an image is taken from under its guest";
+        }
+        image = Image::left;
+    } else if (what == FileStep::retract_images && image == Image::final_name) {
+        if (hosts_[index].copy && violation_.empty()) {
+            violation_ = "an image is taken from under its guest";
+        }
+        image = Image::incoming;
+    }
+}
+
 void World::perform(std::size_t index, const Action& action) {
     Host& host = hosts_[index];
     Answer answer{.kind = action.kind, .row = action.row, .survey = action.survey};
@@ -125,8 +144,11 @@ void World::perform(std::size_t index, const Action& action) {
             return;
         }
         case ActionKind::forget: host.disk.erase(action.job_id); return;
-        case ActionKind::look:
-        case ActionKind::file: host.answers.push_back(answer); return;
+        case ActionKind::file:
+            file(index, action.file);
+            host.answers.push_back(answer);
+            return;
+        case ActionKind::look: host.answers.push_back(answer); return;
         case ActionKind::call:
             call(index, answer, action.call);
             host.answers.push_back(answer);
@@ -184,6 +206,9 @@ void World::answer(std::size_t index, const Answer& given) {
         truth.domain.memory_kib = 131072;
         truth.can_pv = truth.can_shadow = true;
         truth.memory_free_kib = 1u << 20;
+        if (images_ && index == source) {
+            truth.disks.push({.device = "xvda", .path = "/images/guest.img", .size_bytes = 1 << 20});
+        }
         feed(index, TruthEvent{given.row, truth});
     } else {
         feed(index, FiledEvent{given.row, Fault::none});
@@ -240,6 +265,7 @@ void World::order(std::size_t index) {
         order.peer_address = "127.0.0.1";
         order.peer_port = 1;
         order.memory_kib = 131072;
+        order.copy_storage = images_;
         feed(index, OrderEvent{order});
     });
 }

@@ -67,7 +67,8 @@ enum class Schedule : std::uint8_t { source_first, destination_first, network_fi
 
 class World {
   public:
-    explicit World(Schedule schedule, std::uint64_t seed = 1);
+    // `images`: the guest's disk goes along (docs/wan_migration.md).
+    explicit World(Schedule schedule, std::uint64_t seed = 1, bool images = false);
 
     // One step of something; false when nothing can move any more, also not with time.
     bool step();
@@ -90,6 +91,8 @@ class World {
         open,
         accept,
         decline,
+        image,     // a piece of it
+        complete,  // all of it, but for what the guest still writes
         end,
         ready,
         commit,
@@ -122,6 +125,8 @@ class World {
         bool survey = false;
         Fault fault = Fault::none;
     };
+    // Of the guest's disk on one host, by the name that its file has.
+    enum class Image : std::uint8_t { none, incoming, final_name, left };
     struct Copy {
         DomainState state = DomainState::running;
         std::string name;
@@ -132,6 +137,7 @@ class World {
         int disk_fails = 0;  // so many further writes
         bool disk_fails_late = false;
         int renames_fail = 0;  // so many further ones
+        Image image = Image::none;
         std::vector<std::byte> memory;
         std::unique_ptr<Core> core;  // null: the agent is dead
         std::deque<Action> todo;
@@ -157,6 +163,9 @@ class World {
 
     bool step_worker(Worker& worker);
     bool step_source(Worker& worker);
+    bool step_copying(Worker& worker);
+    bool step_fetching(Worker& worker);
+    void file(std::size_t index, FileStep what);
     bool step_incoming(Worker& worker);
     bool step_asking(Worker& worker);
     bool connect(Worker& worker);
@@ -174,6 +183,7 @@ class World {
     Now now() const { return {{now_ms_}, {now_ms_}}; }
 
     Schedule schedule_;
+    bool images_;
     Prng random_;
     Host hosts_[2];
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -95,6 +95,17 @@ void World::check_end() {
         violation_ = "the final reports do not say where the guest runs";
     } else if (running == 0 && !undecided && !host_lost_[source] && !source_says) {
         violation_ = "the guest is lost though the source had the right to run it";
+    } else if (images_ && s.image == Image::none) {
+        violation_ = "the source's image is gone";
+    } else if (images_ && s.copy && s.image != Image::final_name) {
+        violation_ = "the source's guest has lost its image";
+    } else if (images_ && copy_runs(destination) && d.image != Image::final_name) {
+        violation_ = "the guest runs at the destination without its image";
+    } else if (images_ && !undecided && !host_lost_[source] && copy_runs(destination) &&
+               s.image != Image::left) {
+        violation_ = "the guest runs at the destination, and the source's image is not set aside";
+    } else if (images_ && !host_lost_[destination] && !d.copy && d.image == Image::final_name) {
+        violation_ = "an image without a guest is left at the destination";
     } else if (s.copy && s.copy->state == DomainState::running && s.copy->name != guest_name) {
         violation_ = "the guest runs under a name that marks it as moved away";
     } else if (d.copy && d.copy->name != guest_name) {
@@ -107,6 +118,7 @@ std::string World::describe() const {
     for (std::size_t index : {source, destination}) {
         const Host& host = hosts_[index];
         text += std::string{"; "} + host_names[index] + ": ";
+        text += images_ ? "image " + std::to_string(static_cast<int>(host.image)) + ", " : "";
         text +=
             host.copy ? std::string{ballast::to_string(host.copy->state)} + " " + host.copy->name : "no copy";
         for (const auto& [id, record] : host.disk) {

@@ -57,7 +57,82 @@ bool World::connect(Worker& worker) {
     return true;
 }
 
+// The phases of a source's worker from 20 on, between the destination's yes and the guest's memory.
+bool World::step_copying(Worker& worker) {
+    Action command;
+    if (worker.phase == 20 || worker.phase == 23) {
+        if (!told(worker, command)) {
+            return false;
+        }
+        if (worker.phase == 23) {
+            say(worker, Word::complete);
+        }
+        worker.phase = worker.phase == 20 ? 21 : 3;
+        return true;
+    }
+    if (worker.connection->broken) {
+        post(worker.host, {.worker = worker.id, .news = WorkerNews::failed, .fault = Fault::connection_lost});
+        leave(worker);
+        return true;
+    }
+    if (worker.phase == 21) {
+        say(worker, Word::image);
+        worker.phase = 22;
+    } else {
+        post(worker.host, {.worker = worker.id, .news = WorkerNews::copied});
+        worker.phase = 23;
+    }
+    return true;
+}
+
+// Of a destination's worker, from its yes on.
+bool World::step_fetching(Worker& worker) {
+    Action command;
+    Host& host = hosts_[worker.host];
+    if (worker.phase == 20) {
+        // The guest's lock: the one before must be gone.
+        for (const std::unique_ptr<Worker>& other : workers_) {
+            if (other.get() != &worker && other->host == worker.host && !other->exited &&
+                (other->phase == 21 || other->phase == 22)) {
+                return false;
+            }
+        }
+        say(worker, Word::accept);
+        worker.phase = 21;
+        return true;
+    }
+    if (worker.phase == 22) {
+        if (!told(worker, command)) {
+            return false;
+        }
+        if (command.tell != Tell::go || host.image != Image::incoming) {
+            violation_ = "a destination is to use an image that has not come";
+        }
+        host.image = Image::final_name;
+        host.copy = Copy{.state = DomainState::paused, .name = std::string{guest_name} + "--incoming"};
+        worker.phase = 3;
+        return true;
+    }
+    const std::optional<Message> message = take(worker);
+    if (!message && !worker.connection->broken) {
+        return false;
+    }
+    if (!message) {
+        post(worker.host, {.worker = worker.id, .news = WorkerNews::failed, .fault = Fault::connection_lost});
+        leave(worker);
+    } else if (message->word == Word::image) {
+        host.image = Image::incoming;
+    } else {
+        post(worker.host, {.worker = worker.id, .news = WorkerNews::fetched});
+        worker.phase = 22;
+    }
+    return true;
+}
+
 bool World::step_source(Worker& worker) {
+    if (worker.phase >= 20) {
+        return step_copying(worker);
+    }
     Action command;
     const auto fail = [&](Fault fault) {
         post(worker.host, {.worker = worker.id, .news = WorkerNews::failed, .fault = fault});
@@ -80,7 +155,7 @@ bool World::step_source(Worker& worker) {
         if (worker.phase == 1 && message->word == Word::accept) {
             post(worker.host,
                  {.worker = worker.id, .news = WorkerNews::accepted, .journal_id = journals[destination]});
-            worker.phase = 2;
+            worker.phase = images_ ? 20 : 2;
         } else if (worker.phase == 5 && message->word == Word::ready) {
             post(worker.host, {.worker = worker.id, .news = WorkerNews::ready});
             worker.phase = 6;
@@ -126,6 +201,9 @@ bool World::step_source(Worker& worker) {
 }
 
 bool World::step_incoming(Worker& worker) {
+    if (worker.phase >= 20) {
+        return step_fetching(worker);
+    }
     Action command;
     std::optional<Copy>& copy = hosts_[worker.host].copy;
     const auto fail = [&](Fault fault) {
@@ -150,10 +228,20 @@ bool World::step_incoming(Worker& worker) {
                                                  {limits::protocol_version, migration, guest,
                                                   host_names[source], journals[destination]}});
                 } else {
-                    feed(index, IncomingOpenEvent{id,
-                                                  {},
-                                                  {limits::protocol_version, migration, guest, guest_name,
-                                                   host_names[source], 131072, true, true}});
+                    wire::MigrationOpen open{limits::protocol_version,
+                                             migration,
+                                             guest,
+                                             guest_name,
+                                             host_names[source],
+                                             131072,
+                                             true,
+                                             true,
+                                             images_,
+                                             {}};
+                    if (images_) {
+                        open.disks.push({.device = "xvda", .path = "guest.img", .size_bytes = 1 << 20});
+                    }
+                    feed(index, IncomingOpenEvent{id, {}, open});
                 }
             });
             worker.phase = 1;
@@ -184,7 +272,7 @@ bool World::step_incoming(Worker& worker) {
         return false;
     }
     switch (command.tell) {
-        case Tell::accept: worker.phase = 2; return true;
+        case Tell::accept: worker.phase = images_ ? 20 : 2; return true;
         case Tell::ready:
             say(worker, Word::ready);
             worker.phase = 6;
@@ -194,7 +282,8 @@ bool World::step_incoming(Worker& worker) {
         case Tell::aborted: say(worker, Word::aborted); break;
         case Tell::verdict: say(worker, Word::verdict, command.verdict); break;
         case Tell::go:
-        case Tell::commit: break;
+        case Tell::commit:
+        case Tell::limit: break;
     }
     leave(worker);
     return true;
@@ -231,7 +320,7 @@ bool World::step_worker(Worker& worker) {
             // The guest's lock: an older worker that still writes to the copy must be gone first.
             for (const std::unique_ptr<Worker>& other : workers_) {
                 if (other->host == worker.host && !other->exited && other->op == WorkerOp::incoming &&
-                    other->phase == 3) {
+                    (other->phase == 3 || other->phase == 22)) {
                     return false;
                 }
             }
@@ -252,7 +341,9 @@ bool World::step_worker(Worker& worker) {
         case WorkerOp::disk_discard:
         case WorkerOp::golden_keep:
         case WorkerOp::clone:
-        case WorkerOp::store_probe: break;
+        case WorkerOp::store_probe:
+        case WorkerOp::image_index:
+        case WorkerOp::image_sweep: break;
     }
     violation_ = "a worker that no migration needs";
     return false;

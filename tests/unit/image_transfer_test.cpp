@@ -197,6 +197,31 @@ TEST_F(ImageTransfer, ARoundAfterTheFirstBringsOnlyWhatTheGuestHasWritten) {
               (std::vector<std::string>{"source.raw", "source.raw.index", "target.raw"}));
 }
 
+TEST_F(ImageTransfer, ALaterRoundSendsTheBlocksThatChangedAndNotTheirSegments) {
+    write_blocks(world.source, numbers_from(1, 2000), block);
+    world.index(world.source);
+    world.send.sent_blocks = path("sent");
+    world.receive.last_round = false;
+    world.receive.reread = Reread::written;
+    succeed(world.transfer());
+    write_at(world.source, 700 * block, block_of(99'999, block));
+    write_at(world.source, 702 * block + 5, block_of(99'998, 10));
+    write_at(world.source, 1500 * block, std::vector<std::byte>(block));
+    world.send.match_blocks = false;
+    world.receive.trust_journal = true;
+    const Outcome second = world.transfer();
+    succeed(second);
+    EXPECT_EQ(second.sent.skipped_segments, 6U);
+    EXPECT_EQ(second.sent.literal_bytes, 2 * block);
+    EXPECT_EQ(second.sent.resent_segments, 0U);
+    // What was kept of another image helps nobody and harms nobody.
+    write_at(path("sent"), 100, block_of(1, 5000));
+    write_at(world.source, 710 * block, block_of(99'997, block));
+    const Outcome third = world.transfer();
+    succeed(third);
+    EXPECT_GE(third.sent.literal_bytes, std::uint64_t{block});
+}
+
 // The published collision of X. Wang, D. Feng, X. Lai, H. Yu: "Collisions for Hash Functions MD4, MD5,
 // HAVAL-128 and RIPEMD", IACR ePrint 2004/199 (with the initial value corrected, August 17, 2004): two
 // messages of 128 bytes that differ in six bits and have one MD5.

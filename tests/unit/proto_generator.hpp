@@ -26,8 +26,8 @@ class MessageGenerator {
         use(Message{job_update()});
         use(Message{HandoverQuery{uuid(), text<HostName>(), text<HostName>(), uuid(), uuid()}});
         use(Message{HandoverAnswer{uuid(), text<HostName>(), word(Verdict::lost)}});
-        use(Message{
-            MigrationOpen{u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}}});
+        use(Message{MigrationOpen{
+            u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}}});
         use(Message{JobLimit{u64(), u32()}});
         use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});
         use(Message{MigrationAccept{flag(), fault(), text<Detail>(), uuid()}});
@@ -184,9 +184,14 @@ class MessageGenerator {
         return order;
     }
     JobUpdate job_update() {
-        JobUpdate update{u64(),   word(JobKind::image_index),    word(JobState::cancelled),
-                         u32(),   text<FixedString<31>>(), u32(),
-                         fault(), text<Detail>()};
+        JobUpdate update{u64(),
+                         word(JobKind::image_index),
+                         word(JobState::cancelled),
+                         u32(),
+                         text<FixedString<31>>(),
+                         u32(),
+                         fault(),
+                         text<Detail>()};
         update.has_domain = flag();
         if (update.has_domain) {
             update.domain = domain_info();
