@@ -198,6 +198,8 @@ void read_deadlines(Config& file, Settings& core) {
         Duration& deadline = core.deadlines[static_cast<std::size_t>(row.kind)];
         deadline = whole_seconds(file, row.key, deadline, 1, 86400);
     }
+    core.migrate_copy_deadline =
+        whole_seconds(file, "deadlines.migrate_copy_seconds", core.migrate_copy_deadline, 1, 86400);
     const Duration migrate = core.deadline(JobKind::migrate);
     core.deadlines[static_cast<std::size_t>(JobKind::migrate_in)] = migrate;
     core.deadlines[static_cast<std::size_t>(JobKind::migrate_out)] = migrate;

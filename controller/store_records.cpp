@@ -112,7 +112,9 @@ bool put(Statement& statement, const JobRecord& record) {
     statement.bind(record.percent).bind(record.fault).bind(record.detail).bind(record.cancel_asked);
     statement.bind(record.plan_id).bind(record.created).bind(record.deadline).bind(record.ended);
     statement.bind(record.memory_bytes).bind(record.wire_bytes).bind(record.downtime_ms);
-    return statement.bind(record.total_ms).bind(record.rounds).bind(record.compression).run();
+    statement.bind(record.total_ms).bind(record.rounds).bind(record.compression);
+    statement.bind(record.copy_storage).bind(record.bandwidth_mbps).bind(record.image_bytes);
+    return statement.bind(record.image_wire_bytes).bind(record.image_rounds).run();
 }
 bool get(Statement& row, JobRecord& record) {
     row.read(record.id).read(record.kind, JobKind::clone).read(record.origin, JobOrigin::session);
@@ -130,6 +132,8 @@ bool get(Statement& row, JobRecord& record) {
     row.read(record.plan_id).read(record.created).read(record.deadline).read(record.ended);
     row.read(record.memory_bytes).read(record.wire_bytes).read(record.downtime_ms);
     row.read(record.total_ms).read(record.rounds).read(record.compression, wire::Compression::lz4);
+    row.read(record.copy_storage).read(record.bandwidth_mbps).read(record.image_bytes);
+    row.read(record.image_wire_bytes).read(record.image_rounds);
     return !row.corrupt();
 }
 

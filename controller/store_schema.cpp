@@ -124,6 +124,14 @@ CREATE TABLE history(
     R"sql(
 ALTER TABLE vms ADD COLUMN came_from TEXT NOT NULL DEFAULT '';
 ALTER TABLE vms ADD COLUMN started INTEGER NOT NULL DEFAULT 0;
+)sql",
+    // Migrations that take the disk images along.
+    R"sql(
+ALTER TABLE jobs ADD COLUMN copy_storage INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN bandwidth_mbps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN image_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN image_wire_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN image_rounds INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -129,6 +129,8 @@ Fault Agents::file(std::uint32_t host, agent::FileStep what, const Uuid& uuid) {
             slot.complete = false;
             break;
         case agent::FileStep::discard_consumed: slot.consumed = false; break;
+        case agent::FileStep::retract_images:
+        case agent::FileStep::retire_images: break;  // guests here share their storage
     }
     world_.ledger.removed(uuid, world_.ledger.end_ordered(host, uuid));
     return Fault::none;

@@ -189,7 +189,9 @@ Workers::Did Workers::step(Worker& worker) {
         case agent::WorkerOp::disk_delete:
         case agent::WorkerOp::disk_discard: return remove_file(worker);
         case agent::WorkerOp::clone: return clone(worker);
-        case agent::WorkerOp::store_probe: break;  // a core never asks for one
+        case agent::WorkerOp::image_index:
+        case agent::WorkerOp::image_sweep:
+        case agent::WorkerOp::store_probe: break;  // no core here asks for one
     }
     return Did::ended;
 }

@@ -127,4 +127,16 @@ void Core::on_images_filed(std::uint32_t row, Fault fault, Actions& out) noexcep
     }
 }
 
+void Core::on_limit(const LimitEvent& event, Actions& out) noexcept {
+    const std::uint32_t row = find_job(event.job_id);
+    if (row == Table<Row>::none || ended(rows_[row].record.state)) {
+        return;
+    }
+    Row& job = rows_[row];
+    job.record.bandwidth_mbps = event.bandwidth_mbps;  // on disk with its next stage
+    if (job.worker != no_worker && !job.killed && job.record.kind == JobKind::migrate_out) {
+        tell(row, job.worker, Tell::limit, Fault::none, {}, out);
+    }
+}
+
 }  // namespace ballast::agent

@@ -129,8 +129,8 @@ void sweep_images(const std::string& directory, std::uint32_t keep_hours, WallTi
         struct stat status {};
         const std::int64_t left_s = left_at(name);
         const bool expired = left_s > 0 ? now_s - left_s > keep_s
-                                     : is_unfinished(name) && ::lstat(path.c_str(), &status) == 0 &&
-                                           now_s - status.st_mtim.tv_sec > unfinished_s;
+                                        : is_unfinished(name) && ::lstat(path.c_str(), &status) == 0 &&
+                                              now_s - status.st_mtim.tv_sec > unfinished_s;
         if (expired && ::unlink(path.c_str()) == 0) {
             log_notice("{} was kept for {} hours, and is deleted", path,
                        (left_s > 0 ? keep_s : unfinished_s) / 3600);

@@ -18,6 +18,8 @@ struct VmOptions {
     std::vector<std::string> names;
     std::string to;
     std::string mode;
+    std::string storage;
+    std::int64_t bandwidth_mbps = 0;
     std::string word;
     bool force = false;
     bool yes = false;
@@ -49,6 +51,12 @@ std::string placement_body(const VmOptions& in) {
     }
     if (!in.mode.empty()) {
         json.key("mode").text(in.mode);
+    }
+    if (!in.storage.empty()) {
+        json.key("storage").text(in.storage);
+    }
+    if (in.bandwidth_mbps != 0) {
+        json.key("bandwidth_mbps").integer(in.bandwidth_mbps);
     }
     return json.end_object().str();
 }
@@ -83,6 +91,14 @@ Action declare_migrate(Options& options) {
         .completes(Completes::hosts);
     options.value("--mode", &in->mode, "MODE", "how (default automatic: live where host and guest can)")
         .one_of({"live", "stop_and_copy", "automatic"});
+    options
+        .value("--storage", &in->storage, "WHAT",
+               "copy takes the disk images along; shared, unless said, leaves them where both hosts see them")
+        .one_of({"shared", "copy"});
+    options
+        .value("--bandwidth-mbps", &in->bandwidth_mbps, "MBPS",
+               "limit for the disk images, megabit per second; none unless said")
+        .between(1, 1'000'000);
     declare_act(options, in->act);
     return online(
         [in](Online& connection) { return act_on_vms(connection, "migrate", *in, placement_body(*in)); });

@@ -24,7 +24,7 @@ enum class CommandKind : std::uint8_t {
     vm_restore,
     vm_shutdown,
     vm_destroy,
-    vm_migrate,      // `to`: host, empty: placement; `mode`
+    vm_migrate,      // `to`: host, empty: placement; `mode`; `copy_storage` with `bandwidth_mbps`
     vm_set_movable,  // `flag`
     vm_forget,       // an inactive guest: its definition and its row
     host_cordon,
@@ -64,6 +64,8 @@ struct Command {
     bool flag = false;
     FixedString<63> to;  // name or uuid of the destination host
     MigrationMode mode = MigrationMode::automatic;
+    bool copy_storage = false;
+    std::uint32_t bandwidth_mbps = 0;
     FixedString<15> policy;  // empty: the configured one
     bool has_parameters = false;
     policy::Parameters parameters;            // when absent: the configured ones

@@ -95,6 +95,11 @@ void take_figures(JobRecord& record, const wire::JobUpdate& update) noexcept {
     record.total_ms = update.total_ms;
     record.rounds = update.rounds;
     record.compression = update.compression;
+    record.image_bytes = update.image_bytes;
+    record.image_done_bytes = update.image_done_bytes;
+    record.image_wire_bytes = update.image_wire_bytes;
+    record.image_rounds = update.image_rounds;
+    record.time_left_ms = update.time_left_ms;
 }
 
 void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) noexcept {

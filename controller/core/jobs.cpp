@@ -139,7 +139,9 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept {
     record.expected_states = wanted.expected;
     record.plan_id = wanted.plan_id;
     record.created = step.now.wall;
-    const Duration allowed = wanted.deadline.ms > 0 ? wanted.deadline : step.t.settings.deadline(wanted.kind);
+    const Duration allowed = wanted.deadline.ms > 0 ? wanted.deadline
+                             : wanted.copy_storage  ? step.t.settings.migrate_copy_deadline
+                                                    : step.t.settings.deadline(wanted.kind);
     const Duration patience = allowed + step.t.settings.deadline_grace;
     record.deadline = step.wall_after(patience);
     record.source.host = step.t.hosts[wanted.host].record.name;
@@ -154,6 +156,8 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept {
     if (wanted.kind == JobKind::migrate) {
         record.migration_id = migration_id_of(step.t.identity, record.id);
         record.mode = wanted.mode;
+        record.copy_storage = wanted.copy_storage;
+        record.bandwidth_mbps = wanted.bandwidth_mbps;
         record.destination.host = step.t.hosts[wanted.destination].record.name;
         set_side_state(step, job, record.destination, SideState::ordered, wanted.cause);
         job.destination_host = wanted.destination;

@@ -16,6 +16,8 @@ void fill_migration(const Tables& t, const JobRow& job, JobKind kind, wire::JobO
     const bool incoming = kind == JobKind::migrate_in;
     out.migration_id = job.record.migration_id;
     out.mode = job.record.mode;
+    out.copy_storage = job.record.copy_storage;
+    out.bandwidth_mbps = job.record.bandwidth_mbps;
     out.peer_host = incoming ? job.record.source.host : job.record.destination.host;
     out.memory_kib = job.record.memory_mib * 1024;
     const std::uint32_t peer = incoming ? job.source_host : job.destination_host;

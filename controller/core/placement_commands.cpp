@@ -92,13 +92,15 @@ void refuse_move(const Tables& t, std::uint32_t at, const Obstacle& obstacle, Ou
         {host.record.name, policy::to_string(obstacle.constraint), obstacle.have, obstacle.limit});
 }
 
-NewJob migration(std::uint32_t vm, std::uint32_t from, std::uint32_t to, MigrationMode mode) noexcept {
+NewJob migration(const Command& command, std::uint32_t vm, std::uint32_t from, std::uint32_t to) noexcept {
     NewJob wanted;
     wanted.kind = JobKind::migrate;
     wanted.vm = vm;
     wanted.host = from;
     wanted.destination = to;
-    wanted.mode = mode;
+    wanted.mode = command.mode;
+    wanted.copy_storage = command.copy_storage;
+    wanted.bandwidth_mbps = command.bandwidth_mbps;
     wanted.expected.push(DomainState::running);
     return wanted;
 }
@@ -284,7 +286,7 @@ void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outco
             refuse_move(step.t, to, *obstacle, outcome);
             return;
         }
-        accept_job(step, command, migration(vm, row.host, to, command.mode), outcome);
+        accept_job(step, command, migration(command, vm, row.host, to), outcome);
         return;
     }
     const HostRow& source = step.t.hosts[row.host];
@@ -300,7 +302,7 @@ void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outco
         refuse_placement(step.t, placement, row.memory_mib, outcome);
     } else {
         add_reasons(step.t, placement.rejected, outcome);
-        accept_job(step, command, migration(vm, row.host, placement.host, command.mode), outcome);
+        accept_job(step, command, migration(command, vm, row.host, placement.host), outcome);
     }
     record_placement(step, command, row.record.name, placement, outcome);
 }

@@ -109,6 +109,14 @@ struct JobRecord {
     std::uint32_t total_ms = 0;
     std::uint32_t rounds = 0;
     wire::Compression compression = wire::Compression::none;
+    // A migration that takes the disk images along, and what of them has travelled
+    bool copy_storage = false;
+    std::uint32_t bandwidth_mbps = 0;  // 0: no limit
+    std::uint64_t image_bytes = 0;
+    std::uint64_t image_done_bytes = 0;
+    std::uint64_t image_wire_bytes = 0;
+    std::uint32_t image_rounds = 0;
+    std::uint64_t time_left_ms = 0;  // not stored: true for a moment
 };
 
 enum class PlanState : std::uint8_t { ready = 0, applying = 1, done = 2, cancelled = 3 };

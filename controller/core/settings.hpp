@@ -67,9 +67,11 @@ struct Settings {
     std::uint32_t migrations_max = 4;  // under way at once in the whole pool
     std::uint32_t agent_jobs_max = limits::agent_jobs_max;  // open on one host
     // From the order's receipt, by JobKind; the controller itself gives up `deadline_grace` later.
-    std::array<Duration, 15> deadlines{seconds(60),   seconds(120), seconds(30), seconds(30),   seconds(600),
-                                       seconds(600),  seconds(180), seconds(60), seconds(1800), seconds(1800),
-                                       seconds(1800), seconds(600), seconds(60), seconds(600),  seconds(600)};
+    std::array<Duration, 16> deadlines{seconds(60),   seconds(120),  seconds(30),   seconds(30),
+                                       seconds(600),  seconds(600),  seconds(180),  seconds(60),
+                                       seconds(1800), seconds(1800), seconds(1800), seconds(600),
+                                       seconds(60),   seconds(600),  seconds(600),  seconds(43'200)};
+    Duration migrate_copy_deadline = seconds(43'200);  // of a migration with the disk images
     Duration deadline_grace = seconds(30);
     Duration duplicate_grace =
         seconds(10);  // two hosts may both claim a guest for so long while reports cross

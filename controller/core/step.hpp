@@ -99,6 +99,8 @@ struct NewJob {
     std::uint32_t host = no_row;  // that acts; of a migration the source
     std::uint32_t destination = no_row;
     MigrationMode mode = MigrationMode::automatic;
+    bool copy_storage = false;
+    std::uint32_t bandwidth_mbps = 0;
     FixedVector<DomainState, 8> expected;
     std::uint64_t plan_id = 0;
     std::uint32_t move = no_row;

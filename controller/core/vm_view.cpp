@@ -59,7 +59,8 @@ VmState state_of_operation(JobKind kind) noexcept {
         case JobKind::none:
         case JobKind::disk_create:
         case JobKind::disk_delete:
-        case JobKind::golden_keep: break;
+        case JobKind::golden_keep:
+        case JobKind::image_index: break;
     }
     return VmState::unknown;
 }

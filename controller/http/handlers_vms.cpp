@@ -45,6 +45,20 @@ void read_host(JsonFields& fields, std::string_view name, Command& command) {
     }
 }
 
+void read_storage(JsonFields& fields, Command& command) {
+    constexpr std::int64_t mbps_max = 1'000'000;
+    const std::string storage = fields.text("storage", false, 16).value_or("shared");
+    command.copy_storage = storage == "copy";
+    if (!command.copy_storage && storage != "shared") {
+        fields.reject("storage", "expected shared or copy");
+    }
+    const std::optional<std::int64_t> limit = fields.integer("bandwidth_mbps", false, 0, mbps_max);
+    if (limit.has_value() && !command.copy_storage) {
+        fields.reject("bandwidth_mbps", "a limit for disk images, which travel with storage \"copy\" alone");
+    }
+    command.bandwidth_mbps = static_cast<std::uint32_t>(limit.value_or(0));
+}
+
 // The fields that the action knows.
 void read_action(JsonFields& fields, CommandKind kind, Command& command) {
     if (kind == CommandKind::vm_start || kind == CommandKind::vm_migrate) {
@@ -59,6 +73,7 @@ void read_action(JsonFields& fields, CommandKind kind, Command& command) {
                 fields.reject("mode", "expected live, stop_and_copy or automatic");
             }
         }
+        read_storage(fields, command);
     }
     if (kind == CommandKind::vm_shutdown || kind == CommandKind::vm_destroy) {
         command.force = fields.flag("force", false).value_or(false);

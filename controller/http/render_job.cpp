@@ -27,6 +27,18 @@ void render_migration(JsonOut& json, const JobRecord& record) {
     json.member("rounds", record.rounds);
     json.member("downtime_ms", record.downtime_ms);
     json.member("total_ms", record.total_ms);
+    json.member("storage", record.copy_storage ? "copy" : "shared");
+    if (record.copy_storage) {
+        json.key("images");
+        json.object();
+        json.member("bandwidth_mbps", record.bandwidth_mbps);
+        json.member("bytes", record.image_bytes);
+        json.member("done_bytes", record.image_done_bytes);
+        json.member("wire_bytes", record.image_wire_bytes);
+        json.member("rounds", record.image_rounds);
+        json.member("time_left_ms", record.time_left_ms);
+        json.end_object();
+    }
     json.end_object();
 }
 

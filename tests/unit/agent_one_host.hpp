@@ -205,6 +205,8 @@ class OneHost {
             case FileStep::discard_complete: complete_ = false; break;
             case FileStep::consume: std::swap(complete_, consumed_); break;
             case FileStep::discard_consumed: consumed_ = false; break;
+            case FileStep::retract_images:
+            case FileStep::retire_images: break;
         }
         return Fault::none;
     }

@@ -310,6 +310,7 @@ void World::advance(Agent& agent, AgentJob& job) {
             agent.guests[order.uuid] = {std::string{order.name.view()}, DomainState::running,
                                         order.spec.memory_mib, 0.1, true};
             break;
+        case JobKind::image_index: break;
         case JobKind::none:
         case JobKind::migrate: ADD_FAILURE() << "no agent's job"; break;
     }

@@ -119,6 +119,11 @@ TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
     job.total_ms = 8;
     job.rounds = 9;
     job.compression = wire::Compression::lz4;
+    job.copy_storage = true;
+    job.bandwidth_mbps = 50;
+    job.image_bytes = 1ULL << 41;
+    job.image_wire_bytes = 11;
+    job.image_rounds = 3;
     {
         Statement put;
         Statement rows;
@@ -150,6 +155,11 @@ TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
         EXPECT_EQ(back.memory_bytes, job.memory_bytes);
         EXPECT_EQ(back.rounds, job.rounds);
         EXPECT_EQ(back.compression, job.compression);
+        EXPECT_TRUE(back.copy_storage);
+        EXPECT_EQ(back.bandwidth_mbps, job.bandwidth_mbps);
+        EXPECT_EQ(back.image_bytes, job.image_bytes);
+        EXPECT_EQ(back.image_wire_bytes, job.image_wire_bytes);
+        EXPECT_EQ(back.image_rounds, job.image_rounds);
     }
     sqlite3_close(connection);
 }
