@@ -3,6 +3,13 @@
 #include "base/compose.hpp"
 
 namespace ballast::agent {
+namespace {
+
+// While images are copied a connection is tried for as long as the order may last, at pauses of at most 4 s:
+// a link that is back is used at once.
+constexpr std::uint32_t dial_attempts_counted = 5;
+
+}  // namespace
 
 void Core::decide_connecting(std::uint32_t row, Actions& out) noexcept {
     fail(row, out);  // nothing has been done to the guest
@@ -29,7 +36,7 @@ void Core::decide_copying(std::uint32_t row, Actions& out) noexcept {
         start_worker(row, WorkerOp::migrate_out, out);
     } else {
         job.dial_again = true;
-        ++job.attempts;
+        job.attempts = job.attempts < dial_attempts_counted ? job.attempts + 1 : dial_attempts_counted;
         back_off(job);
     }
 }

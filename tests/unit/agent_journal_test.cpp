@@ -40,7 +40,15 @@ JobRecord sample_record() {
                      .downtime_ms = 3,
                      .total_ms = 4,
                      .rounds = 5,
-                     .compression = wire::Compression::lz4};
+                     .compression = wire::Compression::lz4,
+                     .image_bytes = 7,
+                     .image_done_bytes = 8,
+                     .image_wire_bytes = 9,
+                     .image_rounds = 10};
+    record.copy_storage = true;
+    record.published = true;
+    record.bandwidth_mbps = 50;
+    record.disks.push({.device = "xvda", .path = "/srv/images/guest.img", .size_bytes = 11});
     return record;
 }
 
@@ -68,23 +76,36 @@ TEST(AgentRecord, ComesBackAsItWasWritten) {
     EXPECT_EQ(back.journal_id, record.journal_id);
     EXPECT_EQ(back.peer_port, 7712);
     EXPECT_EQ(back.volume, record.volume);
+    EXPECT_TRUE(back.copy_storage && back.published);
+    ASSERT_EQ(back.disks.size(), 1U);
+    EXPECT_EQ(back.disks[0].path, record.disks[0].path);
+    EXPECT_EQ(back.disks[0].size_bytes, 11U);
+    EXPECT_EQ(back.effect.image_rounds, 10U);
 }
 
 TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     JobRecord record = sample_record();
     record.volume = {};
+    record.copy_storage = record.published = false;
+    record.bandwidth_mbps = 0;
+    record.disks = {};
+    record.effect = {};
     const std::string bytes = encode_record(record);
     constexpr std::size_t checksum_bytes = 8;
+    constexpr std::size_t images_bytes = 1 + 1 + 4 + 3 * 8 + 4 + 1;
     constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
-    std::string older = bytes.substr(0, bytes.size() - checksum_bytes - volume_bytes);
-    older[4] = 1;  // the version
-    const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());
-    for (std::size_t i = 0; i < checksum_bytes; ++i) {
-        older.push_back(static_cast<char>(checksum >> (8 * i) & 0xff));
+    for (const char version : {1, 2}) {
+        const std::size_t unknown_bytes = images_bytes + (version == 1 ? volume_bytes : 0);
+        std::string older = bytes.substr(0, bytes.size() - checksum_bytes - unknown_bytes);
+        older[4] = version;
+        const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());
+        for (std::size_t i = 0; i < checksum_bytes; ++i) {
+            older.push_back(static_cast<char>(checksum >> (8 * i) & 0xff));
+        }
+        JobRecord back;
+        ASSERT_TRUE(decode_record(older, back).ok()) << static_cast<int>(version);
+        EXPECT_EQ(encode_record(back), bytes);
     }
-    JobRecord back;
-    ASSERT_TRUE(decode_record(older, back).ok());
-    EXPECT_EQ(encode_record(back), bytes);
 }
 
 TEST(AgentRecord, IsRefusedWhenAnyOneByteIsWrong) {
