@@ -159,7 +159,7 @@ class Pool:
 
         wait_until("the controller answers", answers)
 
-    def start_agent(self, name, sim):
+    def start_agent(self, name, sim, **sections):
         directory = self.directory / name
         for part in ("state", "run", "saved"):
             (directory / part).mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ class Pool:
             "host_name": name, "hypervisor": "sim", "state_dir": str(directory / "state"),
             "run_dir": str(directory / "run"), "save_dir": str(directory / "saved"),
             "controller": {"address": "127.0.0.1", "port": self.agents_port}, "tls": {"plain": True},
-            "migration": {"listen": "127.0.0.1", "port": 0, "advertised": "127.0.0.1"}, "sim": sim}))
+            "migration": {"listen": "127.0.0.1", "port": 0, "advertised": "127.0.0.1"}, "sim": sim, **sections}))
         agent = Program(name, [self.programs / "ballast-agent", "--config", config], self.directory)
         agent.start()
         self.agents[name] = agent
