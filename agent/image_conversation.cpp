@@ -21,7 +21,7 @@ namespace ballast::agent {
 namespace {
 
 // Descriptors are moved out of the way of the fixed ones first.
-constexpr int descriptors_from = 10;
+constexpr int image_descriptors_from = 10;
 // The other side may be silent for as long as it reads a large image through. A host that is gone is noticed
 // by the kernel's own probes (see worker_source.cpp).
 constexpr Duration silence_max = seconds(3600);
@@ -35,18 +35,18 @@ std::string program_path() {
     return fmt::format("{}/{}", path.substr(0, path.rfind('/')), image_program);
 }
 
-bool make_pair(int type, UniqueFd& near_end, UniqueFd& far_end) {
+bool make_image_pair(int type, UniqueFd& near_end, UniqueFd& far_end) {
     int ends[2] = {-1, -1};
     if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) {
         return false;
     }
     near_end.reset(ends[0]);
-    far_end.reset(::fcntl(ends[1], F_DUPFD_CLOEXEC, descriptors_from));
+    far_end.reset(::fcntl(ends[1], F_DUPFD_CLOEXEC, image_descriptors_from));
     ::close(ends[1]);
     return static_cast<bool>(far_end);
 }
 
-int spawn(const std::string& path, int channel, int stream, int lock, pid_t& pid) {
+int spawn_image(const std::string& path, int channel, int stream, int lock, pid_t& pid) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, channel, image_channel_fd);
@@ -219,14 +219,15 @@ ImageProcess::~ImageProcess() {
 Status ImageProcess::start(ImageSetup setup, int lock_fd, bool stream, std::string& why) {
     UniqueFd far_channel;
     UniqueFd far_stream;
-    const UniqueFd lock{lock_fd < 0 ? -1 : ::fcntl(lock_fd, F_DUPFD_CLOEXEC, descriptors_from)};
-    if (!make_pair(SOCK_SEQPACKET, channel_, far_channel) ||
-        (stream && !make_pair(SOCK_STREAM, stream_, far_stream)) || (lock_fd >= 0 && !lock)) {
+    const UniqueFd lock{lock_fd < 0 ? -1 : ::fcntl(lock_fd, F_DUPFD_CLOEXEC, image_descriptors_from)};
+    if (!make_image_pair(SOCK_SEQPACKET, channel_, far_channel) ||
+        (stream && !make_image_pair(SOCK_STREAM, stream_, far_stream)) || (lock_fd >= 0 && !lock)) {
         why = fmt::format("no channel for an image process: {}", std::strerror(errno));
         return Err{Fault::io_failed};
     }
     const std::string path = program_path();
-    if (const int error = spawn(path, far_channel.get(), far_stream.get(), lock.get(), pid_); error != 0) {
+    if (const int error = spawn_image(path, far_channel.get(), far_stream.get(), lock.get(), pid_);
+        error != 0) {
         pid_ = -1;
         why = fmt::format("cannot start {}: {}", path, std::strerror(error));
         return Err{Fault::io_failed};

@@ -10,7 +10,7 @@
 namespace ballast::image {
 namespace {
 
-constexpr std::size_t block_bytes = 4096;
+constexpr std::size_t kept_block_bytes = 4096;
 
 }  // namespace
 
@@ -24,9 +24,9 @@ Status SentBlocks::keep(std::uint64_t segment, const Digest& digest, std::span<c
         return {};
     }
     Record record{.digest = digest};
-    for (std::size_t at = 0; at < content.size(); at += block_bytes) {
-        const auto block = content.subspan(at, std::min(content.size() - at, block_bytes));
-        record.blocks[at / block_bytes] = XXH3_64bits(block.data(), block.size());
+    for (std::size_t at = 0; at < content.size(); at += kept_block_bytes) {
+        const auto block = content.subspan(at, std::min(content.size() - at, kept_block_bytes));
+        record.blocks[at / kept_block_bytes] = XXH3_64bits(block.data(), block.size());
     }
     return write_exactly(file_, segment * sizeof record, std::as_bytes(std::span{&record, 1}), why);
 }
