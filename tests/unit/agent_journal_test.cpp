@@ -94,8 +94,8 @@ TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     constexpr std::size_t checksum_bytes = 8;
     constexpr std::size_t images_bytes = 1 + 1 + 4 + 3 * 8 + 4 + 1;
     constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
-    for (const char version : {1, 2}) {
-        const std::size_t unknown_bytes = images_bytes + (version == 1 ? volume_bytes : 0);
+    for (const char version : {'\1', '\2'}) {
+        const std::size_t unknown_bytes = images_bytes + (version == '\1' ? volume_bytes : 0);
         std::string older = bytes.substr(0, bytes.size() - checksum_bytes - unknown_bytes);
         older[4] = version;
         const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());
