@@ -31,7 +31,7 @@ TEST(BaseVocabulary, HasOneWordForEachEnumerator) {
     expect_words_up_to(VmKind::personal);
     expect_words_up_to(GuestType::hvm);
     expect_words_up_to(HostState::cordoned);
-    expect_words_up_to(JobKind::clone);
+    expect_words_up_to(JobKind::image_index);
     expect_words_up_to(JobState::cancelled);
     expect_words_up_to(MigrationMode::automatic);
 }
