@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "controller/store_impl.hpp"
+#include "controller/store_log.hpp"
 #include "controller/store_schema.hpp"
 #include "shell/random.hpp"
 
@@ -17,10 +18,11 @@ namespace ballast::controller {
 namespace {
 
 // Synced at every commit (FULL), so that an acknowledged request survives power loss. Locked against a second
-// controller. The log is folded back into the file every 256 pages: both stay small.
+// controller. The log is folded back into the file every log_pages: whoever waits for the commit that does it
+// waits for two more syncs.
 constexpr const char* settings_sql =
     "PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-    "PRAGMA wal_autocheckpoint=256;PRAGMA cache_size=-1024;PRAGMA trusted_schema=OFF;PRAGMA "
+    "PRAGMA cache_size=-1024;PRAGMA trusted_schema=OFF;PRAGMA "
     "cell_size_check=ON;"
     "BEGIN EXCLUSIVE;COMMIT;";
 
@@ -59,13 +61,15 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
         sqlite3_open_v2(path.c_str(), &impl.connection,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     const bool set = opened == SQLITE_OK &&
-                     sqlite3_exec(impl.connection, settings_sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+                     sqlite3_exec(impl.connection, settings_sql, nullptr, nullptr, nullptr) == SQLITE_OK &&
+                     sqlite3_wal_autocheckpoint(impl.connection, log_pages) == SQLITE_OK;
     umask(previous);
     if (!set) {
         const int code = sqlite3_errcode(impl.connection);
         return refuse(code == SQLITE_BUSY ? "another ballast-controller uses this state directory"
                                           : sqlite3_errmsg(impl.connection));
     }
+    lengthen_log(path + "-wal");  // ours alone from here on
     if (chmod(path.c_str(), 0600) != 0) {
         return refuse(std::strerror(errno));
     }
@@ -184,6 +188,7 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
         bool operator()(const ForgetSession& a) const {
             return store.forget_session.start().bind(a.id).run();
         }
+        bool operator()(const PersistStoreMark&) const { return store.put_store_mark.start().run(); }
         bool operator()(const Send&) const { return true; }
         bool operator()(const SendOrder&) const { return true; }
         bool operator()(const CloseLink&) const { return true; }

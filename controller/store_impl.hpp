@@ -27,13 +27,14 @@ struct Store::Impl {
         sqlite3_close(connection);
     }
 
-    std::array<Entry, 28> entries() {
+    std::array<Entry, 29> entries() {
         return {{
             {&begin, "BEGIN IMMEDIATE"},
             {&end, "COMMIT"},
             {&put_identity,
              "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?), "
              "next_session_id=max(next_session_id,?)"},
+            {&put_store_mark, "UPDATE identity SET store_marked=1"},
             {&put_host, records::put_host},
             {&put_vm, records::put_vm},
             {&put_definition, "REPLACE INTO definitions VALUES(?,?)"},
@@ -57,8 +58,9 @@ struct Store::Impl {
             {&forget_session, "DELETE FROM sessions WHERE id=?"},
             {&put_change, records::put_change},
             {&forget_changes, "DELETE FROM history WHERE number<=?"},
-            {&add_identity, "INSERT OR IGNORE INTO identity VALUES(1,?,?,1,?)"},
-            {&get_identity, "SELECT store_id,next_job_id,next_plan_id,next_session_id FROM identity"},
+            {&add_identity, "INSERT OR IGNORE INTO identity VALUES(1,?,?,1,?,0)"},
+            {&get_identity,
+             "SELECT store_id,next_job_id,next_plan_id,next_session_id,store_marked FROM identity"},
         }};
     }
 
@@ -110,7 +112,7 @@ struct Store::Impl {
     Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move,
         put_rejection, put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job,
         forget_plan, forget_key, add_identity, get_identity, put_pool, put_desktop, put_session, forget_pool,
-        forget_desktop, forget_session, put_change, forget_changes;
+        forget_desktop, forget_session, put_change, forget_changes, put_store_mark;
 };
 
 }  // namespace ballast::controller

@@ -122,6 +122,7 @@ Status Store::restore_into(Core& core, std::string& why) {
                            .read(identity.next_job_id)
                            .read(identity.next_plan_id)
                            .read(identity.next_session_id)
+                           .read(identity.store_marked)
                            .corrupt()) {
         why = impl_->path + ": the store's own identity is missing";
         return Err{Fault::image_corrupt};

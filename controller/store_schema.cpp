@@ -132,6 +132,10 @@ ALTER TABLE jobs ADD COLUMN bandwidth_mbps INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN image_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN image_wire_bytes INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN image_rounds INTEGER NOT NULL DEFAULT 0;
+)sql",
+    // By it a host's store is known to be the one that was proven before.
+    R"sql(
+ALTER TABLE identity ADD COLUMN store_marked INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

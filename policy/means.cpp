@@ -56,7 +56,7 @@ Summary summary_of(Series series, std::uint32_t window, double ceiling, const Da
 void report_absence(Series series, const DataFinding& where, DataReport& report) noexcept {
     if (series.empty()) {
         DataFinding finding = where;
-        finding.fault = series.data() == nullptr ? DataFault::missing_series : DataFault::zero_length;
+        finding.fault = series.missing() ? DataFault::missing_series : DataFault::zero_length;
         report.add(finding);
     }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -11,9 +12,63 @@
 
 namespace ballast::policy {
 
-// Samples, oldest first. The newest samples of all series of a pool belong to the same instant. Without data
-// (a null span): missing; of zero length: nothing measured yet. Both count as zero.
-using Series = std::span<const double>;
+// Samples, oldest first; a view. The newest samples of all series of a pool belong to the same instant.
+// Without data (a null pointer): missing; of zero length: nothing measured yet. Both count as zero.
+//
+// Whoever keeps many of them (the controller, of each guest) keeps floats: seven digits are more than any
+// counter of a hypervisor has, in half of the memory.
+class Series {
+  public:
+    class Iterator {
+      public:
+        constexpr Iterator(const Series& series, std::size_t at) noexcept : series_{&series}, at_{at} {}
+        constexpr double operator*() const noexcept { return (*series_)[at_]; }
+        constexpr Iterator& operator++() noexcept {
+            ++at_;
+            return *this;
+        }
+        constexpr bool operator==(const Iterator& other) const noexcept { return at_ == other.at_; }
+
+      private:
+        const Series* series_;
+        std::size_t at_;
+    };
+
+    constexpr Series() noexcept = default;
+    constexpr Series(std::span<const double> wide) noexcept  // NOLINT: implicit on purpose
+        : wide_{wide.data()}, size_{wide.size()} {}
+    constexpr Series(std::span<const float> narrow) noexcept  // NOLINT: implicit on purpose
+        : narrow_{narrow.data()}, size_{narrow.size()} {}
+    constexpr Series(const double* wide, std::size_t size) noexcept : wide_{wide}, size_{size} {}
+    template <class Range>
+    requires std::convertible_to<const Range&, std::span<const double>>
+    constexpr Series(const Range& wide) noexcept  // NOLINT: implicit on purpose
+        : Series{std::span<const double>{wide}} {}
+
+    constexpr bool missing() const noexcept { return wide_ == nullptr && narrow_ == nullptr; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    // REQUIRES: index < size(); count <= size().
+    constexpr double operator[](std::size_t index) const noexcept {
+        return narrow_ != nullptr ? static_cast<double>(narrow_[index]) : wide_[index];
+    }
+    constexpr double back() const noexcept { return (*this)[size_ - 1]; }
+    constexpr Series subspan(std::size_t first, std::size_t count) const noexcept {
+        Series part = *this;
+        part.wide_ = wide_ != nullptr ? wide_ + first : nullptr;
+        part.narrow_ = narrow_ != nullptr ? narrow_ + first : nullptr;
+        part.size_ = count;
+        return part;
+    }
+    constexpr Series last(std::size_t count) const noexcept { return subspan(size_ - count, count); }
+    constexpr Iterator begin() const noexcept { return {*this, 0}; }
+    constexpr Iterator end() const noexcept { return {*this, size_}; }
+
+  private:
+    const double* wide_ = nullptr;  // at most one of the two
+    const float* narrow_ = nullptr;
+    std::size_t size_ = 0;
+};
 
 inline constexpr double no_ceiling = std::numeric_limits<double>::infinity();
 

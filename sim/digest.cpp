@@ -122,6 +122,7 @@ std::uint64_t digest(const controller::Core& core, const controller::Actions& ac
                 [&](const ForgetDesktopPool& a) { d << a.name; },
                 [&](const ForgetDesktop& a) { d << a.uuid; },
                 [&](const ForgetSession& a) { d << a.id; },
+                [](const PersistStoreMark&) {},
                 [&](const ForgetHost& a) { d << a.name; },
                 [&](const ForgetVm& a) { d << a.uuid; },
                 [&](const ForgetJob& a) { d << a.id; },

@@ -14,7 +14,8 @@ struct Tiers {
     std::uint32_t paused = 0;
     std::uint32_t saved = 0;
     std::uint32_t used = 0;
-    std::uint32_t all() const noexcept { return ready + paused + saved + used; }
+    std::uint32_t stuck = 0;  // on hosts that are being emptied: granted to nobody
+    std::uint32_t all() const noexcept { return ready + paused + saved + used + stuck; }
 };
 
 Tiers tiers_of(const controller::Core& core, std::uint32_t pool) {
@@ -25,7 +26,11 @@ Tiers tiers_of(const controller::Core& core, std::uint32_t pool) {
         }
         const DesktopState state = desktop.record.state;
         tiers.used += desktop.record.session != 0 ? 1 : 0;
-        const bool spare = desktop.record.session == 0;
+        const std::uint32_t host = core.vm(desktop.vm).host;
+        const bool stuck = state != DesktopState::inactive && desktop.record.session == 0 &&
+                           host != controller::no_row && core.host(host).record.draining;
+        tiers.stuck += stuck ? 1 : 0;
+        const bool spare = desktop.record.session == 0 && !stuck;
         tiers.ready += spare && state == DesktopState::ready ? 1 : 0;
         tiers.paused += spare && state == DesktopState::paused ? 1 : 0;
         tiers.saved += spare && state == DesktopState::saved ? 1 : 0;
@@ -98,7 +103,8 @@ std::string World::unmet_targets(const controller::DesktopPoolRow& row, std::uin
     const controller::PoolTargets& targets = row.record.targets;
     const controller::PoolRules& rules = row.record.rules;
     const Tiers have = tiers_of(controller.core(), pool);
-    const std::uint32_t room = targets.max > have.used ? targets.max - have.used : 0;
+    const std::uint32_t taken = have.used + have.stuck;
+    const std::uint32_t room = targets.max > taken ? targets.max - taken : 0;
     const std::uint32_t spares = std::min(targets.spares(), room);
     const auto unmet = [&](std::string_view what) {
         return fmt::format(
@@ -107,7 +113,7 @@ std::string World::unmet_targets(const controller::DesktopPoolRow& row, std::uin
             row.record.name.view(), what, have.ready, have.paused, have.saved, have.used, targets.ready,
             targets.paused, targets.saved, targets.max);
     };
-    if (have.all() > std::max(targets.max, have.used)) {
+    if (have.all() > std::max(targets.max, taken)) {
         return unmet("more than max");
     }
     if (have.ready + have.paused + have.saved < spares && room_for_a_desktop()) {
@@ -152,8 +158,13 @@ void World::check_desktops_at_rest() {
             }
         }
     }
+    // Whose store is another one at the moment in which his job ends, cannot tidy up behind it in the shared
+    // one.
+    const bool out_of_reach =
+        std::any_of(scenario.incidents.begin(), scenario.incidents.end(),
+                    [](const Incident& incident) { return incident.kind == IncidentKind::shared_elsewhere; });
     for (const auto& [path, file] : stores[0].files) {
-        if (path.ends_with(".tmp")) {
+        if (path.ends_with(".tmp") && !out_of_reach) {
             engine.broken(Invariant::every_job_ends, "at rest, {} lies in the shared store", path);
         }
     }

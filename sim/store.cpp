@@ -127,6 +127,9 @@ bool Store::stage(const controller::Core& core, const controller::Action& action
             [&](const ForgetDesktopPool& a) { return put([a](StoreContent& c) { c.pools.erase(a.name); }); },
             [&](const ForgetDesktop& a) { return put([a](StoreContent& c) { c.desktops.erase(a.uuid); }); },
             [&](const ForgetSession& a) { return put([a](StoreContent& c) { c.sessions.erase(a.id); }); },
+            [&](const PersistStoreMark&) {
+                return put([](StoreContent& c) { c.identity.store_marked = true; });
+            },
             [&](const ForgetHost& a) { return put([a](StoreContent& c) { c.hosts.erase(a.name); }); },
             [&](const ForgetVm& a) {
                 return put([a](StoreContent& c) {

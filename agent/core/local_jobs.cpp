@@ -124,7 +124,9 @@ void Core::decide_destroying(std::uint32_t row, Actions& out) noexcept {
         fail(row, out);
     } else if (job.truth.domain.state == DomainState::absent) {
         succeed(row, out);
-    } else if (job.record.fault != Fault::none || !try_destroy(row, out)) {
+    } else if ((job.record.fault != Fault::none && job.truth.domain.state != DomainState::dying) ||
+               !try_destroy(row, out)) {
+        // A cancelled order leaves a guest alone as long as it is whole; one that is dying cannot be kept.
         blame_call(job, "the domain cannot be destroyed");
         fail(row, out);
     }

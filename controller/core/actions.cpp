@@ -13,9 +13,9 @@ static_assert(sizeof(Action) <= 640, "the list of actions is part of the control
 namespace {
 
 // The store's actions are the first alternatives of the variant.
-constexpr std::size_t durable_kinds = 17;
+constexpr std::size_t durable_kinds = 18;
 static_assert(std::is_same_v<std::variant_alternative_t<0, Action>, PersistHost> &&
-              std::is_same_v<std::variant_alternative_t<durable_kinds - 1, Action>, ForgetSession> &&
+              std::is_same_v<std::variant_alternative_t<durable_kinds - 1, Action>, PersistStoreMark> &&
               std::is_same_v<std::variant_alternative_t<durable_kinds, Action>, Send>);
 
 // The row that a Persist action names; nothing for the others.

@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "base/fixed_vector.hpp"
+#include "base/raw_list.hpp"
 #include "controller/core/desktop/rows.hpp"
 #include "controller/core/events.hpp"
 
@@ -69,6 +70,7 @@ struct ForgetDesktop {
 struct ForgetSession {
     std::uint64_t id;
 };
+struct PersistStoreMark {};  // Identity::store_marked is true from now on
 
 // ---- the agents ----
 using SmallMessage =
@@ -118,8 +120,8 @@ struct Report {
 using Action =
     std::variant<PersistHost, PersistVm, PersistDefinition, PersistJob, PersistPlan, PersistIdempotency,
                  ForgetHost, ForgetVm, ForgetJob, ForgetPlan, ForgetIdempotency, PersistDesktopPool,
-                 PersistDesktop, PersistSession, ForgetDesktopPool, ForgetDesktop, ForgetSession, Send,
-                 SendOrder, CloseLink, Reply, JobChanged, SessionChanged, Report>;
+                 PersistDesktop, PersistSession, ForgetDesktopPool, ForgetDesktop, ForgetSession,
+                 PersistStoreMark, Send, SendOrder, CloseLink, Reply, JobChanged, SessionChanged, Report>;
 
 // One more change in the history of a guest that the store knows.
 struct HistoryChange {
@@ -133,6 +135,7 @@ bool durable(const Action& action) noexcept;
 // The actions of one step. Kept by the shell and reused: cleared by the core at the start of a step.
 class Actions {
   public:
+    Actions() noexcept {}  // NOLINT: not defaulted, which would let `Actions{}` write zeros to all of it
     void clear() noexcept;
 
     // Keeps the store's actions before all others, otherwise the order in which they were added; a row that
@@ -158,8 +161,8 @@ class Actions {
     static constexpr std::size_t actions_max = 1024;
     static constexpr std::size_t reports_max = 384;  // of them
     static constexpr std::size_t changes_max = 1024;
-    FixedVector<Action, actions_max> list_;
-    FixedVector<HistoryChange, changes_max> changes_;
+    RawList<Action, actions_max> list_;
+    RawList<HistoryChange, changes_max> changes_;
     std::uint64_t changes_dropped_ = 0;
     std::ptrdiff_t durable_ = 0;
     std::size_t reports_ = 0;

@@ -107,6 +107,8 @@ class Core {
 
     // What may be done with the guest now.
     FixedVector<CommandKind, 12> allowed_actions(std::uint32_t vm) const noexcept;
+    // Why the guest is shown in its state, in words; empty: the state says it all.
+    Detail vm_state_reason(const VmRow& vm) const noexcept;
     // Means over the configured window: cores used by the guest; utilisations of the host (0..1, policy
     // definitions).
     double vm_cpu_cores(std::uint32_t vm) const noexcept;

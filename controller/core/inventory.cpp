@@ -93,7 +93,8 @@ void take_overhead(HostRow& host, const wire::HostReport& report) noexcept {
 }
 
 bool acceptable(const wire::HostReport& report) noexcept {
-    const std::uint64_t most_kib = std::uint64_t{1} << 40;  // a pebibyte: keeps sums far from wrapping
+    // A pebibyte: keeps sums far from wrapping, and mebibytes in 32 bits.
+    const std::uint64_t most_kib = std::uint64_t{1} << 40;
     if (report.memory_kib > most_kib || report.memory_free_kib > most_kib) {
         return false;
     }
@@ -157,20 +158,22 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
     });
     for (const wire::SavedGuest& saved : report.saved) {
         see(step, host, saved.uuid, saved.name, saved.type, false,
-            {host,
-             true,
-             wire::InFlight::no,
-             DomainState::absent,
-             0,
-             mib_up(saved.memory_kib),
-             saved.vcpus,
-             0,
-             {}});
+            {.host = host,
+             .saved = true,
+             .state = DomainState::absent,
+             .memory_mib = static_cast<std::uint32_t>(mib_up(saved.memory_kib)),
+             .vcpus = saved.vcpus});
     }
     for (const wire::DomainInfo& domain : report.domains) {
         see(step, host, domain.uuid, domain.name, domain.type, domain.ours,
-            {host, false, domain.in_flight, domain.state, domain.domid, mib_up(domain.memory_kib),
-             domain.vcpus, domain.console_port, domain.console_address});
+            {.host = host,
+             .in_flight = domain.in_flight,
+             .state = domain.state,
+             .domid = domain.domid,
+             .memory_mib = static_cast<std::uint32_t>(mib_up(domain.memory_kib)),
+             .vcpus = domain.vcpus,
+             .console_address = domain.console_address,
+             .console_port = domain.console_port});
     }
     each_guest_seen(step.t, host, [&](std::uint32_t vm) {
         const Sighting& sighting = *sighting_at(step.t.vms[vm], host);

@@ -30,7 +30,7 @@ Sighting& sighting_for(Tables& t, std::uint32_t row, std::uint32_t host) noexcep
     }
     Sighting fresh;
     fresh.host = host;
-    fresh.memory_mib = vm.memory_mib;
+    fresh.memory_mib = static_cast<std::uint32_t>(vm.memory_mib);
     fresh.vcpus = vm.vcpus;
     return *add_sighting(t, row, fresh);
 }
@@ -69,7 +69,8 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
         here.in_flight = update.domain.in_flight;
         here.state = update.domain.state;
         here.domid = update.domain.domid;
-        here.memory_mib = update.domain.memory_kib / 1024 + (update.domain.memory_kib % 1024 != 0 ? 1 : 0);
+        here.memory_mib = static_cast<std::uint32_t>(update.domain.memory_kib / 1024 +
+                                                     (update.domain.memory_kib % 1024 != 0 ? 1 : 0));
         here.vcpus = update.domain.vcpus;
         here.console_port = update.domain.console_port;
         here.console_address = update.domain.console_address;

@@ -121,6 +121,10 @@ FixedVector<CommandKind, 12> Core::allowed_actions(std::uint32_t vm) const noexc
     return actions_of(*tables_, vm);
 }
 
+Detail Core::vm_state_reason(const VmRow& vm) const noexcept {
+    return state_reason(*tables_, vm);
+}
+
 double Core::vm_cpu_cores(std::uint32_t vm) const noexcept {
     return policy::mean_of_last(tables_->vms[vm].cpu_cores.values(),
                                 tables_->settings.balance.parameters.window);

@@ -24,6 +24,7 @@ struct Identity {
         0;  // the shell gives max(stored id + 1); a new store begins at first_job_id()
     std::uint64_t next_plan_id = 1;
     std::uint64_t next_session_id = 1;  // agents know sessions by their ids: never reused either
+    bool store_marked = false;          // the store that all hosts share bears our mark (store_proof.cpp)
 };
 // Seconds of the calendar: a controller whose store was lost does not reuse the ids of the lost one.
 constexpr std::uint64_t first_job_id(WallTime created) noexcept {

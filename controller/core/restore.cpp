@@ -197,7 +197,7 @@ void Core::start(const Now& now) noexcept {
     start_desktops(t, now);
     for (VmRow& vm : t.vms.rows()) {
         if (vm.in_use) {
-            vm.state_reason = "no host has reported it yet";
+            vm.state_reason = VmReason::not_reported;
         }
     }
     recount_jobs(t);

@@ -16,14 +16,15 @@ namespace ballast::controller {
 
 inline constexpr std::uint32_t no_row = UINT32_MAX;
 
-// The last samples, oldest first, in arena memory: contiguous, because policies take spans.
+// The last samples, oldest first, in arena memory: contiguous, because policies take spans. Of all that is
+// kept of a guest they are the most, hence floats.
 struct SampleSeries {
-    std::span<double> storage;
+    std::span<float> storage;
     std::uint32_t size = 0;
 
     void push(double value) noexcept;
     void clear() noexcept { size = 0; }
-    policy::Series values() const noexcept { return storage.first(size); }
+    policy::Series values() const noexcept { return std::span<const float>{storage.first(size)}; }
 };
 
 enum class LinkState : std::uint8_t { awaiting_hello = 0, accepted = 1, closed = 2 };
@@ -94,15 +95,34 @@ struct Sighting {
     wire::InFlight in_flight = wire::InFlight::no;
     DomainState state = DomainState::unknown;
     std::uint32_t domid = 0;
-    std::uint64_t memory_mib = 0;
+    std::uint32_t memory_mib = 0;
     std::uint32_t vcpus = 0;
-    std::uint16_t console_port = 0;
     FixedString<63> console_address;
+    std::uint16_t console_port = 0;
     // The list of all guests that this host speaks of (sightings.cpp): rows of its neighbours there.
     std::uint32_t next = no_row;
     std::uint32_t previous = no_row;
 };
-inline constexpr std::size_t sightings_per_vm_max = 4;
+static_assert(sizeof(Sighting) <= 96, "every guest has room for several of these");
+// The two hosts of a move, and one that has not been heard for long.
+inline constexpr std::size_t sightings_per_vm_max = 3;
+
+// Why a guest is shown in its state, where the state alone does not say it.
+enum class VmReason : std::uint8_t {
+    none,
+    job,               // an operation is under way
+    not_reported,      // restored, and no host has reported it yet
+    not_all_reported,  // the same, and some hosts are not connected
+    host_away,
+    departing,  // its right to run was given away, and no answer has come
+    incoming,   // a copy arrives whose source is not connected
+    suspended,
+    shut_down,
+    crashed,
+    not_told,
+    claimed_twice,  // by two hosts, for longer than reports may cross
+    maybe_claimed_twice,
+};
 
 struct VmRow {
     bool in_use = false;
@@ -113,13 +133,12 @@ struct VmRow {
     std::uint32_t host = no_row;       // where it is (runs, or lies saved); of a guest in flight the source
     std::uint32_t next_here = no_row;  // neighbours in the host's list of guests
     std::uint32_t previous_here = no_row;
-    VmState state = VmState::unknown;  // as shown
-    Detail state_reason;
+    VmState state = VmState::unknown;        // as shown
+    VmReason state_reason = VmReason::none;  // in words: state_reason(), vm_view.cpp
     DomainState domain_state = DomainState::absent;
     std::uint64_t memory_mib = 0;
     std::uint32_t vcpus = 0;
     std::uint16_t console_port = 0;
-    FixedString<63> console_address;
     bool unconfirmed =
         false;               // restored, and no host has reported it yet while some have not reported at all
     bool duplicate = false;  // executes on two hosts by their own reports: nothing is done with it
@@ -137,6 +156,9 @@ struct VmRow {
     SampleSeries disk_mbps;
     SampleSeries memory_used_mib;
 };
+
+// Where its VNC server listens, by the word of the host that it is on; empty: not known.
+std::string_view console_address(const VmRow& vm) noexcept;
 
 struct JobRow {
     bool in_use = false;

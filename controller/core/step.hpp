@@ -88,6 +88,8 @@ void remove_vm(Step& step, std::uint32_t vm) noexcept;
 // The row of the guest, made when needed. `no_row`: the table is full of guests that exist.
 std::uint32_t vm_row(Step& step, const Uuid& uuid, std::string_view name) noexcept;
 std::uint32_t find_vm_row(const Tables& t, std::string_view name_or_uuid, bool& ambiguous) noexcept;
+// In words (vm_reason.cpp); empty: the state says it all.
+Detail state_reason(const Tables& t, const VmRow& vm) noexcept;
 
 // ---- jobs.cpp: the life of a job ----
 // Memory that the guest wrote while it was copied, in MiB/s, by what had to be sent again. 0: unknown.

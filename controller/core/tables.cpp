@@ -5,7 +5,7 @@
 namespace ballast::controller {
 namespace {
 
-SampleSeries series_at(std::span<double> storage, std::size_t position, std::size_t window) noexcept {
+SampleSeries series_at(std::span<float> storage, std::size_t position, std::size_t window) noexcept {
     return {storage.subspan(position * window, window), 0};
 }
 
@@ -45,8 +45,8 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
     const Limits& limits = settings.limits;
     const std::size_t plans_with_dry = std::size_t{limits.plans} + 1;
     decisions = arena.make_array<DecisionRow>(limits.decisions);
-    host_samples = arena.make_array<double>(series_per_host * limits.hosts * limits.window_samples);
-    vm_samples = arena.make_array<double>(series_per_vm * limits.vms * limits.window_samples);
+    host_samples = arena.make_array<float>(series_per_host * limits.hosts * limits.window_samples);
+    vm_samples = arena.make_array<float>(series_per_vm * limits.vms * limits.window_samples);
     plan_moves = arena.make_array<PlanMove>(plans_with_dry * limits.moves_per_plan);
     plan_rejected = arena.make_array<PlanRejection>(plans_with_dry * limits.rejected_per_plan);
     plan_hosts = arena.make_array<PlanHostLoad>(plans_with_dry * limits.hosts);
@@ -55,7 +55,7 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
     capable = arena.make_array<bool>(limits.hosts);
     placement_rejected = arena.make_array<policy::Rejection>(limits.hosts);
     order = arena.make_array<std::uint32_t>(limits.vms);
-    vm_history = arena.make_array<HistoryRow>(std::size_t{limits.vms} * limits.history_per_vm);
+    vm_history = arena.make_array<PackedChange>(std::size_t{limits.vms} * limits.history_per_vm);
     trials = arena.make_array<HostTrial>(std::size_t{limits.desktop_pools} * limits.hosts);
     rooms = arena.make_array<HostRoom>(limits.hosts);
     workspace = policy::make_workspace(arena, limits.hosts, limits.vms);
@@ -104,7 +104,7 @@ void SampleSeries::push(double value) noexcept {
         std::copy(storage.begin() + 1, storage.end(), storage.begin());
         --size;
     }
-    storage[size++] = value;
+    storage[size++] = static_cast<float>(value);
 }
 
 std::string_view JobRow::step() const noexcept {

@@ -45,12 +45,12 @@ struct Tables {
     }
 
     // Storage of the rows' series and lists, by row.
-    std::span<double> host_samples;
-    std::span<double> vm_samples;
+    std::span<float> host_samples;
+    std::span<float> vm_samples;
     std::span<PlanMove> plan_moves;
     std::span<PlanRejection> plan_rejected;
     std::span<PlanHostLoad> plan_hosts;
-    std::span<HistoryRow> vm_history;
+    std::span<PackedChange> vm_history;
     std::span<HostTrial> trials;  // by pool, then by host
 
     // Intermediate results of planning and placement; nothing in them survives a step.

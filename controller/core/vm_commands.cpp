@@ -98,9 +98,10 @@ void local_job(Step& step, const Command& command, std::uint32_t row, Outcome& o
     }
     if (!allowed(vm, command.kind)) {
         const bool paused = vm.state == VmState::paused;
+        const Detail why = state_reason(step.t, vm);
         refuse_state(step.t, row, outcome, paused ? Fault::guest_paused : Fault::state_conflict,
-                     compose("the guest is ", to_string(vm.state), vm.state_reason.empty() ? "" : " (",
-                             vm.state_reason, vm.state_reason.empty() ? "" : ")"));
+                     compose("the guest is ", to_string(vm.state), why.empty() ? "" : " (", why,
+                             why.empty() ? "" : ")"));
         return;
     }
     if (needs_force(vm, command)) {
@@ -176,7 +177,7 @@ void operate(Step& step, const Command& command, std::uint32_t row, Outcome& out
 Detail vm_blocked(const Tables& t, std::uint32_t row) noexcept {
     const VmRow& vm = t.vms[row];
     if (vm.duplicate_suspected) {
-        return vm.state_reason;
+        return state_reason(t, vm);
     }
     if (vm.job == no_row) {
         // One whose disks are still being made is awaited too, and is nobody's yet to leave alone.

@@ -67,24 +67,22 @@ VmState state_of_operation(JobKind kind) noexcept {
 
 struct View {
     VmState state;
-    Detail reason;
+    VmReason reason;
 };
 
 View view_of_domain(const Sighting& sighting) noexcept {
     switch (sighting.state) {
-        case DomainState::running: return {VmState::running, {}};
-        case DomainState::paused: return {VmState::paused, {}};
-        case DomainState::suspended:
-            return {VmState::failed, "it is suspended and no operation is under way: an operator decides"};
+        case DomainState::running: return {VmState::running, VmReason::none};
+        case DomainState::paused: return {VmState::paused, VmReason::none};
+        case DomainState::suspended: return {VmState::failed, VmReason::suspended};
         case DomainState::powered_off:
         case DomainState::dying:
-        case DomainState::rebooting:
-            return {VmState::stopping, "it has shut down; its host has not released it yet"};
-        case DomainState::crashed: return {VmState::failed, "it has crashed"};
+        case DomainState::rebooting: return {VmState::stopping, VmReason::shut_down};
+        case DomainState::crashed: return {VmState::failed, VmReason::crashed};
         case DomainState::unknown:
         case DomainState::absent: break;
     }
-    return {VmState::unknown, "its host does not say what it does"};
+    return {VmState::unknown, VmReason::not_told};
 }
 
 View view(const Tables& t, const VmRow& vm, const Sighting* best) noexcept {
@@ -94,25 +92,25 @@ View view(const Tables& t, const VmRow& vm, const Sighting* best) noexcept {
                            t.jobs[vm.job].record.kind != JobKind::disk_delete;
     if (under_way) {
         const JobRecord& job = t.jobs[vm.job].record;
-        return {state_of_operation(job.kind), compose("job ", job.id)};
+        return {state_of_operation(job.kind), VmReason::job};
     }
     if (best == nullptr && vm.unconfirmed) {
-        return {VmState::unknown, "no host has reported it, and not all hosts are connected"};
+        return {VmState::unknown, VmReason::not_all_reported};
     }
     if (best == nullptr) {
-        return {VmState::inactive, {}};
+        return {VmState::inactive, VmReason::none};
     }
     if (!host_live(t, best->host)) {
-        return {VmState::unknown, compose("its host ", t.hosts[best->host].record.name, " is not connected")};
+        return {VmState::unknown, VmReason::host_away};
     }
     if (best->saved) {
-        return {VmState::saved, {}};
+        return {VmState::saved, VmReason::none};
     }
     if (best->in_flight == wire::InFlight::departing) {
-        return {VmState::migrating, "the right to run was given to the other host; its answer is awaited"};
+        return {VmState::migrating, VmReason::departing};
     }
     if (best->in_flight == wire::InFlight::incoming) {
-        return {VmState::migrating, "a copy is coming in; its source is not connected"};
+        return {VmState::migrating, VmReason::incoming};
     }
     return view_of_domain(*best);
 }
@@ -165,13 +163,33 @@ void take_place(Step& step, std::uint32_t row, const Sighting* best) noexcept {
     vm.memory_mib = best->memory_mib;
     vm.vcpus = best->vcpus;
     vm.console_port = best->console_port;
-    vm.console_address = best->console_address;
     vm.record.last_host = step.t.hosts[best->host].record.name;
     if (before != no_row && before != vm.host && executes(*best)) {
         note_moved(step, row, before);  // by whomever: the cool-down holds for it too
         step.report(Severity::info, Subject::vm, "vm_moved", vm.record.name, 0,
                     compose(step.t.hosts[before].record.name, " -> ", vm.record.last_host));
     }
+}
+
+// For the guest's history and for the log.
+void tell_change(Step& step, std::uint32_t row, VmState before) noexcept {
+    const VmRow& vm = step.t.vms[row];
+    if (vm.desktop == no_row) {  // a desktop has a machine of its own
+        note(step, row,
+             {{},
+              0,
+              0,
+              MachineKind::guest,
+              static_cast<std::uint8_t>(before),
+              static_cast<std::uint8_t>(vm.state),
+              vm.job == no_row                          ? Cause::found_so
+              : ended(step.t.jobs[vm.job].record.state) ? Cause::job_ended
+                                                        : step.t.jobs[vm.job].cause});
+    }
+    step.report(vm.state == VmState::failed ? Severity::warning : Severity::info, Subject::vm, "vm_state",
+                vm.record.name, 0,
+                compose(to_string(before), " -> ", to_string(vm.state),
+                        vm.state_reason == VmReason::none ? "" : ": ", state_reason(step.t, vm)));
 }
 
 }  // namespace
@@ -183,10 +201,13 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
     watch_for_duplicate(step, vm);
     const View seen = view(step.t, vm, best);
     const VmState before = vm.state;
-    vm.state_reason = vm.duplicate ? Detail{"two hosts report that they execute it"} : seen.reason;
-    if (vm.duplicate_suspected && !vm.duplicate) {
-        vm.state_reason = "two hosts report it; waiting for their next reports";
-    }
+    // What was not known since a start of ours, and runs as it did, has not changed.
+    const bool known_again =
+        seen.state == VmState::running &&
+        (vm.state_reason == VmReason::not_reported || vm.state_reason == VmReason::not_all_reported);
+    vm.state_reason = vm.duplicate             ? VmReason::claimed_twice
+                      : vm.duplicate_suspected ? VmReason::maybe_claimed_twice
+                                               : seen.reason;
     if (seen.state == VmState::inactive && vm.inactive_since.unix_ms == 0) {
         vm.inactive_since = step.now.wall;
     } else if (seen.state != VmState::inactive) {
@@ -200,17 +221,8 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
     }
     step.t.rooms_hold = false;
     vm.state = seen.state;
-    if (vm.desktop == no_row) {  // a desktop has a machine of its own
-        note(step, row,
-             {{},
-              0,
-              0,
-              MachineKind::guest,
-              static_cast<std::uint8_t>(before),
-              static_cast<std::uint8_t>(vm.state),
-              vm.job == no_row                          ? Cause::found_so
-              : ended(step.t.jobs[vm.job].record.state) ? Cause::job_ended
-                                                        : step.t.jobs[vm.job].cause});
+    if (!known_again) {
+        tell_change(step, row, before);
     }
     ++step.t.counters.vm_transitions[static_cast<std::size_t>(before)][static_cast<std::size_t>(vm.state)];
     if (vm.state == VmState::saved || vm.state == VmState::inactive) {
@@ -220,10 +232,6 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
         vm.disk_mbps.clear();
         vm.memory_used_mib.clear();
     }
-    step.report(vm.state == VmState::failed ? Severity::warning : Severity::info, Subject::vm, "vm_state",
-                vm.record.name, 0,
-                compose(to_string(before), " -> ", to_string(vm.state), vm.state_reason.empty() ? "" : ": ",
-                        vm.state_reason));
     if (vm.desktop != no_row) {
         follow_desktop(step, vm.desktop);
     }

@@ -74,7 +74,7 @@ DesktopEndpoint endpoint_of(const Core& core, const SessionRow& session) {
         return {desktop.address.view(), vnc_port};
     }
     if (console == Console::direct && vm.host != no_row && vm.console_port != 0) {
-        return {reachable_address(core, vm.host, vm.console_address.view()), vm.console_port};
+        return {reachable_address(core, vm.host, console_address(vm)), vm.console_port};
     }
     return {};
 }
@@ -303,7 +303,7 @@ void render_history(JsonOut& json, const Core& core, std::uint32_t index) {
     json.key("changes");
     json.array();
     for (std::size_t age = 0; age < vm.history.size(); ++age) {
-        const HistoryRow& change = vm.history.newest(age);
+        const HistoryRow change = vm.history.newest(age);
         json.object();
         json.member("at", change.at);
         json.member("machine", to_string(change.machine));
@@ -330,7 +330,7 @@ void history_rows(TextTable& table, const Core& core, std::uint32_t index) {
     const VmRow& vm = core.vm(index);
     const auto number = [](std::uint64_t id) { return id == 0 ? std::string{} : std::to_string(id); };
     for (std::size_t age = 0; age < vm.history.size(); ++age) {
-        const HistoryRow& change = vm.history.newest(age);
+        const HistoryRow change = vm.history.newest(age);
         table.cell(rfc3339(change.at));
         table.cell(to_string(change.machine));
         table.cell(state_name(change.machine, change.from));

@@ -18,7 +18,7 @@ void render_console(JsonOut& json, const Core& core, const VmRow& vm) {
         return;
     }
     json.object();
-    json.member("host", reachable_address(core, vm.host, vm.console_address.view()));
+    json.member("host", reachable_address(core, vm.host, console_address(vm)));
     json.member("port", vm.console_port);
     json.member("protocol", "vnc");
     json.end_object();
@@ -111,7 +111,7 @@ void render_vm(JsonOut& json, const Core& core, std::uint32_t index) {
         json.text(core.host(vm.host).record.name.view());
     }
     json.member("state", to_string(vm.state));
-    json.member("state_reason", vm.state_reason.view());
+    json.member("state_reason", core.vm_state_reason(vm).view());
     json.member("domain_state", to_string(vm.domain_state));
     json.member("kind", to_string(vm.record.kind));
     json.member("type", to_string(vm.type));

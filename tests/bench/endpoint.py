@@ -140,7 +140,8 @@ def memory_after_requests(site, count=MIXED_REQUESTS):
 
 
 def measure(programs, requests=MIXED_REQUESTS):
-    with tempfile.TemporaryDirectory(prefix="ballast-endpoint-") as folder, Site(programs, folder, HOSTS) as site:
+    with tempfile.TemporaryDirectory(prefix="ballast-endpoint-") as folder, \
+            Site(programs, folder, HOSTS, GUESTS, limits={}) as site:
         site.sections["http"].update(connections_max=1024, connections_per_address_max=1024)
         site.sections["limits"]["event_readers"] = READERS
         site.start_controller()

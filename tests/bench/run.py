@@ -62,7 +62,7 @@ def at_scale(programs):
     report("  99th percentile", granted["p99_ms"], unit="ms", bound=10)
     report("  longest", granted["max_ms"], unit="ms")
     report("500 logins within a second, 400 desktops: 99th percentile", granted["burst_p99_ms"], unit="ms")
-    report(f"private memory after them, {granted['guests']} guests", granted["private_mib"], unit="MiB", bound=16)
+    report(f"private memory, {granted['guests']} desktops, {granted['sessions']} sessions", granted["private_mib"], unit="MiB", bound=16)
     again = scale.restart(programs)
     report(f"restart with {again['guests']} guests, {again['sessions']} sessions: answers", again["answers"], unit="s")
     report("  every host has reported", again["ready"], unit="s", bound=3)

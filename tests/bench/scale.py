@@ -28,10 +28,14 @@ MEASURED_SECONDS = 30
 TEMPLATE = {"type": "pv", "memory_mib": 128, "vcpus": 1, "kernel": "/boot/guest", "vifs": [{"bridge": "xenbr0"}]}
 
 
-class Site:
-    """A controller whose limits fit so many hosts, and the fleet that dials it."""
+# What such a site uses little of, beside its hosts, guests, desktops and sessions.
+SMALL_LIMITS = {"plans": 8, "definitions": 16, "decisions": 64, "events": 512, "event_kib": 256}
 
-    def __init__(self, programs, folder, hosts, desktops=0, sessions=64):
+
+class Site:
+    """A controller whose limits fit so many hosts, guests, desktops and sessions, and the fleet that dials it."""
+
+    def __init__(self, programs, folder, hosts, guests, desktops=0, sessions=64, limits=None):
         self.programs = programs
         self.folder = pathlib.Path(folder)
         self.pool = Pool(programs, folder)
@@ -43,8 +47,8 @@ class Site:
                      "connections_per_address_max": 128},
             "hosts": {"sample_interval_seconds": 5},
             "balance": {"enabled": True},
-            "limits": {"hosts": hosts, "links": hosts + 24, "vms": hosts * GUESTS_PER_HOST + desktops,
-                       "desktops": max(desktops, 1), "sessions": sessions},
+            "limits": {"hosts": hosts, "links": hosts + 24, "vms": guests, "desktops": max(desktops, 1),
+                       "sessions": sessions} | (SMALL_LIMITS if limits is None else limits),
         }
 
     def __enter__(self):
@@ -102,7 +106,8 @@ def curve(programs, hosts_list=CURVE_HOSTS):
     """[{guests, private_mib, cpu_share}]"""
     rows = []
     for hosts in hosts_list:
-        with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, Site(programs, folder, hosts) as site:
+        with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
+                Site(programs, folder, hosts, hosts * GUESTS_PER_HOST) as site:
             site.start_controller()
             site.start_fleet()
             site.wait_for_guests(hosts * GUESTS_PER_HOST)
@@ -118,14 +123,14 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def grants(programs, hosts=20, rate=200, logins=1000, burst=500, burst_ready=400):
+def grants(programs, hosts=20, desktops=2000, rate=200, logins=1000, burst=500, burst_ready=400):
     """Sessions from Ready desktops at a fixed rate, then more logins within a second than there are desktops."""
     with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
-            Site(programs, folder, hosts, desktops=logins + burst_ready, sessions=4096) as site:
+            Site(programs, folder, hosts, desktops, desktops=desktops, sessions=desktops) as site:
         site.start_controller()
-        site.start_fleet(guests_per_host=30)
-        site.wait_for_guests(hosts * 30)
-        site.make_pool("steady", logins)
+        site.start_fleet(guests_per_host=0)
+        wait_until("every host has reported", site.ready, 60)
+        site.make_pool("steady", desktops - burst_ready)
         site.make_pool("burst", burst_ready)
         steady = site.log_in("steady", logins, rate)
         assert all(status == 201 for _, status, _ in steady), "a login was refused although desktops were ready"
@@ -139,7 +144,7 @@ def grants(programs, hosts=20, rate=200, logins=1000, burst=500, burst_ready=400
         times = [ms for ms, _, _ in steady]
         return {"p50_ms": statistics.median(times), "p99_ms": percentile(times, 0.99), "max_ms": max(times),
                 "burst_p99_ms": percentile([ms for ms, _, _ in rush], 0.99), "private_mib": site.private_mib(),
-                "guests": hosts * 30 + logins + burst_ready}
+                "guests": desktops, "sessions": logins + burst_ready}
 
 
 def uuid_of(host, guest):
@@ -161,7 +166,7 @@ def fill_store(path, hosts, desktops_per_host, now_ms):
             store.execute("INSERT INTO hosts VALUES(?,?,0,0,?)", (f"h{host}", uuid_of(host, 0), now_ms))
             for guest in range(1, GUESTS_PER_HOST + 1):
                 uuid, name, desktop = uuid_of(host, guest), f"h{host}-vm{guest}", guest <= desktops_per_host
-                store.execute("INSERT INTO vms VALUES(?,?,?,?,1,?,0)",
+                store.execute("INSERT INTO vms(uuid,name,kind,ours,movable,last_host,last_moved) VALUES(?,?,?,?,1,?,0)",
                               (uuid, name, 1 if desktop else 0, int(desktop), f"h{host}"))
                 if not desktop:
                     continue
@@ -176,14 +181,14 @@ def restart(programs, hosts=1000, desktops_per_host=10):
     """Seconds from the start of the process until it answers, and until every host has reported."""
     desktops = hosts * desktops_per_host
     with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
-            Site(programs, folder, hosts, desktops=desktops, sessions=desktops + 64) as site:
+            Site(programs, folder, hosts, hosts * GUESTS_PER_HOST, desktops=desktops, sessions=desktops) as site:
         site.start_controller()
         site.pool.post("/v1/pools", {"name": "many", "template": TEMPLATE, "after_session": "ready",
                                      "targets": {"ready": 0, "paused": 0, "saved": 0, "max": desktops}})
         site.pool.controller.stop()
         fill_store(site.pool.state_dir / "controller.db", hosts, desktops_per_host, int(time.time() * 1000))
         site.start_fleet()
-        time.sleep(1)
+        wait_until("the whole fleet dials", lambda: "up=0 " in site.fleet.log_tail(), 60)
         began = time.monotonic()
         site.pool.controller.start()
         wait_until("the controller answers", lambda: healthy(site), 120)
@@ -210,7 +215,7 @@ def healthy(site):
 def killed(programs, hosts=4):
     """Seconds from the start after kill -9 of a small pool with sessions until every host has reported again."""
     with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
-            Site(programs, folder, hosts, desktops=32, sessions=64) as site:
+            Site(programs, folder, hosts, hosts * 4 + 32, desktops=32, sessions=64) as site:
         site.start_controller()
         site.start_fleet(guests_per_host=4)
         site.wait_for_guests(hosts * 4)

@@ -58,6 +58,7 @@ void World::persist(const Action& action) {
             [&](const ForgetDesktopPool& a) { store.pools.erase(std::string{a.name.view()}); },
             [&](const ForgetDesktop& a) { store.desktops.erase(a.uuid); },
             [&](const ForgetSession& a) { store.sessions.erase(a.id); },
+            [&](const PersistStoreMark&) { store.identity.store_marked = true; },
             [&](const ForgetHost& a) { store.hosts.erase(std::string{a.name.view()}); },
             [&](const ForgetVm& a) {
                 store.vms.erase(a.uuid);
@@ -153,6 +154,8 @@ void World::take_small(Agent& agent, const SmallMessage& message) {
     } else if (std::holds_alternative<wire::RelayOpen>(message) ||
                std::holds_alternative<wire::RelayClose>(message)) {
         take_relay(agent, message);
+    } else if (const auto* probe = std::get_if<wire::StoreProbe>(&message)) {
+        probes.emplace_back(agent.name, *probe);
     } else if (const auto* cancel = std::get_if<wire::JobCancel>(&message)) {
         const auto job = agent.jobs.find(cancel->job_id);
         if (job != agent.jobs.end() && !job->second.ended) {

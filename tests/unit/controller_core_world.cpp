@@ -192,7 +192,7 @@ void World::report(const std::string& name) {
         report.saved.push({uuid, Name{guest.name}, guest.memory_mib * 1024, GuestType::pv, 2});
     }
     report.store_path = Path{agent.store_path};
-    report.store_proven = !agent.store_path.empty();
+    report.store_proven = !agent.store_path.empty() && agent.store_proven;
     (void)deliver(name, *message);
 }
 

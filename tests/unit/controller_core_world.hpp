@@ -78,7 +78,8 @@ struct Agent {
     std::map<std::uint64_t, wire::RelayOpen> relays;
     std::uint16_t next_relay_port = 6001;
     std::set<std::string> disks;
-    std::string store_path;  // of the proven store; empty: it has none
+    std::string store_path;    // of the shared store; empty: it has none
+    bool store_proven = true;  // to this agent
 
     std::uint64_t used_mib() const;
 };
@@ -136,9 +137,10 @@ class World {
     Store store;
     Now now{{1'000'000}, {1'790'000'000'000}};
     std::map<std::string, Agent> agents;
-    std::vector<wire::JobOrder> orders;   // all that were sent
-    std::map<std::string, int> reported;  // log lines by word
-    std::string transcript;               // every action, for comparisons
+    std::vector<wire::JobOrder> orders;                            // all that were sent
+    std::vector<std::pair<std::string, wire::StoreProbe>> probes;  // likewise; tests answer them
+    std::map<std::string, int> reported;                           // log lines by word
+    std::string transcript;                                        // every action, for comparisons
     int replies = 0;
 
   private:

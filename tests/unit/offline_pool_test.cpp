@@ -78,7 +78,7 @@ TEST(PoolFile, AbsentIsUpRunningMovableAndWithoutSeries) {
     EXPECT_EQ(file.pool().hosts[0].state, HostState::up);
     EXPECT_EQ(file.pool().vms[0].state, VmState::running);
     EXPECT_TRUE(file.pool().vms[0].movable);
-    EXPECT_EQ(file.pool().vms[0].cpu_cores.data(), nullptr);
+    EXPECT_TRUE(file.pool().vms[0].cpu_cores.missing());
     EXPECT_FALSE(file.pool().vms[0].last_moved_seconds_ago.has_value());
     EXPECT_FALSE(file.pool().minute_of_day.has_value());
 }
@@ -87,13 +87,13 @@ TEST(PoolFile, NullIsAsIfTheKeyWereNotThere) {
     const PoolFile file =
         pool_file_of(pool_with(R"(,"net_mbps":null)", R"(,"cpu_cores":null,"movable":null)"));
     EXPECT_EQ(file.pool().hosts[0].net_mbps, 0);
-    EXPECT_EQ(file.pool().vms[0].cpu_cores.data(), nullptr);
+    EXPECT_TRUE(file.pool().vms[0].cpu_cores.missing());
     EXPECT_TRUE(file.pool().vms[0].movable);
 }
 
 TEST(PoolFile, ASeriesOfNoLengthIsNotAMissingOne) {
     const PoolFile file = pool_file_of(pool_with("", R"(,"cpu_cores":[])"));
-    EXPECT_NE(file.pool().vms[0].cpu_cores.data(), nullptr);
+    EXPECT_FALSE(file.pool().vms[0].cpu_cores.missing());
     EXPECT_TRUE(file.pool().vms[0].cpu_cores.empty());
 }
 

@@ -227,7 +227,7 @@ TEST(PolicyProperties, SandpiperAndScoaOverloadNoDestinationAndAreDoneWhenTheySa
         book.parameters.critical_load = 0.3 + random.unit() * 0.6;
         // One sample: means, peaks and predictions are the same.
         for (Vm& vm : book.vms) {
-            vm.cpu_cores = vm.cpu_cores.empty() ? vm.cpu_cores : vm.cpu_cores.first(1);
+            vm.cpu_cores = vm.cpu_cores.empty() ? vm.cpu_cores : vm.cpu_cores.subspan(0, 1);
         }
         for (const std::string_view name : {"sandpiper", "scoa"}) {
             (void)book.moves(name);

@@ -169,9 +169,11 @@ void announce(Step& step, std::uint32_t row, DesktopState from, DesktopState to,
     }
     const bool waiting = step.t.sessions[session].record.opened.unix_ms == 0;
     const bool ended = to == DesktopState::failed || to == DesktopState::inactive;
-    // A private desktop that is still shutting down from before is started again for the session that waits
-    // for it.
-    const bool restarts = personal(desktop) && waiting && from == DesktopState::stopping;
+    // A private desktop that is still shutting down from before, or whose failed start has been cleaned up,
+    // is started again for the session that waits for it.
+    const bool restarts =
+        personal(desktop) && waiting &&
+        (from == DesktopState::stopping || (from == DesktopState::failed && to == DesktopState::inactive));
     if (ended && !restarts) {
         lose_desktop(step, session, desktop.trouble);
     } else {
@@ -255,7 +257,7 @@ void follow_desktop(Step& step, std::uint32_t row) noexcept {
             break;
         }
         if (seen == DesktopState::failed && desktop.trouble.empty()) {
-            desktop.trouble = vm.state_reason;
+            desktop.trouble = state_reason(step.t, vm);
         }
         set_desktop_state(step, row, seen, cause_of(step.t, desktop, vm, seen));
     }

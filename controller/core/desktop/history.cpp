@@ -52,18 +52,36 @@ std::string_view state_name(MachineKind machine, std::uint8_t state) noexcept {
 }
 
 void History::add(const HistoryRow& row) noexcept {
-    if (!storage.empty()) {
-        storage[count++ % storage.size()] = row;
+    constexpr std::uint64_t low_48 = (std::uint64_t{1} << 48) - 1;
+    if (storage.empty()) {
+        return;
     }
+    PackedChange& kept = storage[count++ % storage.size()];
+    kept.at_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(row.at.unix_ms, 0)) & low_48;
+    kept.machine = static_cast<std::uint8_t>(row.machine);
+    kept.from = row.from;
+    kept.subject = row.subject & low_48;
+    kept.to = row.to;
+    kept.cause = static_cast<std::uint8_t>(row.cause);
+    kept.decision = row.decision;
 }
 
 std::size_t History::size() const noexcept {
     return static_cast<std::size_t>(std::min<std::uint64_t>(count, storage.size()));
 }
 
-const HistoryRow& History::newest(std::size_t age) const noexcept {
+HistoryRow History::newest(std::size_t age) const noexcept {
     BALLAST_ASSERT(age < size());
-    return storage[(count - 1 - age) % storage.size()];
+    const PackedChange& kept = storage[(count - 1 - age) % storage.size()];
+    HistoryRow row;
+    row.at = {static_cast<std::int64_t>(kept.at_ms)};
+    row.subject = kept.subject;
+    row.decision = kept.decision;
+    row.machine = static_cast<MachineKind>(kept.machine);
+    row.from = static_cast<std::uint8_t>(kept.from);
+    row.to = static_cast<std::uint8_t>(kept.to);
+    row.cause = static_cast<Cause>(kept.cause);
+    return row;
 }
 
 }  // namespace ballast::controller

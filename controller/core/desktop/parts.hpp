@@ -7,6 +7,8 @@
 namespace ballast::controller {
 
 inline constexpr std::size_t desktop_starts_per_tick_max = 32;
+// Hosts that are tried for one login to a private desktop.
+inline constexpr std::uint32_t private_starts_max = 3;
 inline constexpr std::size_t desktop_orders_per_tick_max = 32;  // pauses, saves, stops
 
 // ---- desktops.cpp: what a desktop is, and the one setter of its state ----

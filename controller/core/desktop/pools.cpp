@@ -7,8 +7,8 @@
 namespace ballast::controller {
 namespace {
 
-// Where the desktops of one pool stand. Spares are those that no session holds and that are on their way to,
-// or in, one of the three tiers; what is under way counts where it is going.
+// Where the desktops of one pool stand. Spares are those that no session holds, that can be granted, and that
+// are on their way to, or in, one of the three tiers; what is under way counts where it is going.
 struct Census {
     std::uint32_t ready = 0;
     std::uint32_t paused = 0;
@@ -22,11 +22,17 @@ bool spare(const DesktopRow& desktop) noexcept {
     return desktop.record.session == 0 && desktop.goal != Goal::discard;
 }
 
-void count(const DesktopRow& desktop, Census& census) noexcept {
+// What stands still on a host that is being emptied stays there, and is granted to nobody.
+bool out_of_reach(const Tables& t, const DesktopRow& desktop) noexcept {
+    const std::uint32_t host = desktop_host(t, desktop);
+    return host != no_row && t.hosts[host].record.draining;
+}
+
+void count(const Tables& t, const DesktopRow& desktop, Census& census) noexcept {
     const DesktopState state = desktop.record.state;
     census.inactive += state == DesktopState::inactive ? 1 : 0;
     census.alive += state == DesktopState::inactive ? 0 : 1;
-    if (!spare(desktop)) {
+    if (!spare(desktop) || out_of_reach(t, desktop)) {
         return;
     }
     switch (state) {
@@ -60,7 +66,7 @@ Census take_census(const Tables& t, std::uint32_t pool) noexcept {
     Census census;
     for (const DesktopRow& desktop : t.desktops.rows()) {
         if (desktop.in_use && desktop.pool == pool) {
-            count(desktop, census);
+            count(t, desktop, census);
         }
     }
     return census;

@@ -115,7 +115,7 @@ bool start_private(Step& step, std::uint32_t row, Outcome* outcome) noexcept {
         // It may run there: a second copy must never be made.
         if (outcome != nullptr) {
             refuse(*outcome, Slug::host_unreachable, Fault::host_unreachable,
-                   compose("whether the desktop runs is not known: ", vm.state_reason));
+                   compose("whether the desktop runs is not known: ", state_reason(t, vm)));
         }
         return false;
     }

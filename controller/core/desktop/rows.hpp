@@ -25,11 +25,11 @@ struct HostRoom {
     std::uint32_t of_pool = 0;     // desktops of the pool that is being placed
 };
 
-// The proof of the shared store that is under way.
+// The proof of the shared store.
 struct StoreRound {
-    std::uint32_t writer = UINT32_MAX;  // none: no round
+    bool under_way = false;
+    std::uint32_t writer = UINT32_MAX;  // of this round, or of the last one; none: the mark is there already
     std::uint64_t probe_id = 0;
-    Uuid secret;
     Instant until;  // of the round, or no next one before
 };
 
@@ -99,6 +99,7 @@ struct SessionRow {
     bool connected = false;
     bool relay_heard = false;  // it was told whether somebody is connected
     std::uint32_t idle_seconds = 0;
+    std::uint32_t starts_failed = 0;      // of its private desktop, on one host after the other
     std::uint64_t endpoint_revision = 0;  // grows when the endpoint changes, over restarts too
 };
 
@@ -123,17 +124,28 @@ struct HistoryRow {
     std::uint8_t to = 0;
     Cause cause = Cause::none;
 };
-static_assert(sizeof(HistoryRow) <= 32, "every guest has a list of these");
+// As it is kept: 48 bits of milliseconds reach into the year 10889, and as many numbers of sessions and jobs
+// will not be given.
+struct PackedChange {
+    std::uint64_t at_ms : 48;
+    std::uint64_t machine : 8;
+    std::uint64_t from : 8;
+    std::uint64_t subject : 48;
+    std::uint64_t to : 8;
+    std::uint64_t cause : 8;
+    std::uint64_t decision;
+};
+static_assert(sizeof(PackedChange) == 24, "every guest has a list of these");
 
 // The newest changes of one guest; its storage lies in the arena.
 struct History {
-    std::span<HistoryRow> storage;
+    std::span<PackedChange> storage;
     std::uint64_t count = 0;  // ever
 
     void add(const HistoryRow& row) noexcept;
     std::size_t size() const noexcept;
     // Age 0 is the newest. REQUIRES: age < size().
-    const HistoryRow& newest(std::size_t age) const noexcept;
+    HistoryRow newest(std::size_t age) const noexcept;
 };
 
 }  // namespace ballast::controller

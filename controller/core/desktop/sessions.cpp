@@ -63,6 +63,13 @@ void release_desktop(Step& step, std::uint32_t row) noexcept {
     follow_desktop(step, held);
 }
 
+// Whether one of the hosts that cannot take a desktop only has its hands full.
+bool passes(const Outcome& denied) noexcept {
+    return std::any_of(denied.reasons.begin(), denied.reasons.end(), [](const Reason& reason) {
+        return reason.constraint == "host_operations" || reason.constraint == "agent_jobs";
+    });
+}
+
 // Seconds since `then`; 0 when that is unknown or to come.
 std::int64_t seconds_since(const Step& step, WallTime then) noexcept {
     return then.unix_ms == 0 ? 0 : std::max<std::int64_t>(0, (step.now.wall.unix_ms - then.unix_ms) / 1000);
@@ -107,6 +114,20 @@ void grant_again(Step& step, std::uint32_t row) noexcept {
     persist_desktop(step, grant.desktop);
     step.out.add(PersistSession{row});
     wake_for_session(step, row);
+}
+
+// Starts the private desktop that the session waits for. False: it has failed before, no further host can
+// take it, and the session is over.
+bool start_again(Step& step, std::uint32_t row) noexcept {
+    const SessionRow& session = step.t.sessions[row];
+    Outcome denied;
+    if (start_private(step, session.desktop, &denied) || session.starts_failed == 0 ||
+        denied.slug != Slug::no_capacity || passes(denied)) {
+        return true;
+    }
+    end_session(step, row, Cause::desktop_lost,
+                compose(session.record.detail, "; no other host can take it now"));
+    return false;
 }
 
 }  // namespace
@@ -237,14 +258,20 @@ void wake_for_session(Step& step, std::uint32_t row) noexcept {
         (void)order_desktop(step, session.desktop, JobKind::unpause, Cause::wanted);
     } else if (desktop.record.state == DesktopState::saved) {
         (void)order_desktop(step, session.desktop, JobKind::restore, Cause::wanted);
-    } else if (desktop.record.kind == VmKind::personal) {
-        (void)start_private(step, session.desktop, nullptr);
+    } else if (desktop.record.kind == VmKind::personal && !start_again(step, row)) {
+        return;
     }
     advance_session(step, row);
 }
 
 void lose_desktop(Step& step, std::uint32_t row, const Detail& why) noexcept {
     SessionRow& session = step.t.sessions[row];
+    if (session.record.state == SessionState::opening && session.record.personal &&
+        session.starts_failed + 1 < private_starts_max) {
+        ++session.starts_failed;  // once it is cleaned up, the next host is tried
+        session.record.detail = why;
+        return;
+    }
     if (session.record.state != SessionState::opening || session.record.personal) {
         end_session(step, row, Cause::desktop_lost, why.empty() ? Detail{"its desktop is gone"} : why);
         return;

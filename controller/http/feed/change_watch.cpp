@@ -109,6 +109,7 @@ Name number(std::uint64_t id) {
 
 ChangeWatch::ChangeWatch(Arena& arena, const Limits& limits) noexcept
     : hosts_{arena.make_array<Seen>(limits.hosts)},
+      samples_{arena.make_array<std::uint64_t>(limits.hosts)},
       vms_{arena.make_array<Seen>(limits.vms)},
       jobs_{arena.make_array<Seen>(limits.jobs)},
       plans_{arena.make_array<Seen>(limits.plans)},
@@ -182,8 +183,8 @@ void ChangeWatch::look_at_decisions(const Core& core) {
 void ChangeWatch::look_at_loads(const Core& core) {
     for (std::uint32_t row = 0; row < core.hosts().size(); ++row) {
         const HostRow& host = core.host(row);
-        if (host.in_use && host.samples != 0 && host.sample_sequence != hosts_[row].sample) {
-            hosts_[row].sample = host.sample_sequence;
+        if (host.in_use && host.samples != 0 && host.sample_sequence != samples_[row]) {
+            samples_[row] = host.sample_sequence;
             tell({EventKind::load, Change::happened, row, host.record.name.view()});
         }
     }

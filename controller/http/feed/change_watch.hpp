@@ -33,7 +33,6 @@ class ChangeWatch {
   private:
     struct Seen {
         std::uint64_t fingerprint = 0;  // 0: the row was empty
-        std::uint64_t sample = 0;       // hosts: the newest one told
         Name name;
     };
     template <class Rows, class Name, class Fingerprint>
@@ -45,6 +44,7 @@ class ChangeWatch {
     void look_at_loads(const Core& core);
 
     std::span<Seen> hosts_;
+    std::span<std::uint64_t> samples_;  // by host: the newest one told
     std::span<Seen> vms_;
     std::span<Seen> jobs_;
     std::span<Seen> plans_;

@@ -45,7 +45,7 @@ Summary job_summary(const JobRecord& job) noexcept {
 }
 
 Summary vm_summary(const Core& core, const VmRow& vm) noexcept {
-    const Summary state = with_reason(to_string(vm.state), vm.state_reason.view());
+    const Summary state = with_reason(to_string(vm.state), core.vm_state_reason(vm).view());
     return vm.host == no_row ? state : compose<95>(state, " on ", core.host(vm.host).record.name);
 }
 
