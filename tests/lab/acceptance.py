@@ -24,6 +24,7 @@ import lab as lab_module  # noqa: E402
 import noshadow  # noqa: E402
 import process  # noqa: E402
 import scenarios  # noqa: E402
+import wan  # noqa: E402
 from pool import Pool  # noqa: E402
 from truth import domains  # noqa: E402
 
@@ -43,6 +44,7 @@ WITH_SHADOW = [
     faults.cut_the_link,
     desktops.tiers_and_sessions,
     desktops.private_desktop,
+    wan.image_goes_along,
     scenarios.overload_is_balanced,
     faults.power_cut_of_the_destination,
 ]

@@ -55,6 +55,8 @@ port_first = {relay_port_first}
 port_count = {relay_port_count}
 [store]
 directory = "/srv/ballast"
+[images]
+directory = "/srv/images"
 """
 
 
@@ -103,6 +105,8 @@ class Pool:
         pki = self.settings["pki"]
         return {
             "/usr/sbin/ballast-agent": self.programs / "ballast-agent",
+            "/usr/sbin/ballast-image": self.programs / "ballast-image",
+            "/srv/images/.here": "",
             "/lib/systemd/system/ballast-agent.service": ROOT / "packaging/ballast-agent.service",
             "/etc/ballast/agent.toml": self.agent_config(name, address),
             "/etc/ballast/ca.pem": pki / "ca.pem",

@@ -1,0 +1,100 @@
+"""Two sites on real Xen: hosts with disks of their own and a slow link between them; a guest's disk image travels with it."""
+
+import time
+
+import guests
+import process
+from scenarios import expect
+
+IMAGES = "/srv/images"
+IMAGE_MIB = 24
+LINK = "rate 50mbit delay 20ms limit 2000"  # each way: 40 ms there and back
+CUT_SECONDS = 30
+MIB = 1 << 20
+
+
+def link_card(host):
+    """The card that leads to the other hosts: the bridge's port that no guest has."""
+    return host.run("ls /sys/class/net/xenbr0/brif | grep -m1 ^eth").strip()
+
+
+def sent_bytes(host):
+    """What has left this host towards the others, as its kernel counts it."""
+    return int(host.run(f"cat /sys/class/net/{link_card(host)}/statistics/tx_bytes"))
+
+
+def shape(site):
+    for host in site.lab.hosts:
+        # A kernel hands big pieces to its card, and netem delays and counts packets: pieces are cut before it.
+        host.run(f"tc qdisc replace dev {link_card(host)} root netem {LINK}")
+
+
+def unshape(site):
+    for host in site.lab.hosts:
+        if host.is_alive():
+            host.try_run(f"tc qdisc del dev {link_card(host)} root")
+
+
+def images_of(site, job):
+    return site.api.get(f"/v1/jobs/{job['id']}")["migration"]["images"]
+
+
+def digest_behind_the_head(host, path):
+    """Of the image without its first block, which the guest writes to all the time."""
+    return host.run(f"tail -c +4097 {path} | sha256sum", timeout=180).split()[0]
+
+
+def move(site, name, destination, cut=False):
+    """Sends the guest with its image; returns the ended job and what the source's kernel has sent meanwhile."""
+    source = site.lab["h1" if destination == "h2" else "h2"]
+    before = sent_bytes(source)
+    job = site.api.post(f"/v1/vms/{name}:migrate", {"to": destination, "storage": "copy", "mode": "live"})
+    if cut:
+        process.wait_until(lambda: images_of(site, job)["done_bytes"] >= IMAGE_MIB * MIB // 3, 180, "a third of the image",
+                           interval=0.5)
+        source.set_link("peer", False)
+        time.sleep(CUT_SECONDS)  # so long is the cut: nothing is awaited
+        site.expect_one(name, source.name)
+        source.set_link("peer", True)
+    ended = site.api.wait_for_job(job["id"], 420)
+    expect(ended["state"] == "succeeded", f"the migration to {destination}: {ended}")
+    site.expect_one(name, destination)
+    return ended, sent_bytes(source) - before
+
+
+def image_goes_along(site):
+    """a running guest moves over 50 Mbit/s and 40 ms with the raw disk of its own host; a cut of 30 s in the middle; its counter and its disk go on; the way back carries only what changed"""
+    h1, h2 = site.lab.hosts
+    shape(site)
+    try:
+        path = f"{IMAGES}/traveller.img"
+        h1.run(f"head -c {IMAGE_MIB}M /dev/urandom > {path}")
+        content = digest_behind_the_head(h1, path)
+        site.create("traveller", disks=[{"format": "raw", "target": path, "device": "xvda", "writable": True}])
+        guests.tell(h1, "traveller", "disk on")
+        boot = site.expect_ticking("traveller")[-1].boot
+
+        job, sent = move(site, "traveller", "h2", cut=True)
+        images = job["migration"]["images"]
+        print(f"       out: {images}, {sent} bytes sent by h1's kernel, downtime {job['migration']['downtime_ms']} ms", flush=True)
+        expect(images["bytes"] == IMAGE_MIB * MIB and images["rounds"] >= 2, f"the job says {images}")
+        expect(images["wire_bytes"] < 1.2 * IMAGE_MIB * MIB, f"the image was begun again after the cut: {images}")
+        expect(sent > images["wire_bytes"], f"the kernel counted {sent} bytes, and we {images}")
+        expect(digest_behind_the_head(h2, path) == content, "the image that arrived is another one")
+        expect(h1.try_run(f"test -e {path}")[0] != 0, "the source still has the image under its name")
+        left = h1.run(f"ls {path}.left-*").strip()
+        ticks = site.expect_ticking("traveller")
+        expect(ticks[-1].boot == boot and all(tick.disk == 0 for tick in ticks), "the guest's disk failed it, or it booted again")
+        process.wait_until(lambda: f"boot={boot}" in h2.run(f"head -c 200 {path} | tr -d '\\0'"), 60,
+                           "the guest's own words in the image on h2", interval=1)
+
+        job, sent = move(site, "traveller", "h1")
+        images = job["migration"]["images"]
+        print(f"       back: {images}, {sent} bytes sent by h2's kernel, downtime {job['migration']['downtime_ms']} ms", flush=True)
+        expect(images["wire_bytes"] < IMAGE_MIB * MIB / 8, f"{left} was not copied from: {images}")
+        expect(digest_behind_the_head(h1, path) == content, "the image that came back is another one")
+        ticks = site.expect_ticking("traveller")
+        expect(ticks[-1].boot == boot and all(tick.disk == 0 for tick in ticks), "the guest's disk failed it on the way back")
+        site.destroy("traveller")
+    finally:
+        unshape(site)
