@@ -418,12 +418,12 @@ $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_s
 	    -lgnutls
 
 # The end-to-end tests mostly wait, so the other tests are built beside them, by one make at a time.
-built = flock $(OUT)/building env -u MAKEFLAGS $(MAKE) --no-print-directory BUILD=$(BUILD) -j$(JOBS)
+built = flock $(OUT)/building nice -n 15 env -u MAKEFLAGS $(MAKE) --no-print-directory BUILD=$(BUILD) -j$(JOBS)
 FUZZ_SECONDS ?= 5
 SOAK_SEEDS ?= 300
 check:
 	$(Q)tests/tools/deps.sh check
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs $(OUT)/sim-inspect
 	$(Q)tests/tools/run_checks.py \
 	    "end-to-end=tests/e2e/run.sh $(OUT)" \
 	    arrows=tests/check/layers.py \
@@ -437,7 +437,7 @@ check:
 	    "unit=$(built) test-programs && tests/tools/run_unit.sh $(OUT)/unit-tests" \
 	    "states=$(built) test-programs && tests/check/states.sh $(OUT)/states-doc" \
 	    "xen-mapping=$(built) test-programs && $(OUT)/xen-tests" \
-	    "fuzz=$(built) fuzz-programs && tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)"
+	    "fuzz=$(built) fuzz-programs && nice -n 15 tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)"
 
 # Seeds that no check has seen: every run begins somewhere else, and says where.
 soak: all
