@@ -60,13 +60,20 @@ class Wan(unittest.TestCase):
             file.write(data)
         return self.path(agent, name)
 
+    def hear_both(self):
+        """New connections: while files were made here, nobody listened, and an agent does not wait for ever."""
+        for agent in (self.source, self.destination):
+            self.controller.inventory_after(agent)
+
     def create(self, *disks):
+        self.hear_both()
         update = self.controller.run(self.source, "create", self.guest, self.name,
                                      spec=spec(self.guest, self.name, disks=disks))
         self.assertEqual(update.state, SUCCEEDED, update.detail)
 
     def order(self, bandwidth_mbps=0, deadline_ms=120000):
         """The two jobs of a migration through the proxy, begun; and what repeats the source's order."""
+        self.hear_both()
         common = {"migration": new_guest(), "memory_kib": 128 * 1024, "deadline_ms": deadline_ms, "copy_storage": True}
         job_in = self.controller.order(self.destination, "migrate_in", self.guest, self.name, peer="h1", **common)
         self.controller.wait(lambda: job_in in self.destination.updates, "the destination's word")
@@ -118,6 +125,7 @@ class Wan(unittest.TestCase):
         path = self.write(self.source, "disk.img", image)
         self.write(self.destination, "other.img", bytes(3 * MIB) + base)
         other = new_guest()
+        self.hear_both()
         self.controller.run(self.destination, "create", other, "other",
                             spec=spec(other, "other", disks=[disk(self.path(self.destination, "other.img"))]))
         indexed = self.controller.run(self.destination, "image_index", other, "other")
