@@ -131,6 +131,9 @@ Status Worker::hear_result(BlockingLink& link, wire::MigrationImage& out) {
 
 // Rounds while the guest runs; then the agent's word, and the destination's turn to take the memory.
 Status Worker::copy_images(BlockingLink& link) {
+    // What a worker before this one has sent counts as well: the connection broke, or it died.
+    effect_.image_wire_bytes = setup_.record.effect.image_wire_bytes;
+    effect_.image_rounds = setup_.record.effect.image_rounds;
     std::uint64_t before = UINT64_MAX;
     for (std::uint32_t round = 0; round < rounds_max; ++round) {
         begin_image_round();

@@ -187,6 +187,7 @@ class Wan(unittest.TestCase):
         self.assertEqual(self.proxy.connections, 3)
         # What a cut costs is less than the window of 64 MiB: here, all of it must not have travelled twice.
         self.assertLess(self.proxy.to_target, 110 * MIB)
+        self.assertGreater(result.image_wire_bytes, 55 * MIB, "what went before the cuts counts as well")
 
     def test_a_destination_that_is_away_for_a_while_is_waited_for(self):
         image = content(6, 30)
