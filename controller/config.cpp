@@ -2,6 +2,7 @@
 
 #include <sys/un.h>
 
+#include "controller/config_sites.hpp"
 #include "shell/config.hpp"
 
 namespace ballast::controller {
@@ -247,6 +248,7 @@ bool load_config(const std::string& path, ControllerConfig& out, std::vector<std
         read_feed(*file, out.feed);
         out.http.tokens_max = count(*file, "limits.tokens", 256, 1, 4096);
         read_desktops(*file, out.core.desktops);
+        read_sites(*file, out.core.sites);
         out.core.idempotency_ttl =
             seconds(file->integer("idempotency_hours", 24, 1, 24 * 30, "hours") * 3600);
         file->finish();

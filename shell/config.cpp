@@ -1,6 +1,7 @@
 #include "shell/config.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -125,17 +126,30 @@ struct Config::Impl {
     std::string name;
     toml::table root;
     std::vector<std::string> known;
+    std::vector<std::string> arrays;  // keys of arrays of tables
     std::vector<Problem> problems;
     std::vector<std::string> errors;
     bool unreadable = false;  // nothing else is worth saying then
 
+    // "name", or "name[2]" of an array; null where there is none.
+    static const toml::node* step(const toml::node& node, std::string_view part) {
+        const toml::table* table = node.as_table();
+        const std::size_t bracket = part.find('[');
+        const toml::node* found = table == nullptr ? nullptr : table->get(part.substr(0, bracket));
+        if (found == nullptr || bracket == std::string_view::npos) {
+            return found;
+        }
+        std::size_t index = 0;
+        std::from_chars(part.data() + bracket + 1, part.data() + part.size(), index);
+        const toml::array* array = found->as_array();
+        return array == nullptr ? nullptr : array->get(index);
+    }
     // The node at a dotted key, or null.
     const toml::node* find(std::string_view key) const {
         const toml::node* node = &root;
         while (node != nullptr && !key.empty()) {
             const std::size_t dot = key.find('.');
-            const toml::table* table = node->as_table();
-            node = table == nullptr ? nullptr : table->get(key.substr(0, dot));
+            node = step(*node, key.substr(0, dot));
             key = dot == std::string_view::npos ? std::string_view{} : key.substr(dot + 1);
         }
         return node;
@@ -157,6 +171,7 @@ struct Config::Impl {
 
     std::string suggestion(std::string_view wrong, const std::vector<std::string>& words) const;
     void check_table(const toml::table& table, const std::string& prefix);
+    bool check_array(const toml::node& node, const std::string& key);
 };
 
 // ", did you mean X?" when a known word is near enough to be a slip of the fingers, or is the same in another
@@ -176,12 +191,26 @@ std::string Config::Impl::suggestion(std::string_view wrong, const std::vector<s
     return best.empty() ? std::string{} : ", did you mean \"" + std::string{best} + "\"?";
 }
 
+// The tables of a declared array of them; false: it is none.
+bool Config::Impl::check_array(const toml::node& node, const std::string& key) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr || std::find(arrays.begin(), arrays.end(), key) == arrays.end()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < array->size(); ++i) {
+        if (const toml::table* table = array->get(i)->as_table()) {
+            check_table(*table, key + "[" + std::to_string(i) + "].");
+        }
+    }
+    return true;
+}
+
 void Config::Impl::check_table(const toml::table& table, const std::string& prefix) {
     for (const auto& [name_of_key, node] : table) {
         const std::string key = prefix + std::string{name_of_key.str()};
         const auto is_known = [&key](const std::string& each) { return each == key; };
         const auto is_in_it = [&key](const std::string& each) { return is_inside(each, key); };
-        if (std::any_of(known.begin(), known.end(), is_known)) {
+        if (std::any_of(known.begin(), known.end(), is_known) || check_array(node, key)) {
             continue;
         }
         const std::size_t line = node.source().begin.line;
@@ -331,6 +360,26 @@ std::vector<std::string> Config::texts(std::string_view key, std::size_t count_m
         }
     }
     return result;
+}
+
+std::size_t Config::tables(std::string_view key, std::size_t count_max) {
+    const toml::node* node = impl_->find(key);
+    impl_->arrays.emplace_back(key);
+    if (node == nullptr) {
+        return 0;
+    }
+    const toml::array* array = node->as_array();
+    const bool fits =
+        array != nullptr && array->size() <= count_max &&
+        std::all_of(array->begin(), array->end(), [](const auto& item) { return item.is_table(); });
+    if (!fits) {
+        impl_->expected(key, node,
+                        "at most " + std::to_string(count_max) + " tables, each below a line [[" +
+                            std::string{key} + "]]");
+        impl_->known.emplace_back(key);
+        return 0;
+    }
+    return array->size();
 }
 
 bool Config::has(std::string_view key) const {

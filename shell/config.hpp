@@ -34,6 +34,10 @@ class Config {
                        std::size_t fallback);
     std::vector<std::string> texts(std::string_view key, std::size_t count_max, std::size_t bytes_max = 255);
 
+    // How many tables the array of tables at `key` has ([[key]] in the file); absent: 0. Their keys are then
+    // read, and complained of, as "key[0].name", "key[1].name".
+    std::size_t tables(std::string_view key, std::size_t count_max);
+
     // Whether the file says anything at this key. Declares nothing.
     bool has(std::string_view key) const;
 

@@ -80,6 +80,8 @@ void Agents::hear(std::uint32_t host, const Letter& letter) {
     }
     if (const auto* order = std::get_if<std::shared_ptr<const wire::JobOrder>>(&letter)) {
         step(host, agent::OrderEvent{**order});
+    } else if (const auto* limit = std::get_if<wire::JobLimit>(&letter)) {
+        step(host, agent::LimitEvent{limit->job_id, limit->bandwidth_mbps});
     } else if (const auto* cancel = std::get_if<wire::JobCancel>(&letter)) {
         step(host, agent::CancelEvent{cancel->job_id});
     } else if (const auto* ack = std::get_if<wire::JobAck>(&letter)) {

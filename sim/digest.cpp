@@ -76,6 +76,7 @@ void add(Digest& d, const controller::SmallMessage& message) {
         Overload{
             [&](const wire::HelloReply& m) { d << m.accepted << m.fault << m.detail; },
             [&](const wire::JobCancel& m) { d << m.job_id; }, [&](const wire::JobAck& m) { d << m.job_id; },
+            [&](const wire::JobLimit& m) { d << m.job_id << m.bandwidth_mbps; },
             [&](const wire::HandoverQuery& m) { d << m.migration_id << m.destination_host; },
             [&](const wire::HandoverAnswer& m) { d << m.migration_id << m.verdict; },
             [&](const wire::RelayOpen& m) { d << m.session_id << m.uuid << m.password << m.client_address; },

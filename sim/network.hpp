@@ -44,9 +44,9 @@ struct Closed {};
 using Letter =
     std::variant<Closed, PeerWord, wire::Hello, wire::HelloReply, std::shared_ptr<const HostFactsSent>,
                  std::shared_ptr<const SampleSent>, std::shared_ptr<const wire::JobOrder>, wire::JobCancel,
-                 wire::JobAck, wire::JobUpdate, wire::HandoverQuery, wire::HandoverAnswer, wire::RelayOpen,
-                 wire::RelayClose, wire::RelayStatus, wire::GuestNote, wire::GuestSignal, wire::StoreProbe,
-                 wire::StoreAnswer>;
+                 wire::JobLimit, wire::JobAck, wire::JobUpdate, wire::HandoverQuery, wire::HandoverAnswer,
+                 wire::RelayOpen, wire::RelayClose, wire::RelayStatus, wire::GuestNote, wire::GuestSignal,
+                 wire::StoreProbe, wire::StoreAnswer>;
 
 enum class Side : std::uint8_t { dialler = 0, listener = 1 };
 constexpr Side other(Side side) noexcept {

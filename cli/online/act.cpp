@@ -301,6 +301,7 @@ constexpr std::array host_table{
 struct JobOptions {
     std::vector<std::string> ids;
     std::string id;
+    std::int64_t bandwidth_mbps = 0;
     std::int64_t timeout_seconds = 0;
     ActOptions act;
 };
@@ -338,12 +339,32 @@ Action declare_job_cancel(Options& options) {
     });
 }
 
+Action declare_job_limit(Options& options) {
+    const auto in = std::make_shared<JobOptions>();
+    options.argument("ID", &in->id, "number of the job").required().completes(Completes::jobs);
+    options.argument("MBPS", &in->bandwidth_mbps, "megabit per second; 0 for no limit")
+        .required()
+        .between(0, 1'000'000);
+    declare_act(options, in->act, false);
+    return online([in](Online& connection) {
+        in->act.no_wait = true;  // the change is done at once; the job goes on
+        return change_all(connection,
+                          {{"POST", "/v1/jobs/" + url_escape(in->id) + ":limit",
+                            R"({"bandwidth_mbps":)" + std::to_string(in->bandwidth_mbps) + "}",
+                            "job " + in->id + ": limit " + std::to_string(in->bandwidth_mbps) + " Mbit/s"}},
+                          in->act);
+    });
+}
+
 constexpr std::array job_table{
     Command{"job wait", "Stays until jobs have ended", "Ends as the worst of them.", "", "getJob",
             &declare_job_wait},
     Command{"job cancel", "Asks a job to stop",
             "A migration is given up only while the guest still runs at its source.", "", "cancelJob",
             &declare_job_cancel},
+    Command{"job limit", "Changes how fast the disk images of a migration travel",
+            "Of a migration with --storage copy, while it runs.\n\n  ballast job limit 1795279823 200", "",
+            "limitJob", &declare_job_limit},
 };
 
 }  // namespace

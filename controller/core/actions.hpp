@@ -74,8 +74,8 @@ struct PersistStoreMark {};  // Identity::store_marked is true from now on
 
 // ---- the agents ----
 using SmallMessage =
-    std::variant<wire::HelloReply, wire::JobCancel, wire::JobAck, wire::HandoverQuery, wire::HandoverAnswer,
-                 wire::RelayOpen, wire::RelayClose, wire::GuestNote, wire::StoreProbe>;
+    std::variant<wire::HelloReply, wire::JobCancel, wire::JobAck, wire::JobLimit, wire::HandoverQuery,
+                 wire::HandoverAnswer, wire::RelayOpen, wire::RelayClose, wire::GuestNote, wire::StoreProbe>;
 struct Send {
     LinkId link;
     SmallMessage message;

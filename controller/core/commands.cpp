@@ -33,6 +33,28 @@ void job_cancel(Step& step, const Command& command, Outcome& outcome) noexcept {
     }
 }
 
+void job_limit(Step& step, const Command& command, Outcome& outcome) noexcept {
+    const std::uint32_t row = find_job_row(step.t, command.id);
+    if (row == no_row) {
+        refuse(outcome, Slug::not_found, Fault::not_found, compose("no job ", command.id));
+        return;
+    }
+    const JobRecord& job = step.t.jobs[row].record;
+    outcome.job_id = job.id;
+    if (job.kind != JobKind::migrate || !job.copy_storage || ended(job.state)) {
+        refuse(outcome, Slug::state_conflict, Fault::state_conflict,
+               compose("only a migration with storage copy that has not ended has a limit; job ", job.id,
+                       " is a ", to_string(job.kind), job.copy_storage ? " with storage copy" : "", ", ",
+                       to_string(job.state)));
+        return;
+    }
+    outcome.kind =
+        job.bandwidth_mbps == command.bandwidth_mbps ? OutcomeKind::already_so : OutcomeKind::changed;
+    if (outcome.kind == OutcomeKind::changed && !command.dry_run) {
+        limit_job(step, row, command.bandwidth_mbps);
+    }
+}
+
 // Limits that are asked for before a row is: their tables have not counted the refusal.
 void count_refusal(Tables& t, std::string_view limit_name) noexcept {
     if (limit_name == "idempotency_keys") {
@@ -55,6 +77,8 @@ void dispatch(Step& step, const Command& command, Outcome& outcome) noexcept {
         refuse_limit(outcome, "idempotency_keys");
     } else if (command.kind == CommandKind::job_cancel) {
         job_cancel(step, command, outcome);
+    } else if (command.kind == CommandKind::job_limit) {
+        job_limit(step, command, outcome);
     } else if (about_host(command.kind)) {
         host_command(step, command, outcome);
     } else if (about_plan(command.kind)) {

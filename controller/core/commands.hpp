@@ -36,6 +36,7 @@ enum class CommandKind : std::uint8_t {
     plan_cancel,  // `id`
     rebalance,    // plan_create and plan_apply in one
     job_cancel,   // `id`
+    job_limit,    // `id`, `bandwidth_mbps`: of a migration with storage copy, also while it runs
     pool_create,  // `pool`; desktop pools from here on
     pool_replace,
     pool_targets,  // `target`, `targets`
@@ -50,6 +51,8 @@ enum class CommandKind : std::uint8_t {
 };
 inline constexpr CommandKind last_command = CommandKind::session_close;
 std::string_view to_string(CommandKind) noexcept;  // the word of the HTTP API: "pause", "cordon", "rebalance"
+
+inline constexpr std::int64_t bandwidth_mbps_max = 1'000'000;
 
 struct Command {
     std::uint64_t command_id = 0;  // the shell's; comes back with the Reply

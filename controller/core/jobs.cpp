@@ -44,6 +44,14 @@ void send_cancel(Step& step, std::uint32_t host, std::uint64_t id) noexcept {
     }
 }
 
+// An order alone does not change what an agent has begun.
+void send_limit(Step& step, const JobRow& job) noexcept {
+    const std::uint32_t host = job.source_host;
+    if (host != no_row && step.t.hosts[host].link != 0 && open(job.record.source.state)) {
+        step.out.add(Send{step.t.hosts[host].link, wire::JobLimit{job.record.id, job.record.bandwidth_mbps}});
+    }
+}
+
 void send_ack(Step& step, std::uint32_t host, JobRow& job, JobSide& side) noexcept {
     if (host != no_row && step.t.hosts[host].link != 0) {
         step.out.add(Send{step.t.hosts[host].link, wire::JobAck{job.record.id}});
@@ -260,6 +268,17 @@ void cancel_job(Step& step, std::uint32_t row) noexcept {
     cancel_undecided(step, job);
 }
 
+void limit_job(Step& step, std::uint32_t row, std::uint32_t bandwidth_mbps) noexcept {
+    JobRow& job = step.t.jobs[row];
+    job.record.bandwidth_mbps = bandwidth_mbps;
+    step.persist_job(row);
+    send_limit(step, job);
+    step.out.add(JobChanged{row});
+    step.report(Severity::info, Subject::job, "job_limited", job.record.vm_name, job.record.id,
+                bandwidth_mbps == 0 ? compose("its images have no limit any more")
+                                    : compose("its images travel at ", bandwidth_mbps, " Mbit/s at most"));
+}
+
 void tick_jobs(Step& step) noexcept {
     std::size_t ended_now = 0;
     for (std::uint32_t row = 0; row < step.t.jobs.rows().size(); ++row) {
@@ -298,6 +317,9 @@ void resend_orders(Step& step, std::uint32_t host) noexcept {
         if (job.source_host == host && open(job.record.source.state)) {
             send_order(step, row,
                        job.record.kind == JobKind::migrate ? JobKind::migrate_out : job.record.kind);
+            if (job.record.copy_storage) {
+                send_limit(step, job);
+            }
             if (job.record.cancel_asked) {
                 send_cancel(step, host, job.record.id);
             }

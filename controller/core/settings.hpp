@@ -8,6 +8,7 @@
 #include "base/fixed_vector.hpp"
 #include "base/instant.hpp"
 #include "base/vocabulary.hpp"
+#include "controller/core/sites.hpp"
 #include "policy/policy.hpp"
 
 namespace ballast::controller {
@@ -80,6 +81,7 @@ struct Settings {
     Duration drain_retry = seconds(60);  // before a guest is tried again that could not be moved
     BalanceSettings balance;
     DesktopSettings desktops;
+    SiteMap sites;
 
     Duration deadline(JobKind kind) const noexcept { return deadlines[static_cast<std::size_t>(kind)]; }
 };

@@ -119,6 +119,8 @@ JobMade make_job(Step& step, const NewJob& wanted) noexcept;
 std::string_view job_limit(const Tables& t, std::uint32_t host, std::uint32_t destination) noexcept;
 void end_job(Step& step, std::uint32_t job, JobState state, Fault fault, std::string_view detail) noexcept;
 void cancel_job(Step& step, std::uint32_t job) noexcept;
+// The limit of its images from now on, megabit per second; 0: none.
+void limit_job(Step& step, std::uint32_t job, std::uint32_t bandwidth_mbps) noexcept;
 // Tells the side that decides to stop. Of a migration under way that is the source: it alone knows whether
 // the right to run is still its own. Once the source has ended without success, the destination waits for a
 // guest that will not come.

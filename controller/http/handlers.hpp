@@ -47,6 +47,7 @@ Answer get_load_history(Api& api, const Call& call);
 Answer list_jobs(Api& api, const Call& call);
 Answer get_job(Api& api, const Call& call);
 Answer act_on_job(Api& api, const Call& call);
+Answer limit_job_images(Api& api, const Call& call);
 // handlers_plans.cpp
 Answer list_plans(Api& api, const Call& call);
 Answer get_plan(Api& api, const Call& call);

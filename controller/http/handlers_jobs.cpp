@@ -46,4 +46,22 @@ Answer act_on_job(Api& api, const Call& call) {
     return api.run(call, command);
 }
 
+Answer limit_job_images(Api& api, const Call& call) {
+    const std::optional<std::uint64_t> id = call.number();
+    if (!id.has_value()) {
+        return api.not_found(call, "job");
+    }
+    JsonBody body{call.request.body};
+    if (!body.parsed()) {
+        return api.refuse_body(call.request, body);
+    }
+    Command command;
+    command.id = *id;
+    JsonFields fields = body.root();
+    command.bandwidth_mbps =
+        static_cast<std::uint32_t>(fields.integer("bandwidth_mbps", true, 0, bandwidth_mbps_max).value_or(0));
+    fields.finish();
+    return body.valid() ? api.run(call, command) : Answer{api.refuse_body(call.request, body)};
+}
+
 }  // namespace ballast::controller::http

@@ -46,13 +46,12 @@ void read_host(JsonFields& fields, std::string_view name, Command& command) {
 }
 
 void read_storage(JsonFields& fields, Command& command) {
-    constexpr std::int64_t mbps_max = 1'000'000;
     const std::string storage = fields.text("storage", false, 16).value_or("shared");
     command.copy_storage = storage == "copy";
     if (!command.copy_storage && storage != "shared") {
         fields.reject("storage", "expected shared or copy");
     }
-    const std::optional<std::int64_t> limit = fields.integer("bandwidth_mbps", false, 0, mbps_max);
+    const std::optional<std::int64_t> limit = fields.integer("bandwidth_mbps", false, 0, bandwidth_mbps_max);
     if (limit.has_value() && !command.copy_storage) {
         fields.reject("bandwidth_mbps", "a limit for disk images, which travel with storage \"copy\" alone");
     }

@@ -95,6 +95,8 @@ constexpr std::array table{
     Operation{Method::get, "/v1/jobs/{id}", &get_job, Role::viewer, false, "wait"},
     Operation{Method::post, "/v1/jobs/{id}:cancel", &act_on_job, Role::operator_, true, act,
               CommandKind::job_cancel},
+    Operation{Method::post, "/v1/jobs/{id}:limit", &limit_job_images, Role::operator_, true, act,
+              CommandKind::job_limit},
 
     Operation{Method::get, "/v1/plans", &list_plans, Role::viewer, false, "limit page_token state"},
     Operation{Method::post, "/v1/plans", &create_plan, Role::operator_, true, act, CommandKind::plan_create},

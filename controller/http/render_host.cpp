@@ -18,6 +18,8 @@ void render_host(JsonOut& json, const Core& core, std::uint32_t index) {
     json.object();
     json.member("name", host.record.name.view());
     json.member("uuid", host.record.uuid);
+    const SiteMap& sites = core.settings().sites;
+    json.member("site", site_name(sites, site_of(sites, host.record.name)));
     json.member("state", to_string(host.state));
     json.member("state_reason", host.state_reason.view());
     json.member("since", host.since);

@@ -125,6 +125,7 @@ class RealAnswers(PoolCase):
         job = self.expect(200, "createVm", "?wait=30", spec)
         self.expect(200, "getJob", id=job["id"])
         self.expect(200, "cancelJob", id=job["id"])  # it has ended: so it is already
+        self.expect(409, "limitJob", "", {"bandwidth_mbps": 5}, id=job["id"])  # nor has it images that travel
         wait_until("it runs", lambda: self.vm("made")["state"] == "running")
         for name, state in (("pauseVm", "paused"), ("unpauseVm", "running"), ("saveVm", "saved"),
                             ("restoreVm", "running")):

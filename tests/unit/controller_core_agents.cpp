@@ -156,6 +156,10 @@ void World::take_small(Agent& agent, const SmallMessage& message) {
         take_relay(agent, message);
     } else if (const auto* probe = std::get_if<wire::StoreProbe>(&message)) {
         probes.emplace_back(agent.name, *probe);
+    } else if (const auto* limit = std::get_if<wire::JobLimit>(&message)) {
+        EXPECT_EQ(store.jobs[limit->job_id].bandwidth_mbps, limit->bandwidth_mbps)
+            << "told before it is stored";
+        agent.limits[limit->job_id] = limit->bandwidth_mbps;
     } else if (const auto* cancel = std::get_if<wire::JobCancel>(&message)) {
         const auto job = agent.jobs.find(cancel->job_id);
         if (job != agent.jobs.end() && !job->second.ended) {

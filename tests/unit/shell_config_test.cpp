@@ -106,6 +106,27 @@ TEST(ShellConfig, SaysWhereWhatAndWhatWasExpected) {
     }
 }
 
+TEST(ShellConfig, ReadsArraysOfTables) {
+    const auto config = Config::from_text(
+        "[[sites]]\nname = 'a'\n[[sites]]\nname = 7\nnmae = 'b'\n[links]\nx = 1\n[[more]]\n[[more]]\n",
+        "c.toml");
+    ASSERT_EQ(config->tables("sites", 4), 2U);
+    EXPECT_EQ(config->text("sites[0].name", ""), "a");
+    EXPECT_TRUE(config->has("sites[1].nmae"));
+    EXPECT_FALSE(config->has("sites[2].name"));
+    EXPECT_EQ(config->text("sites[1].name", "none"), "none");
+    EXPECT_EQ(config->tables("links", 4), 0U);
+    EXPECT_EQ(config->tables("more", 1), 0U);
+    EXPECT_EQ(config->tables("absent", 4), 0U);
+    config->finish();
+    EXPECT_EQ(
+        config->errors(),
+        (Lines{"c.toml:4: sites[1].name: expected text of at most 255 bytes on one line, found 7",
+               "c.toml:5: sites[1].nmae: unknown key, did you mean \"sites[1].name\"?",
+               "c.toml:6: links: expected at most 4 tables, each below a line [[links]], found a table",
+               "c.toml:8: more: expected at most 1 tables, each below a line [[more]], found an array"}));
+}
+
 TEST(ShellConfig, RefusesWhatItDoesNotKnowAndGuessesWhatWasMeant) {
     const struct {
         std::string_view text;
