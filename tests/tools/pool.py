@@ -48,17 +48,23 @@ def toml(value):
 
 
 def toml_text(sections):
-    """Nested dictionaries as TOML: plain values of a table first, then its tables."""
+    """Nested dictionaries as TOML: plain values of a table first, then its tables. Lists of dictionaries are [[tables]]."""
     lines = []
 
     def write(table, path):
+        def is_tables(value):
+            return isinstance(value, list) and value and isinstance(value[0], dict)
+
         for key, value in table.items():
-            if not isinstance(value, dict):
+            if not isinstance(value, dict) and not is_tables(value):
                 lines.append(f"{key} = {toml(value)}")
         for key, value in table.items():
             if isinstance(value, dict):
                 lines.append(f"[{'.'.join(path + [key])}]")
                 write(value, path + [key])
+            for item in value if is_tables(value) else []:
+                lines.append(f"[[{'.'.join(path + [key])}]]")
+                write(item, path + [key])
 
     write(sections, [])
     return "\n".join(lines) + "\n"

@@ -1,0 +1,108 @@
+"""Sites with links of their own: where a guest's images may go, and how fast."""
+
+import hashlib
+import os
+import subprocess
+import time
+import unittest
+
+from pool import wait_until
+from pool_case import PROGRAMS, PoolCase
+
+MIB = 1 << 20
+
+
+def content(seed, mib):
+    """Bytes that neither repeat nor compress."""
+    return hashlib.shake_256(str(seed).encode()).digest(mib * MIB)
+
+
+class Sites(PoolCase):
+    hosts = 0
+    controller_settings = {
+        "balance": {"enabled": False, "window": 3},
+        "sites": [{"name": "berlin", "hosts": ["b*"]}, {"name": "paris", "hosts": ["p*"]},
+                  {"name": "oslo", "hosts": ["oslo"]}],
+        "links": [{"between": ["berlin", "paris"], "bandwidth_mbps": 50, "latency_ms": 40}]}
+    names = ("b1", "p1")
+
+    def setUp(self):
+        for name in self.names:
+            if name not in self.pool.agents:
+                os.makedirs(self.images(name))
+                self.pool.start_agent(name, {"cpus": 4, "memory_mib": 4096, "operation_speed": 50},
+                                      images={"directory": self.images(name)})
+        wait_until("all hosts are up", lambda: self.pool.get("/v1/status")["hosts"].get("up") == len(self.names), 60)
+
+    def images(self, host):
+        return os.path.join(self.directory.name, host, "images")
+
+    def create(self, name, host, data):
+        path = os.path.join(self.images(host), f"{name}.img")
+        with open(path, "wb") as file:
+            file.write(data)
+        body = {"name": name, "type": "pv", "memory_mib": 128, "vcpus": 1, "kernel": "/boot/vmlinuz", "to": host,
+                "disks": [{"format": "raw", "target": path, "device": "xvda"}]}
+        job = self.pool.post("/v1/vms?wait=30", body)
+        self.assertEqual(job["state"], "succeeded", job)
+
+    def ballast(self, *words):
+        return subprocess.run([os.path.join(PROGRAMS, "ballast"), *words], capture_output=True, text=True, timeout=120,
+                              check=False, env={**os.environ, "BALLAST_SERVER": f"http://127.0.0.1:{self.pool.http_port}",
+                                                "BALLAST_TOKEN_FILE": str(self.pool.state_dir / "admin.token")})
+
+    def ended(self, job_id, seconds=300):
+        return wait_until("the end of the job", lambda: (job := self.pool.get(f"/v1/jobs/{job_id}?wait=20"))
+                          ["state"] not in ("queued", "running") and job, seconds)
+
+
+class Limit(Sites):
+    def test_a_host_shows_its_site(self):
+        self.assertEqual({host["name"]: host["site"] for host in self.pool.get("/v1/hosts")["hosts"]},
+                         {"b1": "berlin", "p1": "paris"})
+
+    def test_the_limit_of_images_under_way_changes_how_many_bytes_travel(self):
+        data = content(1, 48)
+        self.create("slow", "b1", data)
+        limit_mbps = 2
+        job = self.pool.post("/v1/vms/slow:migrate", {"to": "p1", "storage": "copy", "bandwidth_mbps": limit_mbps})
+
+        def images():
+            return self.pool.get(f"/v1/jobs/{job['id']}")["migration"]["images"]
+
+        begun = time.monotonic()
+        held = wait_until("bytes on their way", lambda: (now := images())["wire_bytes"] > MIB // 8 and now, 120)
+        self.assertEqual(held["bandwidth_mbps"], limit_mbps)
+        self.assertLess(held["wire_bytes"], 8 * MIB, "the limit does not hold")
+        # The same request twice acts once; it is shown in the job, and the agent does not forget it either.
+        for replayed in (None, "true"):
+            status, headers, _ = self.pool.request("POST", f"/v1/jobs/{job['id']}:limit", {"bandwidth_mbps": 1},
+                                                   {"Idempotency-Key": "one"})
+            self.assertEqual((status, headers.get("idempotency-replayed")), (200, replayed))
+        self.assertEqual(images()["bandwidth_mbps"], 1)
+        self.pool.controller.kill()
+        self.pool.controller.start()
+        self.pool.wait_for_controller()
+        self.assertEqual(images()["bandwidth_mbps"], 1)
+        wait_until("both hosts are up", lambda: self.pool.get("/v1/status")["hosts"].get("up") == 2, 60)
+        done = self.ballast("job", "limit", str(job["id"]), "0")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(images()["bandwidth_mbps"], 0)
+        ended = self.ended(job["id"])
+        self.assertEqual(ended["state"], "succeeded", ended)
+        travelled = ended["migration"]["images"]["wire_bytes"]
+        self.assertGreater(travelled, 48 * MIB)
+        allowed = (time.monotonic() - begun) * limit_mbps * 1e6 / 8  # by the highest limit that was ever set
+        self.assertGreater(travelled, allowed, "more than any limit would have let through in that time")
+        self.expect_problem("state-conflict", 409, "POST", f"/v1/jobs/{job['id']}:limit", {"bandwidth_mbps": 3})
+
+    def test_a_limit_that_makes_no_sense_is_refused(self):
+        for body, pointer in (({}, "/bandwidth_mbps"), ({"bandwidth_mbps": -1}, "/bandwidth_mbps"),
+                              ({"bandwidth_mbps": 2_000_000}, "/bandwidth_mbps")):
+            problem = self.expect_problem("validation-failed", 422, "POST", "/v1/jobs/1:limit", body)
+            self.assertEqual([error["pointer"] for error in problem["errors"]], [pointer])
+        self.expect_problem("not-found", 404, "POST", "/v1/jobs/1:limit", {"bandwidth_mbps": 1})
+
+
+if __name__ == "__main__":
+    unittest.main()
