@@ -408,55 +408,6 @@ TEST(ControllerCore, CancelsAMigrationUnderWay) {
     EXPECT_TRUE(world.host("h1").jobs.empty() && world.host("h2").jobs.empty());
 }
 
-TEST(ControllerCore, ChangesTheLimitOfImagesUnderWayAndTellsAnAgentThatMissedIt) {
-    World world;
-    overload(world);
-    world.connect_all();
-    world.host("h1").idle = true;
-    Command command;
-    command.kind = CommandKind::vm_migrate;
-    command.target = "a";
-    command.to = "h2";
-    command.copy_storage = true;
-    command.bandwidth_mbps = 8;
-    const std::uint64_t id = world.command(command).job_id;
-    world.seconds(3);
-    Command limit;
-    limit.kind = CommandKind::job_limit;
-    limit.id = id;
-    limit.bandwidth_mbps = 8;
-    EXPECT_EQ(world.command(limit).kind, OutcomeKind::already_so);
-    limit.bandwidth_mbps = 20;
-    limit.dry_run = true;
-    EXPECT_EQ(world.command(limit).kind, OutcomeKind::changed);
-    EXPECT_EQ(world.job(id).bandwidth_mbps, 8U);
-    limit.dry_run = false;
-    EXPECT_EQ(world.command(limit).kind, OutcomeKind::changed);
-    EXPECT_EQ(world.store.jobs[id].bandwidth_mbps, 20U) << "on disk before it is answered";
-    EXPECT_EQ(world.host("h1").limits[id], 20U);
-    world.disconnect("h1");
-    limit.bandwidth_mbps = 0;
-    EXPECT_EQ(world.command(limit).kind, OutcomeKind::changed);
-    EXPECT_EQ(world.host("h1").limits[id], 20U);
-    world.connect("h1");
-    world.seconds(1);
-    EXPECT_EQ(world.host("h1").limits[id], 0U);
-}
-
-TEST(ControllerCore, OnlyAMigrationWithImagesThatHasNotEndedHasALimit) {
-    World world;
-    overload(world);
-    world.connect_all();
-    const std::uint64_t id = migrate(world, "a", "h2");
-    Command limit;
-    limit.kind = CommandKind::job_limit;
-    limit.id = id;
-    limit.bandwidth_mbps = 8;
-    EXPECT_EQ(world.command(limit).slug, Slug::state_conflict);
-    limit.id = id + 1;
-    EXPECT_EQ(world.command(limit).slug, Slug::not_found);
-}
-
 TEST(ControllerCore, AGuestIsNotCalledInactiveBecauseItsHypervisorDoesNotAnswer) {
     World world;
     overload(world);

@@ -71,10 +71,10 @@ struct Agent {
     std::uint64_t samples = 0;
     bool samples_stopped = false;
     Fault refuse_next = Fault::none;
-    Fault refuse_clone = Fault::none;  // the next one
-    bool creates_break = false;        // a create builds a domain, and fails before it runs
-    bool idle = false;                 // takes orders but does not go on with them
-    bool guests_signal = true;         // ballast-guest answers in them
+    Fault refuse_clone = Fault::none;               // the next one
+    bool creates_break = false;                     // a create builds a domain, and fails before it runs
+    bool idle = false;                              // takes orders but does not go on with them
+    bool guests_signal = true;                      // ballast-guest answers in them
     std::map<std::uint64_t, std::uint32_t> limits;  // of migrations' images, as told last
     std::map<std::uint64_t, wire::RelayOpen> relays;
     std::uint16_t next_relay_port = 6001;
