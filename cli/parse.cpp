@@ -29,7 +29,9 @@ void refine(CLI::Option& option, const OptionRow& row, CLI::App& app) {
     }
 }
 
-void declare(CLI::App& app, const Options& options) {
+// The options that the command cannot do without.
+std::vector<CLI::Option*> declare(CLI::App& app, const Options& options) {
+    std::vector<CLI::Option*> required;
     for (const OptionRow& row : options.rows()) {
         CLI::Option* const option = std::visit(
             [&](auto* target) {
@@ -41,7 +43,18 @@ void declare(CLI::App& app, const Options& options) {
             },
             row.target);
         refine(*option, row, app);
+        if (row.is_required) {
+            required.push_back(option);
+        }
     }
+    return required;
+}
+
+// "plan" is a command, and so is "plan show", which needs nothing of what "plan" needs.
+bool has_commands_below(std::string_view path) {
+    const std::string beginning = std::string{path} + " ";
+    return std::ranges::any_of(all_commands(),
+                               [&](const Command* command) { return command->path.starts_with(beginning); });
 }
 
 // One node of the tree of subcommands: "image", and below it "image index".
@@ -156,10 +169,17 @@ Parsed parse(const std::vector<std::string>& arguments, Context& context) {
     declare_connection(shared, context.connection);
     declare(tree.root(), shared);
     std::map<std::string_view, Action> actions;
+    std::multimap<std::string_view, const CLI::Option*> required_later;
     for (const Command* command : all_commands()) {
         Options options;
         actions.emplace(command->path, command->declare(options));
-        declare(tree.at(command->path), options);
+        const std::vector<CLI::Option*> required = declare(tree.at(command->path), options);
+        if (has_commands_below(command->path)) {
+            for (CLI::Option* option : required) {
+                option->required(false);
+                required_later.emplace(command->path, option);
+            }
+        }
     }
     Parsed parsed;
     try {
@@ -184,6 +204,12 @@ Parsed parse(const std::vector<std::string>& arguments, Context& context) {
     if (parsed.command == nullptr) {
         parsed.error = wrong_words(arguments, parsed.words);
         return parsed;
+    }
+    for (const auto& [path, option] : required_later) {
+        if (path == parsed.words && option->count() == 0) {
+            parsed.error = option->get_name() + " is required";
+            return parsed;
+        }
     }
     parsed.what = Parsed::What::run;
     parsed.action = std::move(actions.at(parsed.command->path));

@@ -150,7 +150,9 @@ bool put(Statement& statement, const PlanRecord& record) {
     statement.bind(text.view());
     statement.bind(record.before.disk_stddev).bind(record.before.memory_used_stddev);
     statement.bind(record.after.disk_stddev).bind(record.after.memory_used_stddev);
-    return statement.bind(record.conclusion).run();
+    statement.bind(record.conclusion).bind(record.prediction).bind(record.measured_at);
+    put_spread(statement, record.measured);
+    return statement.bind(record.measured.disk_stddev).bind(record.measured.memory_used_stddev).run();
 }
 bool get(Statement& row, PlanRecord& record) {
     policy::Parameters& parameters = record.parameters;
@@ -167,6 +169,9 @@ bool get(Statement& row, PlanRecord& record) {
     ParameterText text;
     row.read(text).read(record.before.disk_stddev).read(record.before.memory_used_stddev);
     row.read(record.after.disk_stddev).read(record.after.memory_used_stddev).read(record.conclusion);
+    row.read(record.prediction, PredictionState::missed).read(record.measured_at);
+    get_spread(row, record.measured);
+    row.read(record.measured.disk_stddev).read(record.measured.memory_used_stddev);
     read_text(text, parameters);
     return !row.corrupt();
 }
@@ -175,13 +180,15 @@ bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, co
     statement.start().bind(plan_id).bind(position).bind(move.kind).bind(move.state);
     statement.bind(move.vm_uuid).bind(move.vm_name).bind(move.from).bind(move.to);
     statement.bind(move.with_uuid).bind(move.with_name).bind(move.memory_mib).bind(move.vm_cpu_cores);
-    return statement.bind(move.job_id).bind(move.why).bind(move.outcome).run();
+    statement.bind(move.job_id).bind(move.why).bind(move.outcome).bind(move.expected_seconds);
+    return statement.bind(move.expected_downtime_seconds).bind(move.took_ms).bind(move.downtime_ms).run();
 }
 bool get(Statement& row, PlanMove& move) {
     row.read(move.kind, policy::MoveKind::swap).read(move.state, MoveState::cancelled);
     row.read(move.vm_uuid).read(move.vm_name).read(move.from).read(move.to);
     row.read(move.with_uuid).read(move.with_name).read(move.memory_mib).read(move.vm_cpu_cores);
-    row.read(move.job_id).read(move.why).read(move.outcome);
+    row.read(move.job_id).read(move.why).read(move.outcome).read(move.expected_seconds);
+    row.read(move.expected_downtime_seconds).read(move.took_ms).read(move.downtime_ms);
     return !row.corrupt();
 }
 
@@ -203,6 +210,9 @@ bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, co
     statement.bind(load.unresolved);
     put_more(statement, load.before);
     put_more(statement, load.after);
+    statement.bind(load.compared);
+    put_load(statement, load.measured);
+    put_more(statement, load.measured);
     return statement.run();
 }
 bool get(Statement& row, PlanHostLoad& load) {
@@ -212,6 +222,9 @@ bool get(Statement& row, PlanHostLoad& load) {
     row.read(load.unresolved);
     get_more(row, load.before);
     get_more(row, load.after);
+    row.read(load.compared);
+    get_load(row, load.measured);
+    get_more(row, load.measured);
     return !row.corrupt();
 }
 

@@ -19,25 +19,29 @@ inline constexpr std::string_view put_job =
 inline constexpr std::string_view get_jobs = "SELECT * FROM jobs ORDER BY id";
 // An upsert: REPLACE would delete the plan's lists with it.
 inline constexpr std::string_view put_plan =
-    "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO "
-    "UPDATE SET "
-    "state=excluded.state, ended=excluded.ended";
+    "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON "
+    "CONFLICT(id) DO "
+    "UPDATE SET state=excluded.state, ended=excluded.ended, prediction=excluded.prediction, "
+    "measured_at=excluded.measured_at, measured_cpu=excluded.measured_cpu, "
+    "measured_memory=excluded.measured_memory, measured_net=excluded.measured_net, "
+    "measured_disk=excluded.measured_disk, measured_memory_used=excluded.measured_memory_used";
 inline constexpr std::string_view get_plans = "SELECT * FROM plans ORDER BY id";
-inline constexpr std::string_view put_move = "REPLACE INTO plan_moves VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+inline constexpr std::string_view put_move =
+    "REPLACE INTO plan_moves VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_moves =
     "SELECT "
     "kind,state,vm_uuid,vm_name,from_host,to_host,with_uuid,with_name,memory_mib,vm_cpu_cores,job_id,why,"
-    "outcome "
+    "outcome,expected_seconds,expected_downtime_seconds,took_ms,downtime_ms "
     "FROM plan_moves WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_rejection = "REPLACE INTO plan_rejections VALUES(?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_rejections =
     "SELECT vm,to_host,what,have,bound FROM plan_rejections WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_plan_host =
-    "REPLACE INTO plan_hosts VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "REPLACE INTO plan_hosts VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_plan_hosts =
     "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved,"
-    "before_disk,before_memory_used,after_disk,after_memory_used FROM plan_hosts "
-    "WHERE plan_id=? ORDER BY position";
+    "before_disk,before_memory_used,after_disk,after_memory_used,compared,measured_cpu,measured_memory,"
+    "measured_net,measured_disk,measured_memory_used FROM plan_hosts WHERE plan_id=? ORDER BY position";
 inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_keys = "SELECT * FROM idempotency ORDER BY key_high, key_low";
 

@@ -136,6 +136,26 @@ ALTER TABLE jobs ADD COLUMN image_rounds INTEGER NOT NULL DEFAULT 0;
     // By it a host's store is known to be the one that was proven before.
     R"sql(
 ALTER TABLE identity ADD COLUMN store_marked INTEGER NOT NULL DEFAULT 0;
+)sql",
+    // What plans foresaw beside what came of it.
+    R"sql(
+ALTER TABLE plans ADD COLUMN prediction INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN measured_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN measured_cpu REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN measured_memory REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN measured_net REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN measured_disk REAL NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN measured_memory_used REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_moves ADD COLUMN expected_seconds REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_moves ADD COLUMN expected_downtime_seconds REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_moves ADD COLUMN took_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plan_moves ADD COLUMN downtime_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN compared INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN measured_cpu REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN measured_memory REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN measured_net REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN measured_disk REAL NOT NULL DEFAULT 0;
+ALTER TABLE plan_hosts ADD COLUMN measured_memory_used REAL NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

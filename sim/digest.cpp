@@ -1,5 +1,7 @@
 #include "sim/digest.hpp"
 
+#include <bit>
+
 #include "base/overload.hpp"
 
 namespace ballast::simulator {
@@ -60,7 +62,12 @@ void add(Digest& d, const controller::SessionRecord& session) {
 void add(Digest& d, const controller::PlanView& plan) {
     d << plan.record.id << plan.record.state << plan.record.policy << plan.record.source;
     for (const controller::PlanMove& move : plan.moves) {
-        d << move.kind << move.state << move.vm_uuid << move.to << move.job_id << move.why << move.outcome;
+        d << move.kind << move.state << move.vm_uuid << move.to << move.job_id << move.why << move.outcome
+          << move.took_ms;
+    }
+    d << plan.record.prediction;
+    for (const controller::PlanHostLoad& host : plan.hosts) {
+        d << host.compared << std::bit_cast<std::uint64_t>(host.measured.cpu);
     }
 }
 

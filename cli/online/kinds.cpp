@@ -57,6 +57,7 @@ constexpr std::array plan_columns{
     Column{"REJECTED", "rejected", Show::length},
     Column{"STDDEV_BEFORE", "before.cpu_stddev", Show::three_decimals},
     Column{"STDDEV_AFTER", "after.cpu_stddev", Show::three_decimals},
+    Column{"MEASURED", "prediction.measured.cpu_stddev", Show::three_decimals},
     Column{"AGE", "created_at", Show::age},
 };
 

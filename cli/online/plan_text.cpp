@@ -14,8 +14,20 @@ std::string percent(Json share) {
     return cell_of(Show::percent, share, 0).text;
 }
 
+Cell seconds_of(Json seconds) {
+    return seconds.is_number() ? cell_of(Show::two_decimals, seconds, 0) : Cell{};
+}
+
 std::string moves_table(Json plan, const TableStyle& style) {
-    Table table{{{"VM"}, {"FROM"}, {"TO"}, {"STATE"}, {"MEM_MIB", true}, {"CPU_CORES", true}, {"WHY"}}};
+    Table table{{{"VM"},
+                 {"FROM"},
+                 {"TO"},
+                 {"STATE"},
+                 {"MEM_MIB", true},
+                 {"CPU_CORES", true},
+                 {"EXPECT_S", true},
+                 {"TOOK_S", true},
+                 {"WHY"}}};
     plan.at("moves").each_item([&](Json move) {
         const Json outcome = move.at("outcome");
         table.row({{move.at("vm").plain()},
@@ -24,6 +36,8 @@ std::string moves_table(Json plan, const TableStyle& style) {
                    cell_of(Show::state, move.at("state"), 0),
                    {move.at("memory_mib").plain()},
                    cell_of(Show::two_decimals, move.at("cpu_cores"), 0),
+                   seconds_of(move.at("expected_seconds")),
+                   seconds_of(move.at("seconds")),
                    {outcome.text().empty() ? move.at("why").plain() : outcome.plain()}});
     });
     return table.rows() == 0 ? "" : "\n" + table.text(style);
@@ -48,9 +62,21 @@ std::string rejected_table(Json plan, const TableStyle& style) {
     return "\n" + table.text(style) + (left_out == 0 ? "" : "and " + std::to_string(left_out) + " more\n");
 }
 
+// Of one host; nothing when it was not compared.
+Cell measured_cpu(Json plan, std::string_view host) {
+    Cell cell;
+    plan.at("prediction.measured.hosts").each_item([&](Json measured) {
+        if (measured.at("name").text() == host) {
+            cell = cell_of(Show::load, measured.at("cpu"), 0);
+        }
+    });
+    return cell;
+}
+
 // The hosts that the plan changes.
 std::string hosts_table(Json plan, const TableStyle& style) {
-    Table table{{{"HOST"}, {"CPU%", true}, {"AFTER", true}, {"MEM%", true}, {"AFTER", true}}};
+    Table table{
+        {{"HOST"}, {"CPU%", true}, {"AFTER", true}, {"MEASURED", true}, {"MEM%", true}, {"AFTER", true}}};
     plan.at("before.hosts").each_item([&](Json before) {
         plan.at("after.hosts").each_item([&](Json after) {
             const bool same_host = after.at("name").text() == before.at("name").text();
@@ -60,12 +86,32 @@ std::string hosts_table(Json plan, const TableStyle& style) {
                 table.row({{before.at("name").plain()},
                            cell_of(Show::load, before.at("cpu"), 0),
                            cell_of(Show::load, after.at("cpu"), 0),
+                           measured_cpu(plan, before.at("name").text()),
                            {percent(before.at("memory"))},
                            {percent(after.at("memory"))}});
             }
         });
     });
     return table.rows() == 0 ? "" : "\n" + table.text(style);
+}
+
+// One line once the plan's moves are done: how good the prediction was.
+std::string prediction_line(Json plan) {
+    const Json prediction = plan.at("prediction");
+    const std::string_view state = prediction.at("state").text();
+    if (state != "compared") {
+        return state.empty()     ? ""
+               : state == "open" ? "\nmeasured when the window after the last move is over\n"
+                                 : "\nnot measured: other moves, or no samples, on every host\n";
+    }
+    const Json error = prediction.at("error");
+    std::string line = "\nmeasured: CPU spread " +
+                       cell_of(Show::three_decimals, prediction.at("measured.cpu_stddev"), 0).text +
+                       "; hosts' CPU off by " + cell_of(Show::three_decimals, error.at("cpu"), 0).text;
+    if (error.at("duration_ratio").is_number()) {
+        line += ", durations by " + percent(error.at("duration_ratio")) + " %";
+    }
+    return line + "\n";
 }
 
 }  // namespace
@@ -113,7 +159,7 @@ std::string plan_text(Json plan, const TableStyle& style) {
         out += "; still overloaded: " + plan.at("unresolved").plain();
     }
     return printable(out) + "\n" + moves_table(plan, style) + hosts_table(plan, style) +
-           rejected_table(plan, style);
+           prediction_line(plan) + rejected_table(plan, style);
 }
 
 }  // namespace ballast::cli

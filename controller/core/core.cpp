@@ -21,6 +21,7 @@ void tick(Step& step) noexcept {
     tick_handovers(step);
     tick_keys(step);
     run_plans(step);
+    tick_predictions(step);
     tick_drain(step);
     tick_balancing(step);
 }

@@ -7,6 +7,7 @@
 #include "base/histogram.hpp"
 #include "controller/core/commands.hpp"
 #include "controller/core/desktop/states.hpp"
+#include "controller/core/records.hpp"
 
 namespace ballast::controller {
 
@@ -39,6 +40,9 @@ struct Counters {
     std::uint64_t planning_rounds = 0;
     std::uint64_t moves_planned = 0;
     std::uint64_t moves_skipped = 0;
+    std::uint64_t predictions_compared = 0;  // plans
+    std::uint64_t predictions_missed = 0;
+    PredictionError prediction_error;
     std::uint64_t handover_forwarded = 0;
     std::uint64_t handover_dropped = 0;
     std::uint64_t migration_memory_bytes = 0;

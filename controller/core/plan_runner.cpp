@@ -86,6 +86,9 @@ void finish_when_over(Step& step, PlanRow& plan) noexcept {
     if (done == plan.record.moves && plan.record.state == PlanState::applying) {
         plan.record.state = PlanState::done;
         plan.record.ended = step.now.wall;
+        if (succeeded > 0) {
+            open_prediction(step.t, step.now, plan);
+        }
         step.report(Severity::info, Subject::plan, "plan_done", plan.record.source, plan.record.id,
                     compose(succeeded, " of ", plan.record.moves, " moves succeeded"));
     }
@@ -150,6 +153,8 @@ void move_ended(Step& step, const JobRow& job) noexcept {
         if (move.job_id == job.record.id) {
             move.state = move_state(job.record.state);
             move.outcome = job.record.detail;
+            take_times(move, job.record);
+            count_move(step.t, move);
         }
     }
     finish_when_over(step, plan);

@@ -1,5 +1,6 @@
 // Plans: computed by a policy, kept with their reasons, started and ended.
 #include "controller/core/step.hpp"
+#include "policy/planner/transfer.hpp"
 #include "policy/policy.hpp"
 
 namespace ballast::controller {
@@ -14,7 +15,8 @@ Name vm_name(const Tables& t, std::uint32_t vm) noexcept {
 
 // One guest's part of a move. In a swap its counterpart is the guest that the swap is for; that one's is the
 // first of those that come back.
-PlanMove keep_leg(const Tables& t, const policy::Move& move, const policy::Leg& leg) noexcept {
+PlanMove keep_leg(const Tables& t, const policy::Parameters& parameters, const policy::Move& move,
+                  const policy::Leg& leg) noexcept {
     PlanMove kept;
     kept.kind = move.kind;
     kept.vm_uuid = t.vms[leg.vm].record.uuid;
@@ -29,6 +31,10 @@ PlanMove keep_leg(const Tables& t, const policy::Move& move, const policy::Leg& 
     kept.memory_mib = t.vms[leg.vm].memory_mib;
     kept.vm_cpu_cores = t.workspace.vm_mean[leg.vm][policy::Resource::cpu];
     kept.why = move.why;
+    const policy::Pool pool{t.model_hosts, t.model_vms};
+    const auto transfer = policy::planner::estimate_transfer(pool.vms[leg.vm], pool, parameters);
+    kept.expected_seconds = transfer.seconds;
+    kept.expected_downtime_seconds = transfer.downtime_seconds;
     return kept;
 }
 
@@ -40,13 +46,9 @@ void keep_moves(const Tables& t, std::span<const policy::Move> moves, PlanRow& r
             return;
         }
         for (const policy::Leg& leg : legs) {
-            row.moves[row.record.moves++] = keep_leg(t, move, leg);
+            row.moves[row.record.moves++] = keep_leg(t, row.record.parameters, move, leg);
         }
     }
-}
-
-PoolSpread keep_spread(const policy::PoolLoad& load) noexcept {
-    return {load.cpu_stddev, load.memory_stddev, load.net_stddev, load.disk_stddev, load.memory_used_stddev};
 }
 
 // The oldest plan that is not being carried out makes room.
@@ -69,6 +71,10 @@ std::uint32_t add_plan_row(Step& step) noexcept {
 }
 
 }  // namespace
+
+PoolSpread keep_spread(const policy::PoolLoad& load) noexcept {
+    return {load.cpu_stddev, load.memory_stddev, load.net_stddev, load.disk_stddev, load.memory_used_stddev};
+}
 
 Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept {
     const policy::Pool pool = build_model(step.t, step.now);

@@ -129,7 +129,15 @@ enum class MoveState : std::uint8_t {
     skipped = 4,
     cancelled = 5
 };
+// What became of a plan's prediction.
+enum class PredictionState : std::uint8_t {
+    none = 0,      // nothing was moved, or the plan is not over
+    open = 1,      // the moves are done; the window that shows their effect is not over
+    compared = 2,  // with what was measured then: PlanHostLoad::measured
+    missed = 3,    // every host had other moves or starts, or no full window
+};
 std::string_view to_string(PlanState) noexcept;
+std::string_view to_string(PredictionState) noexcept;
 std::string_view to_string(MoveState) noexcept;
 
 struct PlanMove {
@@ -147,6 +155,12 @@ struct PlanMove {
     std::uint64_t job_id = 0;
     Detail why;
     Detail outcome;  // why it was skipped or failed
+    // By the model of policy/planner/transfer.hpp; 0: not predicted (the downtime of a guest that has not
+    // been moved before, for what it writes is not known).
+    double expected_seconds = 0;
+    double expected_downtime_seconds = 0;
+    std::uint32_t took_ms = 0;  // 0: it did not succeed
+    std::uint32_t downtime_ms = 0;
 };
 struct PlanRejection {
     Name vm;      // may be empty: the whole host was passed over
@@ -160,6 +174,10 @@ struct PlanHostLoad {
     policy::HostLoad before;
     policy::HostLoad after;
     bool unresolved = false;
+    // What was measured when the plan had been carried out: means over the plan's window, all of it after the
+    // last move. Only of a host on which nothing but the plan's moves has happened, and all of those.
+    bool compared = false;
+    policy::HostLoad measured{};
 };
 struct PoolSpread {
     double cpu_stddev = 0;
@@ -184,6 +202,9 @@ struct PlanRecord {
     PoolSpread before;
     PoolSpread after;
     Detail conclusion;  // one sentence
+    PredictionState prediction = PredictionState::none;
+    WallTime measured_at;  // 0: not compared
+    PoolSpread measured;   // of all hosts that were up then
 };
 // How many guests each rule kept from moving, and how many hosts from giving guests away. By
 // policy::Constraint. Not kept over a restart.
@@ -199,6 +220,31 @@ struct PlanView {
     std::span<const PlanHostLoad> hosts;
     RuleCounts by_rule{};
 };
+
+// How far predictions were off, of all pairs of a prediction and a measured value that there are.
+struct ErrorSum {
+    double sum = 0;
+    std::uint64_t count = 0;
+
+    void add(double error) noexcept {
+        sum += error;
+        ++count;
+    }
+    double mean() const noexcept { return count == 0 ? 0 : sum / static_cast<double>(count); }
+};
+struct PredictionError {
+    // Absolute differences of utilisations, of the hosts that were compared.
+    ErrorSum cpu;
+    ErrorSum memory;
+    ErrorSum net;
+    ErrorSum disk;
+    ErrorSum memory_used;
+    // |predicted - real| / real, of the moves that succeeded.
+    ErrorSum duration;
+    ErrorSum downtime_seconds;  // absolute
+};
+// predictions.cpp
+PredictionError prediction_error(const PlanView& plan) noexcept;
 
 // 128-bit digests, made by the shell (of the key with its owner; of method, path and body).
 struct Digest {

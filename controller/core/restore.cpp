@@ -36,6 +36,7 @@ void adopt_move(Tables& t, const JobRow& job) noexcept {
                          : job.record.state == JobState::cancelled ? MoveState::cancelled
                                                                    : MoveState::failed;
             move.outcome = job.record.detail;
+            take_times(move, job.record);
         }
     }
 }
@@ -192,6 +193,11 @@ void Core::start(const Now& now) noexcept {
             // start at the beginning of time.
             job.deadline = deadline_of(t, job.record, now);
             adopt_move(t, job);
+        }
+    }
+    for (PlanRow& plan : t.plans.rows()) {
+        if (plan.in_use && plan.record.prediction == PredictionState::open) {
+            open_prediction(t, now, plan);  // the series begin anew
         }
     }
     start_desktops(t, now);

@@ -194,6 +194,7 @@ struct PlanRow {
     std::span<PlanRejection> rejected;  // record.rejected
     std::span<PlanHostLoad> hosts;      // record.hosts
     RuleCounts by_rule;
+    Instant compare_from;  // prediction open: not before, when the window after the last move is over
 
     PlanView view() const noexcept {
         return {record, moves.first(record.moves), rejected.first(record.rejected), hosts.first(record.hosts),

@@ -169,11 +169,21 @@ std::uint32_t keep_plan(Step& step, JobOrigin origin, const policy::Policy& poli
                         const policy::Parameters& parameters) noexcept;
 void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::Policy& policy,
                const policy::Parameters& parameters, PlanRow& row) noexcept;
+PoolSpread keep_spread(const policy::PoolLoad& load) noexcept;
 void start_plan(Step& step, std::uint32_t plan) noexcept;
 void cancel_plan(Step& step, std::uint32_t plan) noexcept;
 void run_plans(Step& step) noexcept;
 void move_ended(Step& step, const JobRow& job) noexcept;  // tells the job's plan
 std::uint32_t find_plan_row(const Tables& t, std::uint64_t id) noexcept;
+
+// ---- predictions.cpp: what a plan foresaw, beside what came of it ----
+// The plan's last move has ended: when its window is over, the hosts are looked at.
+void open_prediction(const Tables& t, const Now& now, PlanRow& plan) noexcept;
+void tick_predictions(Step& step) noexcept;
+// What its job took; nothing of one that did not succeed.
+void take_times(PlanMove& move, const JobRecord& job) noexcept;
+// Adds that to the counters.
+void count_move(Tables& t, const PlanMove& move) noexcept;
 
 // ---- balancing.cpp, drain.cpp, decisions.cpp ----
 void tick_balancing(Step& step) noexcept;

@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 7> side_states{"unused", "ordered", "work
 constexpr std::array<std::string_view, 4> plan_states{"ready", "applying", "done", "cancelled"};
 constexpr std::array<std::string_view, 6> move_states{"pending", "running", "succeeded",
                                                       "failed",  "skipped", "cancelled"};
+constexpr std::array<std::string_view, 4> prediction_states{"none", "open", "compared", "missed"};
 constexpr std::array<std::string_view, 32> command_kinds{
     "none",        "create",  "start",       "pause",     "unpause", "save",     "restore", "shutdown",
     "destroy",     "migrate", "set_movable", "forget",    "cordon",  "uncordon", "drain",   "forget",
@@ -56,6 +57,9 @@ std::string_view to_string(PlanState value) noexcept {
 }
 std::string_view to_string(MoveState value) noexcept {
     return word(move_states, value);
+}
+std::string_view to_string(PredictionState value) noexcept {
+    return word(prediction_states, value);
 }
 std::string_view to_string(CommandKind value) noexcept {
     return word(command_kinds, value);

@@ -157,6 +157,11 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         {"ballast_moves_planned_total", "Moves in plans.", counters.moves_planned},
         {"ballast_moves_skipped_total", "Moves that were no longer possible when their turn came.",
          counters.moves_skipped},
+        {"ballast_plan_predictions_compared_total",
+         "Plans whose predicted loads were compared with what was measured after them.",
+         counters.predictions_compared},
+        {"ballast_plan_predictions_missed_total",
+         "Plans that could not be: other moves, or no samples, on every host.", counters.predictions_missed},
         {"ballast_sessions_denied_total", "Logins for which there was no desktop.", counters.sessions_denied},
         {"ballast_desktop_starts_failed_total", "Desktops that failed, while they started or later.",
          counters.desktop_starts_failed},
@@ -184,6 +189,18 @@ void write_counters(MetricsOut& out, const Counters& counters) {
     out.value(counters.migration_took);
 }
 
+void write_predictions(MetricsOut& out, const PredictionError& error) {
+    out.metric("ballast_plan_prediction_error_cpu_ratio", "summary",
+               "How far a host's CPU utilisation after a plan was from the predicted one.");
+    out.value(error.cpu.sum, error.cpu.count);
+    out.metric("ballast_plan_prediction_error_duration_ratio", "summary",
+               "How far the predicted duration of a plan's move was off, in parts of the real one.");
+    out.value(error.duration.sum, error.duration.count);
+    out.metric("ballast_plan_prediction_error_downtime_seconds", "summary",
+               "How far the predicted downtime of a plan's move was off.");
+    out.value(error.downtime_seconds.sum, error.downtime_seconds.count);
+}
+
 }  // namespace
 
 Answer get_metrics(Api& api, const Call&) {
@@ -199,6 +216,7 @@ Answer get_metrics(Api& api, const Call&) {
     write_pools(out, api.core());
     write_health(out, api);
     write_counters(out, api.core().counters());
+    write_predictions(out, api.core().counters().prediction_error);
     write_http(out, api);
     return reply;
 }

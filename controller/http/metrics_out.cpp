@@ -49,6 +49,10 @@ void MetricsOut::sample(std::string_view labels, std::uint64_t number) {
     append_line(out_, name_, labels, number);
 }
 
+void MetricsOut::value(double sum, std::uint64_t count) {
+    append_line(out_, name_ + "_sum", {}, sum);
+    append_line(out_, name_ + "_count", {}, count);
+}
 void MetricsOut::value(double number) {
     sample({}, number);
 }

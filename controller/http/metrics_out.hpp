@@ -12,8 +12,8 @@ namespace ballast::controller::http {
 class MetricsOut {
   public:
     explicit MetricsOut(std::string& out) : out_{out} {}
-    // Starts a metric: every value that follows is one of its samples. `type` is "counter", "gauge" or
-    // "histogram".
+    // Starts a metric: every value that follows is one of its samples. `type` is "counter", "gauge"
+    // "histogram" or "summary".
     void metric(std::string_view name, std::string_view type, std::string_view help);
     void value(double number);
     void value(std::uint64_t number) { sample({}, number); }
@@ -22,6 +22,8 @@ class MetricsOut {
     void value(std::string_view label, std::string_view label_value, std::string_view label2,
                std::string_view label2_value, std::uint64_t number);
 
+    // `type` "summary": the sum of what was observed, and how often; no quantiles.
+    void value(double sum, std::uint64_t count);
     // `type` "histogram": its buckets, sum and count, in seconds.
     void value(const Histogram& histogram) { buckets({}, histogram); }
     void value(std::string_view label, std::string_view label_value, const Histogram& histogram);

@@ -26,6 +26,22 @@ void render_parameters(JsonOut& json, std::string_view policy_name, const policy
     json.end_object();
 }
 
+constexpr double ms_per_second = 1000;
+
+// What the move was expected to take, and took.
+void render_times(JsonOut& json, const PlanMove& move) {
+    if (move.expected_seconds > 0) {
+        json.member("expected_seconds", move.expected_seconds);
+    }
+    if (move.expected_downtime_seconds > 0) {
+        json.member("expected_downtime_seconds", move.expected_downtime_seconds);
+    }
+    if (move.took_ms != 0) {
+        json.member("seconds", move.took_ms / ms_per_second);
+        json.member("downtime_seconds", move.downtime_ms / ms_per_second);
+    }
+}
+
 void render_moves(JsonOut& json, const PlanView& plan) {
     json.key("moves");
     json.array();
@@ -49,6 +65,7 @@ void render_moves(JsonOut& json, const PlanView& plan) {
         if (!move.outcome.empty()) {
             json.member("outcome", move.outcome.view());
         }
+        render_times(json, move);
         json.end_object();
     }
     json.end_array();
@@ -84,29 +101,75 @@ void render_counts(JsonOut& json, std::string_view name,
     json.end_object();
 }
 
-void render_loads(JsonOut& json, const PlanView& plan, bool after) {
-    const PoolSpread& spread = after ? plan.record.after : plan.record.before;
-    json.key(after ? "after" : "before");
+void render_load(JsonOut& json, const HostName& host, const policy::HostLoad& load) {
     json.object();
-    json.key("hosts");
-    json.array();
-    for (const PlanHostLoad& host : plan.hosts) {
-        const policy::HostLoad& load = after ? host.after : host.before;
-        json.object();
-        json.member("name", host.host.view());
-        json.member("cpu", load.cpu);
-        json.member("memory", load.memory);
-        json.member("net", load.net);
-        json.member("disk", load.disk);
-        json.member("memory_used", load.memory_used);
-        json.end_object();
-    }
-    json.end_array();
+    json.member("name", host.view());
+    json.member("cpu", load.cpu);
+    json.member("memory", load.memory);
+    json.member("net", load.net);
+    json.member("disk", load.disk);
+    json.member("memory_used", load.memory_used);
+    json.end_object();
+}
+
+void render_spread(JsonOut& json, const PoolSpread& spread) {
     json.member("cpu_stddev", spread.cpu_stddev);
     json.member("memory_stddev", spread.memory_stddev);
     json.member("net_stddev", spread.net_stddev);
     json.member("disk_stddev", spread.disk_stddev);
     json.member("memory_used_stddev", spread.memory_used_stddev);
+}
+
+void render_loads(JsonOut& json, const PlanView& plan, bool after) {
+    json.key(after ? "after" : "before");
+    json.object();
+    json.key("hosts");
+    json.array();
+    for (const PlanHostLoad& host : plan.hosts) {
+        render_load(json, host.host, after ? host.after : host.before);
+    }
+    json.end_array();
+    render_spread(json, after ? plan.record.after : plan.record.before);
+    json.end_object();
+}
+
+void render_error(JsonOut& json, std::string_view name, const ErrorSum& error) {
+    if (error.count != 0) {
+        json.member(name, error.mean());
+    }
+}
+
+// What was measured when the plan had been carried out, and how far from it "after" is.
+void render_prediction(JsonOut& json, const PlanView& plan) {
+    json.key("prediction");
+    json.object();
+    json.member("state", to_string(plan.record.prediction));
+    if (plan.record.prediction == PredictionState::compared) {
+        json.member("measured_at", plan.record.measured_at);
+        json.key("measured");
+        json.object();
+        json.key("hosts");
+        json.array();
+        for (const PlanHostLoad& host : plan.hosts) {
+            if (host.compared) {
+                render_load(json, host.host, host.measured);
+            }
+        }
+        json.end_array();
+        render_spread(json, plan.record.measured);
+        json.end_object();
+    }
+    const PredictionError error = prediction_error(plan);
+    json.key("error");
+    json.object();
+    render_error(json, "cpu", error.cpu);
+    render_error(json, "memory", error.memory);
+    render_error(json, "net", error.net);
+    render_error(json, "disk", error.disk);
+    render_error(json, "memory_used", error.memory_used);
+    render_error(json, "duration_ratio", error.duration);
+    render_error(json, "downtime_seconds", error.downtime_seconds);
+    json.end_object();
     json.end_object();
 }
 
@@ -151,14 +214,17 @@ void render_plan(JsonOut& json, const PlanView& plan) {
     json.end_array();
     render_loads(json, plan, false);
     render_loads(json, plan, true);
+    if (record.prediction != PredictionState::none) {
+        render_prediction(json, plan);
+    }
     json.member("created_at", record.created);
     json.member("ended_at", record.ended);
     json.end_object();
 }
 
 std::vector<std::string_view> plan_headings() {
-    return {"ID",    "STATE",    "POLICY",        "ORIGIN",       "SOURCE",
-            "MOVES", "REJECTED", "STDDEV_BEFORE", "STDDEV_AFTER", "CREATED"};
+    return {"ID",       "STATE",         "POLICY",       "ORIGIN",   "SOURCE", "MOVES",
+            "REJECTED", "STDDEV_BEFORE", "STDDEV_AFTER", "MEASURED", "CREATED"};
 }
 
 void plan_row(TextTable& table, const PlanView& plan) {
@@ -172,11 +238,17 @@ void plan_row(TextTable& table, const PlanView& plan) {
     table.cell(std::uint64_t{plan.rejected.size() + record.rejected_left_out});
     table.cell(record.before.cpu_stddev, 3);
     table.cell(record.after.cpu_stddev, 3);
+    if (record.prediction == PredictionState::compared) {
+        table.cell(record.measured.cpu_stddev, 3);
+    } else {
+        table.cell(std::string_view{});
+    }
     table.cell(rfc3339(record.created));
 }
 
 std::vector<std::string_view> move_headings() {
-    return {"VM", "FROM", "TO", "STATE", "MEM_MIB", "CPU_CORES", "JOB", "WHY", "OUTCOME"};
+    return {"VM",       "FROM",   "TO",  "STATE", "MEM_MIB", "CPU_CORES",
+            "EXPECT_S", "TOOK_S", "JOB", "WHY",   "OUTCOME"};
 }
 
 void move_row(TextTable& table, const PlanMove& move) {
@@ -186,6 +258,12 @@ void move_row(TextTable& table, const PlanMove& move) {
     table.cell(to_string(move.state));
     table.cell(move.memory_mib);
     table.cell(move.vm_cpu_cores, 2);
+    table.cell(move.expected_seconds, 1);
+    if (move.took_ms == 0) {
+        table.cell(std::string_view{});
+    } else {
+        table.cell(move.took_ms / ms_per_second, 1);
+    }
     table.cell(move.job_id == 0 ? std::string{} : std::to_string(move.job_id));
     table.cell(move.why.view());
     table.cell(move.outcome.view());

@@ -24,6 +24,7 @@ Transfer estimate_transfer(double memory_mib, double dirty_mib_per_second, doubl
         const double seconds = round_mib / mib_per_second;
         out.sent_gib += round_mib / mib_per_gib;
         out.seconds += seconds;
+        out.downtime_seconds = round > 0 ? seconds : 0;
         round_mib = std::min(memory_mib, dirty_mib_per_second * seconds);
     }
     return out;

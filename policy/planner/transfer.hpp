@@ -9,6 +9,7 @@ namespace ballast::policy::planner {
 struct Transfer {
     double sent_gib = 0;
     double seconds = 0;
+    double downtime_seconds = 0;  // the last round; 0: not known, for it is not known what the guest writes
 };
 
 // Memory is sent once, then in each round what was written during the round before (Clark et al., NSDI 2005,

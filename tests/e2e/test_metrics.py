@@ -30,7 +30,7 @@ class Metrics(PoolCase):
         wait_until("a spare", lambda: cls.pool.get("/v1/pools/kiosk")["desktops"].get("ready") == 1)
         cls.text = cls.pool.request("GET", "/metrics")[2]
         cls.names = {name + end for name, kind, _ in rows(cls.text)
-                     for end in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))}
+                     for end in {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}.get(kind, ("",))}
 
     def test_the_page_lists_exactly_what_is_exported(self):
         self.assertEqual((ROOT / "docs/metrics.md").read_text(encoding="utf-8"), page(self.text))

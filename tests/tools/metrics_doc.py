@@ -9,7 +9,7 @@ HEAD = """# Metrics
 `GET /metrics` in Prometheus' text format, for the role `viewer`: base units, host and pool names and our own words as
 labels, never a guest, a user or a uuid. `configs/prometheus/` has what Prometheus is told and the alerts,
 `configs/grafana/ballast.json` the dashboard; both are checked against this list, and this list against the controller.
-A histogram has `_bucket`, `_sum` and `_count`.
+A histogram has `_bucket`, `_sum` and `_count`, a summary `_sum` and `_count`.
 
 | name | kind | what |
 |---|---|---|"""

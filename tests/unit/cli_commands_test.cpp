@@ -62,6 +62,17 @@ TEST(CliCommands, AnObjectMayHaveTheNameOfACommand) {
     EXPECT_EQ(parse({"help", "help"}, context).words, "help");
 }
 
+TEST(CliCommands, ACommandBelowAnotherNeedsNothingOfWhatThatOneNeeds) {
+    Context context;
+    const Parsed show = parse({"plan", "show", "1"}, context);
+    ASSERT_EQ(show.what, Parsed::What::run) << show.error;
+    EXPECT_EQ(show.command->path, "plan show");
+    const Parsed plan = parse({"plan"}, context);
+    EXPECT_EQ(plan.what, Parsed::What::wrong);
+    EXPECT_EQ(plan.error, "--pool is required");
+    EXPECT_EQ(parse({"plan", "--pool", "pool.json"}, context).what, Parsed::What::run);
+}
+
 TEST(CliCommands, SharedOptionsGoBeforeAndAfterTheCommand) {
     for (const std::vector<std::string>& line : {std::vector<std::string>{"-o", "json", "version"},
                                                  std::vector<std::string>{"version", "-o", "json"}}) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/unit/controller_core_world.hpp"
 
 namespace ballast::controller::test {
@@ -67,6 +70,132 @@ TEST(ControllerBalancing, GuestsAreMovedWithinTheirHoursOnly) {
     };
     EXPECT_EQ(planned(60, 120), 0U) << "in an hour";
     EXPECT_GT(planned(minutes_per_day - 60, 60), 0U) << "since an hour ago";
+}
+
+// The first plan that has come to this state; null: none has.
+const Store::StoredPlan* plan_whose(const World& world, PredictionState state) {
+    for (const auto& [id, plan] : world.store.plans) {
+        if (plan.record.prediction == state) {
+            return &plan;
+        }
+    }
+    return nullptr;
+}
+const PlanHostLoad& load_of(const Store::StoredPlan& plan, std::string_view host) {
+    const auto found = std::find_if(plan.hosts.begin(), plan.hosts.end(),
+                                    [&](const PlanHostLoad& load) { return load.host.view() == host; });
+    return found == plan.hosts.end() ? plan.hosts.front() : *found;
+}
+
+// An operator's rebalance, carried out: web-1 goes to h2.
+void carry_one_out(World& world) {
+    two_of_a_kind(world);
+    world.warm_up();
+    Command rebalance;
+    rebalance.kind = CommandKind::rebalance;
+    rebalance.policy = "vds-1a";
+    ASSERT_EQ(world.command(rebalance).kind, OutcomeKind::plan);
+    for (int i = 0; i < 60 && plan_whose(world, PredictionState::open) == nullptr; ++i) {
+        world.second();
+    }
+    ASSERT_NE(plan_whose(world, PredictionState::open), nullptr);
+    ASSERT_EQ(world.place_of("web-1"), "h2");
+}
+int window_seconds(const World& world) {
+    return static_cast<int>(5 * (world.settings.balance.parameters.window + 1));
+}
+
+TEST(ControllerPredictions, AWindowAfterTheLastMoveTheHostsAreAsForeseen) {
+    World world;
+    carry_one_out(world);
+    world.seconds(window_seconds(world) - 2);
+    EXPECT_NE(plan_whose(world, PredictionState::open), nullptr) << "the window is not over";
+    world.second();
+    const auto* plan = plan_whose(world, PredictionState::compared);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_EQ(plan->record.measured_at, world.now.wall);
+    EXPECT_NEAR(plan->record.measured.cpu_stddev, plan->record.after.cpu_stddev, 1e-3);
+    ASSERT_EQ(plan->hosts.size(), 3U);
+    for (const PlanHostLoad& load : plan->hosts) {
+        EXPECT_TRUE(load.compared) << load.host.view();
+        EXPECT_NEAR(load.measured.cpu, load.after.cpu, 1e-3) << load.host.view();
+        EXPECT_NEAR(load.measured.memory, load.after.memory, 1e-3) << load.host.view();
+    }
+    EXPECT_LT(load_of(*plan, "h1").measured.cpu, load_of(*plan, "h1").before.cpu - 0.3);
+    const Counters& counters = world.core->counters();
+    EXPECT_EQ(counters.predictions_compared, 1U);
+    EXPECT_EQ(counters.prediction_error.cpu.count, 3U);
+    EXPECT_LT(counters.prediction_error.cpu.mean(), 1e-3);
+}
+
+TEST(ControllerPredictions, AGuestThatBecomesBusyAfterwardsIsTheErrorOfItsHostAlone) {
+    World world;
+    carry_one_out(world);
+    for (auto& [uuid, guest] : world.host("h3").guests) {
+        guest.cpu_cores += 0.4;
+    }
+    world.seconds(window_seconds(world) + 1);
+    const auto* plan = plan_whose(world, PredictionState::compared);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_NEAR(load_of(*plan, "h3").measured.cpu - load_of(*plan, "h3").after.cpu, 0.4, 1e-3);
+    EXPECT_NEAR(load_of(*plan, "h2").measured.cpu, load_of(*plan, "h2").after.cpu, 1e-3);
+    EXPECT_NEAR(world.core->counters().prediction_error.cpu.mean(), 0.4 / 3, 1e-3);
+}
+
+TEST(ControllerPredictions, AHostWithAMoveOfItsOwnMeanwhileIsLeftOut) {
+    World world;
+    carry_one_out(world);
+    ASSERT_EQ(world.vm(CommandKind::vm_migrate, "mail", "h2").kind, OutcomeKind::accepted);
+    world.seconds(window_seconds(world) + 1);
+    ASSERT_EQ(world.place_of("mail"), "h2");
+    const auto* plan = plan_whose(world, PredictionState::compared);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_TRUE(load_of(*plan, "h1").compared);
+    EXPECT_FALSE(load_of(*plan, "h2").compared);
+    EXPECT_FALSE(load_of(*plan, "h3").compared);
+}
+
+TEST(ControllerPredictions, WithoutSamplesNothingIsComparedAndThatIsCounted) {
+    World world;
+    carry_one_out(world);
+    for (auto& [name, agent] : world.agents) {
+        agent.samples_stopped = true;
+    }
+    world.seconds(window_seconds(world) + 61);
+    EXPECT_NE(plan_whose(world, PredictionState::missed), nullptr);
+    EXPECT_EQ(world.core->counters().predictions_missed, 1U);
+    EXPECT_EQ(world.core->counters().prediction_error.cpu.count, 0U);
+}
+
+TEST(ControllerPredictions, ARestartBeginsTheWindowAnew) {
+    World world;
+    carry_one_out(world);
+    world.restart();
+    world.connect_all();
+    world.seconds(window_seconds(world) - 1);
+    EXPECT_NE(plan_whose(world, PredictionState::open), nullptr);
+    world.seconds(2);
+    const auto* plan = plan_whose(world, PredictionState::compared);
+    ASSERT_NE(plan, nullptr);
+    EXPECT_NEAR(load_of(*plan, "h2").measured.cpu, load_of(*plan, "h2").after.cpu, 1e-3);
+}
+
+TEST(ControllerPredictions, WhatAMoveTookStandsBesideWhatItWasToTake) {
+    World world;
+    carry_one_out(world);
+    const auto* plan = plan_whose(world, PredictionState::open);
+    const PlanMove& move = plan->moves.front();
+    const JobRecord& job = world.job(move.job_id);
+    ASSERT_EQ(job.total_ms, 4000U);
+    EXPECT_EQ(move.took_ms, job.total_ms);
+    EXPECT_EQ(move.downtime_ms, job.downtime_ms);
+    EXPECT_GT(move.expected_seconds, 0);
+    EXPECT_EQ(move.expected_downtime_seconds, 0)
+        << "it was never moved before: nothing is known of its writes";
+    const double took = move.took_ms / 1000.0;
+    const ErrorSum& duration = world.core->counters().prediction_error.duration;
+    EXPECT_EQ(duration.count, 1U);
+    EXPECT_DOUBLE_EQ(duration.sum, std::abs(move.expected_seconds - took) / took);
 }
 
 }  // namespace

@@ -346,6 +346,7 @@ void World::advance_migration(Agent& source, AgentJob& job) {
     finish(destination, other->second, JobState::succeeded);
     job.update.percent = 100;
     job.update.downtime_ms = 30;
+    job.update.total_ms = 4000;
     finish(source, job, JobState::succeeded);
 }
 

@@ -200,16 +200,29 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
     plan.before = {1, 2, 3, 4, 5};
     plan.after = {6, 7, 8, 9, 10};
     plan.conclusion = "1 move";
-    const PlanHostLoad load{"h1", {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}, true};
+    plan.prediction = PredictionState::compared;
+    plan.measured_at = {1234};
+    plan.measured = {11, 12, 13, 14, 15};
+    const PlanHostLoad load{"h1", {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}, true, true, {11, 12, 13, 14, 15}};
+    PlanMove move;
+    move.expected_seconds = 2.5;
+    move.expected_downtime_seconds = 0.25;
+    move.took_ms = 2400;
+    move.downtime_ms = 240;
     {
         Statement put;
         Statement put_host;
         Statement rows;
         Statement host_rows;
+        Statement put_move;
+        Statement move_rows;
         ASSERT_TRUE(put.prepare(connection, records::put_plan));
         ASSERT_TRUE(records::put(put, plan));
         ASSERT_TRUE(put_host.prepare(connection, records::put_plan_host));
         ASSERT_TRUE(records::put(put_host, plan.id, 0, load));
+        ASSERT_TRUE(put_move.prepare(connection, records::put_move));
+        ASSERT_TRUE(records::put(put_move, plan.id, 0, move));
+        ASSERT_TRUE(move_rows.prepare(connection, records::get_moves));
         ASSERT_TRUE(rows.prepare(connection, records::get_plans));
         ASSERT_TRUE(host_rows.prepare(connection, records::get_plan_hosts));
         PlanRecord back;
@@ -221,6 +234,17 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
         EXPECT_EQ(back.before.disk_stddev, 4);
         EXPECT_EQ(back.after.memory_used_stddev, 10);
         EXPECT_EQ(back.conclusion, "1 move");
+        EXPECT_EQ(back.prediction, PredictionState::compared);
+        EXPECT_EQ(back.measured_at, plan.measured_at);
+        EXPECT_EQ(back.measured.net_stddev, 13);
+        EXPECT_EQ(back.measured.memory_used_stddev, 15);
+        PlanMove move_back;
+        ASSERT_TRUE(move_rows.start().bind(plan.id).next());
+        ASSERT_TRUE(records::get(move_rows, move_back));
+        EXPECT_EQ(move_back.expected_seconds, 2.5);
+        EXPECT_EQ(move_back.expected_downtime_seconds, 0.25);
+        EXPECT_EQ(move_back.took_ms, 2400U);
+        EXPECT_EQ(move_back.downtime_ms, 240U);
         PlanHostLoad load_back;
         ASSERT_TRUE(host_rows.start().bind(plan.id).next());
         ASSERT_TRUE(records::get(host_rows, load_back));
@@ -228,6 +252,9 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
         EXPECT_EQ(load_back.after.disk, 9);
         EXPECT_EQ(load_back.after.memory_used, 10);
         EXPECT_TRUE(load_back.unresolved);
+        EXPECT_TRUE(load_back.compared);
+        EXPECT_EQ(load_back.measured.cpu, 11);
+        EXPECT_EQ(load_back.measured.memory_used, 15);
     }
     sqlite3_close(connection);
 }

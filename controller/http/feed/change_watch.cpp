@@ -77,7 +77,7 @@ std::uint64_t of_job(const JobRow& job) noexcept {
 std::uint64_t of_plan(const PlanRow& plan) noexcept {
     const PlanView view = plan.view();
     Mixer mix;
-    mix(view.record.id)(view.record.state)(view.record.ended.unix_ms);
+    mix(view.record.id)(view.record.state)(view.record.ended.unix_ms)(view.record.prediction);
     for (const PlanMove& move : view.moves) {
         mix(move.state)(move.job_id);
     }
