@@ -129,24 +129,35 @@ void Agents::send(LinkId link, const wire::Message& message) {
     }
 }
 
-void Agents::release() {
-    for (const LinkId id : holding_) {
+void Agents::seal() {
+    std::swap(sealed_, holding_);
+    for (const LinkId id : sealed_) {
         if (const auto found = links_.find(id); found != links_.end()) {
             found->second.holding = false;
+            found->second.link->seal();
+        }
+    }
+}
+
+void Agents::release() {
+    for (const LinkId id : sealed_) {
+        if (const auto found = links_.find(id); found != links_.end()) {
             found->second.link->release();
         }
     }
-    holding_.clear();
+    sealed_.clear();
 }
 
 void Agents::drop() {
-    for (const LinkId id : holding_) {
-        if (const auto found = links_.find(id); found != links_.end()) {
-            found->second.holding = false;
-            found->second.link->close();  // on_down comes later, from the loop
+    for (std::vector<LinkId>* links : {&sealed_, &holding_}) {
+        for (const LinkId id : *links) {
+            if (const auto found = links_.find(id); found != links_.end()) {
+                found->second.holding = false;
+                found->second.link->close();  // on_down comes later, from the loop
+            }
         }
+        links->clear();
     }
-    holding_.clear();
 }
 
 WallTime Agents::certificate_expires() const noexcept {

@@ -24,6 +24,7 @@ class Agents final : public AgentPort {
     Agents& operator=(const Agents&) = delete;
 
     void send(LinkId link, const wire::Message& message) override;
+    void seal() override;
     void release() override;
     void drop() override;
     void close(LinkId link, Fault fault) override;
@@ -58,7 +59,8 @@ class Agents final : public AgentPort {
     LinkOptions options_;
     std::unique_ptr<Listener> listener_;
     std::unordered_map<LinkId, Entry> links_;
-    std::vector<LinkId> holding_;  // links with messages that wait for the end of the turn
+    std::vector<LinkId> holding_;  // links with messages that wait for the next transaction
+    std::vector<LinkId> sealed_;   // for the one that is on its way
     LinkId next_id_ = 1;
     std::uint64_t refused_ = 0;
     std::uint64_t lost_ = 0;

@@ -64,7 +64,7 @@ void Engine::break_down() {
 }
 
 void Engine::try_to_recover() {
-    if (!settled_ || !store_.try_again()) {  // the turn that failed has to end first
+    if (open_ || in_flight_ || !store_.try_again()) {  // what failed has to be told first
         return;
     }
     core_.emplace(settings_, memory_);
@@ -109,7 +109,7 @@ Status Engine::step(const Event& event) {
     stepping_ = true;
     const Now at = now();
     const Status status = core_->step(event, at, *actions_);
-    settled_ = settled_ && actions_->list().empty() && actions_->changes().empty();
+    open_ = open_ || !actions_->list().empty() || !actions_->changes().empty();
     bool stored = true;
     for (const Action& action : actions_->list()) {
         stored = store_.write(*core_, action);
@@ -131,21 +131,64 @@ Status Engine::step(const Event& event) {
 }
 
 void Engine::end_turn() {
-    if (settled_) {
-        return;
+    if (in_flight_ || store_.busy()) {
+        return;  // store_ended() comes
     }
-    settled_ = true;
-    if (trouble_.empty() && !store_.commit()) {
+    if (trouble_.empty() && !store_.settle()) {
         break_down();
     }
-    const bool stored = trouble_.empty();
+    if (open_ || (trouble_.empty() && store_.dirty())) {
+        seal();
+    }
+}
+
+void Engine::seal() {
+    open_ = false;
+    in_flight_ = true;
+    ++sealed_;
+    agents_->seal();
+    sealed_jobs_changed_ = std::exchange(jobs_changed_, false);
+    if (!trouble_.empty()) {
+        finish(false);
+        return;
+    }
+    awaited_commit_ = store_.submit();
+    if (!store_.busy()) {
+        store_ended();
+    }
+}
+
+void Engine::store_ended() {
+    store_.clear_ended();
+    if (in_flight_ && !store_.busy()) {
+        const bool good = store_.settle();
+        const bool stored = store_.commits() >= awaited_commit_;
+        if (!good && trouble_.empty()) {
+            break_down();
+        }
+        finish(stored);
+    }
+}
+
+void Engine::finish(bool stored) {
+    in_flight_ = false;
     if (stored) {
         agents_->release();
     } else {
         agents_->drop();
+        sealed_ += std::exchange(open_, false) ? 1 : 0;  // what was decided since is lost with it
+        sealed_jobs_changed_ = std::exchange(jobs_changed_, false) || sealed_jobs_changed_;
     }
-    if (turn_ended_) {
-        turn_ended_(stored, std::exchange(jobs_changed_, false));
+    if (stored_) {
+        stored_(stored, std::exchange(sealed_jobs_changed_, false));
+    }
+}
+
+void Engine::settle() {
+    while (open_ || in_flight_) {
+        end_turn();
+        store_.wait();
+        store_ended();
     }
 }
 

@@ -1,5 +1,6 @@
 // The core and what its actions touch: gives it events and performs what it answers. The events of one turn
-// of the loop share one transaction; nobody is told anything of a turn before that is on disk.
+// of the loop share one transaction, and so do those of all turns that pass while the one before is synced;
+// nobody is told anything of them before that is on disk.
 #pragma once
 
 #include <functional>
@@ -16,10 +17,14 @@ namespace ballast::controller {
 class AgentPort {
   public:
     virtual ~AgentPort() = default;
-    // Keeps the message until release(). One for a link that is gone is dropped: the core hears of its end.
+    // Keeps the message until it is released. One for a link that is gone is dropped: the core hears of its
+    // end.
     virtual void send(LinkId link, const wire::Message& message) = 0;
-    // What was sent may go out; or it must never: the links that it was for are closed instead.
+    // What was sent since the last call is released by the next release(). One seal at a time.
+    virtual void seal() = 0;
+    // What was sealed may go out.
     virtual void release() = 0;
+    // What was sent, sealed or not, must never go out: the links that it was for are closed instead.
     virtual void drop() = 0;
     virtual void close(LinkId link, Fault fault) = 0;
     // The core has forgotten all links: agents are to connect again and tell what they know.
@@ -36,10 +41,10 @@ class Engine {
     // Hands the stored records to the core and starts it. A fault is explained in `why`.
     Status restore(std::string& why);
     void connect(AgentPort& agents) { agents_ = &agents; }
-    // Called at the end of a turn in which something was decided. `stored`: it is on disk, and may be told;
-    // else it never happened. `jobs_changed`: jobs or sessions did.
-    void on_turn_end(std::function<void(bool stored, bool jobs_changed)> notify) {
-        turn_ended_ = std::move(notify);
+    // Called when a transaction has ended, its number is `stored()` by then. `stored`: it is on disk, and may
+    // be told; else it and all after it never happened. `jobs_changed`: jobs or sessions did.
+    void on_stored(std::function<void(bool stored, bool jobs_changed)> notify) {
+        stored_ = std::move(notify);
     }
     // Called after each step that was written, with what it did, and with nothing after the core was made
     // anew. What it tells are observations: they may be seen a moment before their commit.
@@ -57,11 +62,16 @@ class Engine {
     // Runs a command; what the core answered, valid until the next step. Nothing while the store fails. The
     // answer may be told once the engine is settled.
     const Outcome* run(Command& command);
-    // Group commit: syncs what all steps since the last call have written, in one transaction, then lets go
-    // of what they have to say. At the end of every turn of the loop.
+    // Group commit: sends what all steps since the last transaction have written on its way to disk, unless
+    // one is still on its way: then they wait for its end. At the end of every turn of the loop.
     void end_turn();
-    // Nothing waits for the end of the turn.
-    bool settled() const noexcept { return settled_; }
+    // The store's thread has ended something: lets go of what a finished transaction has to say.
+    void store_ended();
+    // Waits until all that was decided is on disk, or lost, and told.
+    void settle();
+    // The number of the transaction that holds the newest decision; it may be told once that is `stored`.
+    std::uint64_t decided() const noexcept { return sealed_ + (open_ ? 1 : 0); }
+    std::uint64_t stored() const noexcept { return sealed_ - (in_flight_ ? 1 : 0); }
 
     const Core& core() const noexcept { return *core_; }
     const Store& store() const noexcept { return store_; }
@@ -70,6 +80,8 @@ class Engine {
 
   private:
     void tell(const Action& action, const Now& now);
+    void seal();
+    void finish(bool stored);
     void break_down();
     void try_to_recover();
 
@@ -81,12 +93,16 @@ class Engine {
     std::unique_ptr<wire::Message> message_;
     AgentPort* agents_ = nullptr;
     std::function<void(std::span<const Action>)> stepped_;
-    std::function<void(bool, bool)> turn_ended_;
+    std::function<void(bool, bool)> stored_;
     std::function<void()> store_lost_;
     std::uint64_t next_command_id_ = 1;
     bool stepping_ = false;
-    bool settled_ = true;
-    bool jobs_changed_ = false;  // in this turn
+    bool open_ = false;                 // something was decided since the last seal
+    bool in_flight_ = false;            // a transaction is on its way to disk
+    std::uint64_t sealed_ = 0;          // transactions
+    std::uint64_t awaited_commit_ = 0;  // the store's number of the one in flight
+    bool jobs_changed_ = false;         // since the last seal
+    bool sealed_jobs_changed_ = false;
     std::string trouble_;
 };
 

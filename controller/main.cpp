@@ -139,12 +139,14 @@ class Controller {
         : loop_{loop},
           engine_{engine},
           ticker_{loop, [this] { (void)engine_.step(Tick{}); }},
-          token_saver_{loop, [&tokens] { (void)tokens.save_uses(); }},
-          audit_syncer_{loop, [&audit] { audit.sync(); }},
+          token_saver_{loop, [&tokens] { tokens.save_uses(); }},
+          audit_syncer_{loop, [&audit] { audit.sync_beside(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
+          store_watch_{loop, engine.store().ended_fd(), Interest::read,
+                       [&engine](Interest) { engine.store_ended(); }},
           turn_end_{loop, [&engine] { engine.end_turn(); }},
           signals_{loop, [this](int number) { on_signal(number); }} {
-        engine.on_turn_end([&server](bool stored, bool jobs_changed) {
+        engine.on_stored([&server](bool stored, bool jobs_changed) {
             server.release(stored);
             if (jobs_changed) {
                 server.look_at_waits();
@@ -163,7 +165,7 @@ class Controller {
             watchdog_.start_every(period);
         }
         loop_.run();
-        engine_.end_turn();  // the one that stopped the loop
+        engine_.settle();  // the turn that stopped the loop
         (void)notify_stopping();
         return exit_code_;
     }
@@ -188,6 +190,7 @@ class Controller {
     Timer token_saver_;
     Timer audit_syncer_;
     Timer watchdog_;
+    FdWatch store_watch_;
     TurnEnd turn_end_;
     SignalWatch signals_;
     int exit_code_ = 0;
@@ -309,7 +312,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     // A store that grows beyond what the system allows is an error to be told, not the end.
     ::signal(SIGXFSZ, SIG_IGN);
-    // One thread, one heap: glibc would otherwise reserve address space for more.
+    // One heap, for the store's thread too: glibc would otherwise reserve address space for more.
     ::mallopt(M_ARENA_MAX, 1);
     return ballast::controller::run(argc, argv);
 }

@@ -3,6 +3,7 @@
 #include "controller/core/actions.hpp"
 #include "controller/http/server.hpp"
 #include "controller/sqlite.hpp"
+#include "controller/store_batch.hpp"
 #include "proto/codec.hpp"
 #include "shell/link.hpp"
 
@@ -36,6 +37,7 @@ Budget shell_budget(const ControllerConfig& config) {
     add("request bodies", connections, config.http.body_bytes_max);
     add("GnuTLS, HTTP", config.http.plain ? 0 : connections, tls_session_bytes);
     add("protobuf-lite", 1, decoded_to_wire * link.frame_bytes_max + sizeof(wire::Message));
+    add("batches for the store", 2, Batch::bytes_max);
     add("SQLite", 1, sqlite_bytes_max);
     add("actions of a step", 1, sizeof(Actions));
     return budget;

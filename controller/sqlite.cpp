@@ -48,10 +48,6 @@ Statement& Statement::bind(std::string_view text) noexcept {
     return *this;
 }
 
-Statement& Statement::bind(const Uuid& uuid) noexcept {
-    return bind_blob(std::as_bytes(std::span{uuid.bytes}));
-}
-
 Statement& Statement::bind_blob(std::span<const std::byte> bytes) noexcept {
     failed_ |= sqlite3_bind_blob(statement_, ++position_, bytes.data(), static_cast<int>(bytes.size()),
                                  SQLITE_STATIC) != SQLITE_OK;

@@ -32,19 +32,10 @@ class Statement {
     // ---- one execution: start, bind in the order of the '?', then run or next ----
     Statement& start() noexcept;
     Statement& bind(std::int64_t value) noexcept;
-    Statement& bind(std::uint64_t value) noexcept { return bind(static_cast<std::int64_t>(value)); }
-    Statement& bind(std::uint32_t value) noexcept { return bind(std::int64_t{value}); }
-    Statement& bind(bool value) noexcept { return bind(std::int64_t{value}); }
     Statement& bind(double value) noexcept;
-    // The text must live until the statement has run.
+    // The text and the bytes must live until the statement has run.
     Statement& bind(std::string_view text) noexcept;
-    Statement& bind(const Uuid& uuid) noexcept;
-    Statement& bind(WallTime time) noexcept { return bind(time.unix_ms); }
     Statement& bind_blob(std::span<const std::byte> bytes) noexcept;
-    template <class Enum>
-    requires std::is_enum_v<Enum> Statement& bind(Enum value) noexcept {
-        return bind(static_cast<std::int64_t>(value));
-    }
     bool run() noexcept;   // a statement without rows; false on failure
     bool next() noexcept;  // true when there is a (further) row; false at the end or on failure
     bool failed() const noexcept { return failed_; }

@@ -18,8 +18,8 @@ namespace ballast::controller {
 namespace {
 
 // Synced at every commit (FULL), so that an acknowledged request survives power loss. Locked against a second
-// controller. The log is folded back into the file every log_pages: whoever waits for the commit that does it
-// waits for two more syncs.
+// controller. The log is folded back into the file every log_pages: the batch that does it takes two more
+// syncs.
 constexpr const char* settings_sql =
     "PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
     "PRAGMA cache_size=-1024;PRAGMA trusted_schema=OFF;PRAGMA "
@@ -80,14 +80,21 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
     if (std::string reason; !bring_up_to_date(impl.connection, reason)) {
         return refuse(reason);
     }
-    if (!impl.prepare_all() || !impl.read_last_change() ||
-        !impl.add_identity.start().bind(new_uuid()).bind(first_job_id(now)).bind(first_job_id(now)).run()) {
+    if (!impl.add_identity(now) || !impl.prepare_all() || !impl.read_last_change()) {
         return refuse(sqlite3_errmsg(impl.connection));
     }
     return store;
 }
 
 // ---- writing ----
+
+bool Store::Impl::add_identity(WallTime now) {
+    Statement add;
+    const Uuid store_id = new_uuid();
+    const auto first = static_cast<std::int64_t>(first_job_id(now));
+    return add.prepare(connection, "INSERT OR IGNORE INTO identity VALUES(1,?,?,1,?,0)") &&
+           add.start().bind_blob(std::as_bytes(std::span{store_id.bytes})).bind(first).bind(first).run();
+}
 
 std::string Store::Impl::encode(const wire::GuestSpec& spec) {
     wire::JobOrder order;
@@ -104,38 +111,38 @@ std::string Store::Impl::encode(const wire::GuestSpec& spec) {
 bool Store::Impl::write_definition(const wire::GuestSpec& spec) {
     const std::string blob = encode(spec);
     return !blob.empty() &&
-           put_definition.start().bind(spec.uuid).bind_blob(std::as_bytes(std::span{blob})).run();
+           line(Sql::put_definition).bind(spec.uuid).bind_blob(std::as_bytes(std::span{blob})).end();
 }
 
 bool Store::Impl::write_pool(const DesktopPoolRecord& record) {
     const std::string blob = encode(record.guest);
-    return !blob.empty() && records::put(put_pool, record, std::as_bytes(std::span{blob}));
+    return !blob.empty() && records::put(line(Sql::put_pool), record, std::as_bytes(std::span{blob}));
 }
 
 bool Store::Impl::write_session(const SessionRecord& record) {
-    return records::put(put_session, record) && raise_identity(0, 0, record.id + 1);
+    return records::put(line(Sql::put_session), record) && raise_identity(0, 0, record.id + 1);
 }
 
 bool Store::Impl::raise_identity(std::uint64_t job, std::uint64_t plan, std::uint64_t session) {
-    return put_identity.start().bind(job).bind(plan).bind(session).run();
+    return line(Sql::put_identity).bind(job).bind(plan).bind(session).end();
 }
 
 bool Store::Impl::write_job(const JobRecord& record) {
     // Beside the row: a job that is forgotten later must not give its number away again.
-    return records::put(put_job, record) && raise_identity(record.id + 1, 0, 0);
+    return records::put(line(Sql::put_job), record) && raise_identity(record.id + 1, 0, 0);
 }
 
 bool Store::Impl::write_plan(const PlanView& plan) {
     const std::uint64_t id = plan.record.id;
-    bool ok = records::put(put_plan, plan.record) && raise_identity(0, id + 1, 0);
+    bool ok = records::put(line(Sql::put_plan), plan.record) && raise_identity(0, id + 1, 0);
     for (std::uint32_t i = 0; ok && i < plan.moves.size(); ++i) {
-        ok = records::put(put_move, id, i, plan.moves[i]);
+        ok = records::put(line(Sql::put_move), id, i, plan.moves[i]);
     }
     for (std::uint32_t i = 0; ok && i < plan.rejected.size(); ++i) {
-        ok = records::put(put_rejection, id, i, plan.rejected[i]);
+        ok = records::put(line(Sql::put_rejection), id, i, plan.rejected[i]);
     }
     for (std::uint32_t i = 0; ok && i < plan.hosts.size(); ++i) {
-        ok = records::put(put_plan_host, id, i, plan.hosts[i]);
+        ok = records::put(line(Sql::put_plan_host), id, i, plan.hosts[i]);
     }
     return ok;
 }
@@ -145,11 +152,11 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
         Impl& store;
         const Core& core;
         bool operator()(const PersistHost& a) const {
-            return records::put(store.put_host, core.host(a.host).record);
+            return records::put(store.line(Sql::put_host), core.host(a.host).record);
         }
         bool operator()(const PersistVm& a) const {
             // A row that was forgotten later in the same step is empty by now.
-            return !core.vm(a.vm).in_use || records::put(store.put_vm, core.vm(a.vm).record);
+            return !core.vm(a.vm).in_use || records::put(store.line(Sql::put_vm), core.vm(a.vm).record);
         }
         bool operator()(const PersistDefinition& a) const {
             return store.write_definition(core.definition(a.definition).spec);
@@ -157,38 +164,38 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
         bool operator()(const PersistJob& a) const { return store.write_job(core.job(a.job).record); }
         bool operator()(const PersistPlan& a) const { return store.write_plan(core.plan(a.plan)); }
         bool operator()(const PersistIdempotency& a) const {
-            return records::put(store.put_key, core.idempotency(a.entry).record);
+            return records::put(store.line(Sql::put_key), core.idempotency(a.entry).record);
         }
-        bool operator()(const ForgetHost& a) const { return store.forget_host.start().bind(a.name).run(); }
+        bool operator()(const ForgetHost& a) const { return store.line(Sql::forget_host).bind(a.name).end(); }
         bool operator()(const ForgetVm& a) const {
-            return store.forget_vm.start().bind(a.uuid).run() &&
-                   store.forget_definition.start().bind(a.uuid).run();
+            return store.line(Sql::forget_vm).bind(a.uuid).end() &&
+                   store.line(Sql::forget_definition).bind(a.uuid).end();
         }
-        bool operator()(const ForgetJob& a) const { return store.forget_job.start().bind(a.id).run(); }
-        bool operator()(const ForgetPlan& a) const { return store.forget_plan.start().bind(a.id).run(); }
+        bool operator()(const ForgetJob& a) const { return store.line(Sql::forget_job).bind(a.id).end(); }
+        bool operator()(const ForgetPlan& a) const { return store.line(Sql::forget_plan).bind(a.id).end(); }
         bool operator()(const ForgetIdempotency& a) const {
-            return store.forget_key.start().bind(a.key.high).bind(a.key.low).run();
+            return store.line(Sql::forget_key).bind(a.key.high).bind(a.key.low).end();
         }
         bool operator()(const PersistDesktopPool& a) const {
             return store.write_pool(core.desktop_pool(a.pool).record);
         }
         bool operator()(const PersistDesktop& a) const {
             return !core.desktop(a.desktop).in_use ||
-                   records::put(store.put_desktop, core.desktop(a.desktop).record);
+                   records::put(store.line(Sql::put_desktop), core.desktop(a.desktop).record);
         }
         bool operator()(const PersistSession& a) const {
             return !core.session(a.session).in_use || store.write_session(core.session(a.session).record);
         }
         bool operator()(const ForgetDesktopPool& a) const {
-            return store.forget_pool.start().bind(a.name).run();
+            return store.line(Sql::forget_pool).bind(a.name).end();
         }
         bool operator()(const ForgetDesktop& a) const {
-            return store.forget_desktop.start().bind(a.uuid).run();
+            return store.line(Sql::forget_desktop).bind(a.uuid).end();
         }
         bool operator()(const ForgetSession& a) const {
-            return store.forget_session.start().bind(a.id).run();
+            return store.line(Sql::forget_session).bind(a.id).end();
         }
-        bool operator()(const PersistStoreMark&) const { return store.put_store_mark.start().run(); }
+        bool operator()(const PersistStoreMark&) const { return store.line(Sql::put_store_mark).end(); }
         bool operator()(const Send&) const { return true; }
         bool operator()(const SendOrder&) const { return true; }
         bool operator()(const CloseLink&) const { return true; }
@@ -201,18 +208,18 @@ bool Store::Impl::perform(const Core& core, const Action& action) {
 }
 
 bool Store::write(const Core& core, const Action& action) {
-    return !durable(action) || (impl_->begin_once() && impl_->perform(core, action));
+    return !durable(action) || (impl_->writer->ok() && impl_->perform(core, action));
 }
 
 bool Store::write(std::span<const HistoryChange> changes) {
     for (const HistoryChange& change : changes) {
         if (impl_->changes_max > 0 &&
-            !(impl_->begin_once() && records::put(impl_->put_change, impl_->last_change + 1, change))) {
+            !records::put(impl_->line(Sql::put_change), impl_->last_change + 1, change)) {
             return false;
         }
         ++impl_->last_change;
     }
-    return true;
+    return impl_->writer->ok();
 }
 
 void Store::keep_changes(std::uint64_t count) noexcept {
@@ -226,7 +233,7 @@ bool Store::Impl::trim_changes() {
         return true;
     }
     last_trimmed = last_change - changes_max;
-    return forget_changes.start().bind(last_trimmed).run();
+    return line(Sql::forget_changes).bind(last_trimmed).end();
 }
 
 bool Store::Impl::read_last_change() {
@@ -237,41 +244,60 @@ bool Store::Impl::read_last_change() {
            bounds.start().next() && !bounds.read(last_trimmed).read(last_change).corrupt();
 }
 
+std::uint64_t Store::submit() {
+    StoreWriter& writer = *impl_->writer;
+    writer.settle();
+    // A trim that finds no room is tried again with the next batch.
+    (void)(!writer.dirty() || impl_->trim_changes());
+    return writer.submit();
+}
+
+bool Store::dirty() const noexcept {
+    return impl_->writer->dirty();
+}
+bool Store::busy() const noexcept {
+    return impl_->writer->busy();
+}
+int Store::ended_fd() const noexcept {
+    return impl_->writer->ended_fd();
+}
+void Store::clear_ended() noexcept {
+    impl_->writer->clear_ended();
+}
+bool Store::settle() noexcept {
+    impl_->writer->settle();
+    return impl_->writer->ok();
+}
+void Store::wait() noexcept {
+    impl_->writer->wait();
+}
+
 bool Store::commit() {
-    if (impl_->dirty) {
-        if (!impl_->trim_changes()) {
-            return false;
-        }
-        const auto began = std::chrono::steady_clock::now();
-        impl_->dirty = !impl_->end.start().run();
-        const auto took = std::chrono::steady_clock::now() - began;
-        impl_->commit_took.add_us(
-            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
-        impl_->commits += impl_->dirty ? 0 : 1;
-    }
-    return !impl_->dirty;
+    wait();
+    const std::uint64_t number = submit();
+    wait();
+    return settle() && commits() >= number;
 }
 
 bool Store::try_again() {
-    // Statements that failed hold the transaction open until they are reset.
-    for (const Impl::Entry& entry : impl_->entries()) {
-        entry.statement->start();
-    }
-    if (sqlite3_get_autocommit(impl_->connection) == 0) {
-        sqlite3_exec(impl_->connection, "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-    impl_->dirty = false;
-    return impl_->read_last_change() && impl_->begin_once() && impl_->raise_identity(0, 0, 0) && commit();
+    wait();
+    impl_->writer->start_over();
+    return impl_->read_last_change() && impl_->raise_identity(0, 0, 0) && commit();
 }
 
 std::string Store::last_error() const {
-    return impl_->path + ": " + sqlite3_errmsg(impl_->connection);
+    const StoreWriter& writer = *impl_->writer;
+    const bool idle = !writer.busy();
+    return impl_->path + ": " +
+           (!writer.ok() ? writer.error()
+            : idle       ? sqlite3_errmsg(impl_->connection)
+                         : "it is being written");
 }
 std::uint64_t Store::commits() const noexcept {
-    return impl_->commits;
+    return impl_->writer->commits();
 }
 const Histogram& Store::commit_took() const noexcept {
-    return impl_->commit_took;
+    return impl_->writer->commit_took();
 }
 
 std::uint64_t Store::bytes_on_disk() const {

@@ -33,22 +33,39 @@ class Store {
     // Core::start. A fault names the record in `why`.
     Status restore_into(Core& core, std::string& why);
 
-    // Carries out the persisting actions of one step; others are ignored. They become durable together at
-    // `commit`. False: the disk failed (see last_error); nothing may be performed of what comes
+    // Takes down the persisting actions of one step; others are ignored. They become durable together with
+    // what is submitted next. False: the disk failed (see last_error); nothing may be performed of what comes
     // after.
     bool write(const Core& core, const Action& action);
     // The history of a step likewise. The newest `keep_changes` of all guests stay.
     bool write(std::span<const HistoryChange> changes);
     void keep_changes(std::uint64_t count) noexcept;
-    // Makes everything written since the last commit survive power loss. Does nothing when nothing was
-    // written.
+    // Something was written that was not submitted.
+    bool dirty() const noexcept;
+    // Sends everything written since the last time to the store's thread, as one transaction. It survives
+    // power loss when `commits` has reached the number that this answers; when an earlier one failed it never
+    // will. REQUIRES: !busy().
+    std::uint64_t submit();
+    // The thread is writing.
+    bool busy() const noexcept;
+    void wait() noexcept;  // until it is not busy
+    // Readable when it has ended, until clear_ended().
+    int ended_fd() const noexcept;
+    void clear_ended() noexcept;
+    // Takes note of how it ended. False: the disk failed (see last_error), now or since try_again. REQUIRES:
+    // !busy().
+    bool settle() noexcept;
+    // Submits and waits. False: the disk failed.
     bool commit();
     // After a failure: takes back what was not committed, and tries whether a change can be written and
     // synced.
     bool try_again();
-    // ---- tokens (store_tokens.cpp): durable when these return true; false: the disk failed ----
-    bool put_tokens(std::span<const TokenRecord> tokens);  // new ones and changed ones
+    // ---- tokens (store_tokens.cpp): durable when these return true, and with them all that was written
+    // before; false: the disk failed ----
+    bool put_token(const TokenRecord& token);  // a new one or a changed one
     bool forget_token(std::uint64_t id);
+    // Durable with the next commit.
+    bool note_token_use(std::uint64_t id, WallTime last_used);
     // Appends all, by number. False with a sentence in `why`.
     bool read_tokens(std::vector<TokenRecord>& out, std::string& why);
 
@@ -61,8 +78,6 @@ class Store {
 
   private:
     Store();
-    template <class Change>
-    bool change_by_itself(Change change);
 
     struct Impl;
     std::unique_ptr<Impl> impl_;

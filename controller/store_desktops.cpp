@@ -10,25 +10,22 @@ static_assert(volumes_per_desktop_max == 2, "the table has columns for two");
 
 }  // namespace
 
-bool put(Statement& statement, const DesktopPoolRecord& record, std::span<const std::byte> guest) {
+bool put(Line line, const DesktopPoolRecord& record, std::span<const std::byte> guest) {
     const PoolRules& rules = record.rules;
     const PoolTargets& targets = record.targets;
-    statement.start().bind(record.name).bind(record.kind).bind(record.enabled).bind(record.closing);
-    statement.bind(targets.ready).bind(targets.paused).bind(targets.saved).bind(targets.max);
-    statement.bind(rules.after_session).bind(rules.console).bind(rules.guest_signals);
-    statement.bind(rules.pause_after_seconds).bind(rules.save_after_seconds).bind(rules.paused_max_seconds);
-    statement.bind(rules.session_max_seconds).bind(rules.session_idle_seconds).bind(rules.disconnect_seconds);
-    statement.bind(rules.boot_timeout_seconds).bind(rules.shutdown_grace_seconds).bind_blob(guest);
-    statement.bind(static_cast<std::uint32_t>(record.volumes.size()));
+    line.bind(record.name).bind(record.kind).bind(record.enabled).bind(record.closing);
+    line.bind(targets.ready).bind(targets.paused).bind(targets.saved).bind(targets.max);
+    line.bind(rules.after_session).bind(rules.console).bind(rules.guest_signals);
+    line.bind(rules.pause_after_seconds).bind(rules.save_after_seconds).bind(rules.paused_max_seconds);
+    line.bind(rules.session_max_seconds).bind(rules.session_idle_seconds).bind(rules.disconnect_seconds);
+    line.bind(rules.boot_timeout_seconds).bind(rules.shutdown_grace_seconds).bind_blob(guest);
+    line.bind(static_cast<std::uint32_t>(record.volumes.size()));
     const VolumeRule none;
     for (std::size_t i = 0; i < volumes_per_desktop_max; ++i) {
         const VolumeRule& rule = i < record.volumes.size() ? record.volumes[i] : none;
-        statement.bind(std::uint32_t{rule.disk})
-            .bind(rule.source)
-            .bind(rule.template_path)
-            .bind(rule.size_bytes);
+        line.bind(std::uint32_t{rule.disk}).bind(rule.source).bind(rule.template_path).bind(rule.size_bytes);
     }
-    return statement.bind(record.data_share).bind(record.created).run();
+    return line.bind(record.data_share).bind(record.created).end();
 }
 
 bool get(Statement& row, DesktopPoolRecord& record, std::span<const std::byte>& guest) {
@@ -64,15 +61,10 @@ bool get(Statement& row, DesktopPoolRecord& record, std::span<const std::byte>& 
     return !row.corrupt() && volumes <= volumes_per_desktop_max;
 }
 
-bool put(Statement& statement, const DesktopRecord& record) {
-    statement.start()
-        .bind(record.uuid)
-        .bind(record.name)
-        .bind(record.pool)
-        .bind(record.kind)
-        .bind(record.user);
-    statement.bind(record.state).bind(record.since).bind(record.generation).bind(record.used);
-    return statement.bind(record.volumes).bind(record.session).run();
+bool put(Line line, const DesktopRecord& record) {
+    line.bind(record.uuid).bind(record.name).bind(record.pool).bind(record.kind).bind(record.user);
+    line.bind(record.state).bind(record.since).bind(record.generation).bind(record.used);
+    return line.bind(record.volumes).bind(record.session).end();
 }
 
 bool get(Statement& row, DesktopRecord& record) {
@@ -86,17 +78,12 @@ bool get(Statement& row, DesktopRecord& record) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, const SessionRecord& record) {
-    statement.start()
-        .bind(record.id)
-        .bind(record.user)
-        .bind(record.pool)
-        .bind(record.personal)
-        .bind(record.state);
-    statement.bind(record.desktop).bind(record.desktop_name).bind(record.taken_from).bind(record.ended_by);
-    statement.bind(record.detail).bind(record.password).bind(record.client_address).bind(record.decision);
-    statement.bind(record.requested).bind(record.opened).bind(record.last_used).bind(record.left);
-    return statement.bind(record.ended).run();
+bool put(Line line, const SessionRecord& record) {
+    line.bind(record.id).bind(record.user).bind(record.pool).bind(record.personal).bind(record.state);
+    line.bind(record.desktop).bind(record.desktop_name).bind(record.taken_from).bind(record.ended_by);
+    line.bind(record.detail).bind(record.password).bind(record.client_address).bind(record.decision);
+    line.bind(record.requested).bind(record.opened).bind(record.last_used).bind(record.left);
+    return line.bind(record.ended).end();
 }
 
 bool get(Statement& row, SessionRecord& record) {
@@ -108,11 +95,11 @@ bool get(Statement& row, SessionRecord& record) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, std::uint64_t number, const HistoryChange& change) {
+bool put(Line line, std::uint64_t number, const HistoryChange& change) {
     const HistoryRow& row = change.row;
-    statement.start().bind(number).bind(change.vm).bind(row.at).bind(row.subject).bind(row.decision);
-    statement.bind(row.machine).bind(std::uint32_t{row.from}).bind(std::uint32_t{row.to});
-    return statement.bind(row.cause).run();
+    line.bind(number).bind(change.vm).bind(row.at).bind(row.subject).bind(row.decision);
+    line.bind(row.machine).bind(std::uint32_t{row.from}).bind(std::uint32_t{row.to});
+    return line.bind(row.cause).end();
 }
 
 bool get(Statement& row, HistoryChange& change) {

@@ -4,81 +4,108 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "controller/store.hpp"
 #include "controller/store_records.hpp"
+#include "controller/store_writer.hpp"
 #include "proto/codec.hpp"
 
 namespace ballast::controller {
 
+// The statements that lines of a batch name.
+enum class Sql : std::uint8_t {
+    put_identity,
+    put_store_mark,
+    put_host,
+    put_vm,
+    put_definition,
+    put_job,
+    put_plan,
+    put_move,
+    put_rejection,
+    put_plan_host,
+    put_key,
+    forget_host,
+    forget_vm,
+    forget_definition,
+    forget_job,
+    forget_plan,
+    forget_key,
+    put_pool,
+    put_desktop,
+    put_session,
+    forget_pool,
+    forget_desktop,
+    forget_session,
+    put_change,
+    forget_changes,
+    put_token,
+    use_token,
+    forget_token,
+    count
+};
+
 struct Store::Impl {
-    struct Entry {
-        Statement* statement;
-        std::string_view sql;
-    };
+    static constexpr std::size_t statements = static_cast<std::size_t>(Sql::count);
 
     ~Impl() {
+        writer.reset();
         // Statements first: SQLite does not close a connection that has some.
-        for (const Entry& entry : entries()) {
-            *entry.statement = Statement{};
+        for (Statement& statement : prepared) {
+            statement = Statement{};
         }
         sqlite3_close(connection);
     }
 
-    std::array<Entry, 29> entries() {
-        return {{
-            {&begin, "BEGIN IMMEDIATE"},
-            {&end, "COMMIT"},
-            {&put_identity,
-             "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?), "
-             "next_session_id=max(next_session_id,?)"},
-            {&put_store_mark, "UPDATE identity SET store_marked=1"},
-            {&put_host, records::put_host},
-            {&put_vm, records::put_vm},
-            {&put_definition, "REPLACE INTO definitions VALUES(?,?)"},
-            {&put_job, records::put_job},
-            {&put_plan, records::put_plan},
-            {&put_move, records::put_move},
-            {&put_rejection, records::put_rejection},
-            {&put_plan_host, records::put_plan_host},
-            {&put_key, records::put_key},
-            {&forget_host, "DELETE FROM hosts WHERE name=?"},
-            {&forget_vm, "DELETE FROM vms WHERE uuid=?"},
-            {&forget_definition, "DELETE FROM definitions WHERE uuid=?"},
-            {&forget_job, "DELETE FROM jobs WHERE id=?"},
-            {&forget_plan, "DELETE FROM plans WHERE id=?"},
-            {&forget_key, "DELETE FROM idempotency WHERE key_high=? AND key_low=?"},
-            {&put_pool, records::put_pool},
-            {&put_desktop, records::put_desktop},
-            {&put_session, records::put_session},
-            {&forget_pool, "DELETE FROM desktop_pools WHERE name=?"},
-            {&forget_desktop, "DELETE FROM desktops WHERE uuid=?"},
-            {&forget_session, "DELETE FROM sessions WHERE id=?"},
-            {&put_change, records::put_change},
-            {&forget_changes, "DELETE FROM history WHERE number<=?"},
-            {&add_identity, "INSERT OR IGNORE INTO identity VALUES(1,?,?,1,?,0)"},
-            {&get_identity,
-             "SELECT store_id,next_job_id,next_plan_id,next_session_id,store_marked FROM identity"},
-        }};
+    static std::array<std::string_view, statements> texts() {
+        return {
+            "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?), "
+            "next_session_id=max(next_session_id,?)",
+            "UPDATE identity SET store_marked=1",
+            records::put_host,
+            records::put_vm,
+            "REPLACE INTO definitions VALUES(?,?)",
+            records::put_job,
+            records::put_plan,
+            records::put_move,
+            records::put_rejection,
+            records::put_plan_host,
+            records::put_key,
+            "DELETE FROM hosts WHERE name=?",
+            "DELETE FROM vms WHERE uuid=?",
+            "DELETE FROM definitions WHERE uuid=?",
+            "DELETE FROM jobs WHERE id=?",
+            "DELETE FROM plans WHERE id=?",
+            "DELETE FROM idempotency WHERE key_high=? AND key_low=?",
+            records::put_pool,
+            records::put_desktop,
+            records::put_session,
+            "DELETE FROM desktop_pools WHERE name=?",
+            "DELETE FROM desktops WHERE uuid=?",
+            "DELETE FROM sessions WHERE id=?",
+            records::put_change,
+            "DELETE FROM history WHERE number<=?",
+            "REPLACE INTO tokens VALUES(?,?,?,?,?,?,?,?,?,?)",
+            "UPDATE tokens SET last_used=? WHERE id=?",
+            "DELETE FROM tokens WHERE id=?",
+        };
     }
 
     bool prepare_all() {
-        for (const Entry& entry : entries()) {
-            if (!entry.statement->prepare(connection, entry.sql)) {
+        const auto sql = texts();
+        for (std::size_t i = 0; i < statements; ++i) {
+            if (!prepared[i].prepare(connection, sql[i])) {
                 return false;
             }
         }
-        return true;
+        writer = std::make_unique<StoreWriter>();
+        return writer->open(connection, prepared);
     }
 
-    bool begin_once() {
-        if (!dirty) {
-            dirty = begin.start().run();
-        }
-        return dirty;
-    }
+    Line line(Sql which) { return writer->line(static_cast<std::uint8_t>(which)); }
 
     std::string encode(const wire::GuestSpec& spec);  // empty: it does not fit a frame
     // Null: not a stored guest. The result lies in `message`.
@@ -100,19 +127,15 @@ struct Store::Impl {
 
     sqlite3* connection = nullptr;
     std::string path;
-    bool dirty = false;
     std::uint64_t changes_max = 0;
     std::uint64_t last_change = 0;   // its number
     std::uint64_t last_trimmed = 0;  // up to which changes are gone
     bool trim_changes();
     bool read_last_change();
-    std::uint64_t commits = 0;
-    Histogram commit_took;
+    bool add_identity(WallTime now);
     wire::Codec codec;
-    Statement begin, end, put_identity, put_host, put_vm, put_definition, put_job, put_plan, put_move,
-        put_rejection, put_plan_host, put_key, forget_host, forget_vm, forget_definition, forget_job,
-        forget_plan, forget_key, add_identity, get_identity, put_pool, put_desktop, put_session, forget_pool,
-        forget_desktop, forget_session, put_change, forget_changes, put_store_mark;
+    std::array<Statement, statements> prepared;
+    std::unique_ptr<StoreWriter> writer;
 };
 
 }  // namespace ballast::controller

@@ -12,24 +12,24 @@ namespace {
 constexpr Fault fault_last = Fault::handover_lost;
 constexpr JobState job_state_last = JobState::cancelled;
 
-void put_side(Statement& statement, const JobSide& side) {
-    statement.bind(side.host).bind(side.state).bind(side.result).bind(side.fault).bind(side.step_name);
+void put_side(Line& line, const JobSide& side) {
+    line.bind(side.host).bind(side.state).bind(side.result).bind(side.fault).bind(side.step_name);
 }
 void get_side(Statement& row, JobSide& side) {
     row.read(side.host).read(side.state, SideState::lost).read(side.result, job_state_last);
     row.read(side.fault, fault_last).read(side.step_name);
 }
 
-void put_load(Statement& statement, const policy::HostLoad& load) {
-    statement.bind(load.cpu).bind(load.memory).bind(load.net);
+void put_load(Line& line, const policy::HostLoad& load) {
+    line.bind(load.cpu).bind(load.memory).bind(load.net);
 }
 void get_load(Statement& row, policy::HostLoad& load) {
     row.read(load.cpu).read(load.memory).read(load.net);
 }
 
 // The columns that came later.
-void put_more(Statement& statement, const policy::HostLoad& load) {
-    statement.bind(load.disk).bind(load.memory_used);
+void put_more(Line& line, const policy::HostLoad& load) {
+    line.bind(load.disk).bind(load.memory_used);
 }
 void get_more(Statement& row, policy::HostLoad& load) {
     row.read(load.disk).read(load.memory_used);
@@ -60,8 +60,8 @@ void read_text(std::string_view text, policy::Parameters& parameters) noexcept {
     }
 }
 
-void put_spread(Statement& statement, const PoolSpread& spread) {
-    statement.bind(spread.cpu_stddev).bind(spread.memory_stddev).bind(spread.net_stddev);
+void put_spread(Line& line, const PoolSpread& spread) {
+    line.bind(spread.cpu_stddev).bind(spread.memory_stddev).bind(spread.net_stddev);
 }
 void get_spread(Statement& row, PoolSpread& spread) {
     row.read(spread.cpu_stddev).read(spread.memory_stddev).read(spread.net_stddev);
@@ -69,14 +69,13 @@ void get_spread(Statement& row, PoolSpread& spread) {
 
 }  // namespace
 
-bool put(Statement& statement, const HostRecord& record) {
-    return statement.start()
-        .bind(record.name)
+bool put(Line line, const HostRecord& record) {
+    return line.bind(record.name)
         .bind(record.uuid)
         .bind(record.cordoned)
         .bind(record.draining)
         .bind(record.first_seen)
-        .run();
+        .end();
 }
 bool get(Statement& row, HostRecord& record) {
     row.read(record.name)
@@ -87,10 +86,10 @@ bool get(Statement& row, HostRecord& record) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, const VmRecord& record) {
-    statement.start().bind(record.uuid).bind(record.name).bind(record.kind).bind(record.ours);
-    statement.bind(record.movable).bind(record.last_host).bind(record.last_moved);
-    return statement.bind(record.came_from).bind(record.started).run();
+bool put(Line line, const VmRecord& record) {
+    line.bind(record.uuid).bind(record.name).bind(record.kind).bind(record.ours);
+    line.bind(record.movable).bind(record.last_host).bind(record.last_moved);
+    return line.bind(record.came_from).bind(record.started).end();
 }
 bool get(Statement& row, VmRecord& record) {
     row.read(record.uuid).read(record.name).read(record.kind, VmKind::personal).read(record.ours);
@@ -99,22 +98,22 @@ bool get(Statement& row, VmRecord& record) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, const JobRecord& record) {
+bool put(Line line, const JobRecord& record) {
     std::array<std::byte, decltype(record.expected_states)::capacity()> expected{};
     std::transform(record.expected_states.begin(), record.expected_states.end(), expected.begin(),
                    [](DomainState state) { return static_cast<std::byte>(state); });
-    statement.start().bind(record.id).bind(record.kind).bind(record.origin).bind(record.state);
-    statement.bind(record.vm_uuid).bind(record.vm_name);
-    put_side(statement, record.source);
-    put_side(statement, record.destination);
-    statement.bind(record.migration_id).bind(record.mode).bind(record.memory_mib);
-    statement.bind_blob(std::span{expected}.first(record.expected_states.size()));
-    statement.bind(record.percent).bind(record.fault).bind(record.detail).bind(record.cancel_asked);
-    statement.bind(record.plan_id).bind(record.created).bind(record.deadline).bind(record.ended);
-    statement.bind(record.memory_bytes).bind(record.wire_bytes).bind(record.downtime_ms);
-    statement.bind(record.total_ms).bind(record.rounds).bind(record.compression);
-    statement.bind(record.copy_storage).bind(record.bandwidth_mbps).bind(record.image_bytes);
-    return statement.bind(record.image_wire_bytes).bind(record.image_rounds).run();
+    line.bind(record.id).bind(record.kind).bind(record.origin).bind(record.state);
+    line.bind(record.vm_uuid).bind(record.vm_name);
+    put_side(line, record.source);
+    put_side(line, record.destination);
+    line.bind(record.migration_id).bind(record.mode).bind(record.memory_mib);
+    line.bind_blob(std::span{expected}.first(record.expected_states.size()));
+    line.bind(record.percent).bind(record.fault).bind(record.detail).bind(record.cancel_asked);
+    line.bind(record.plan_id).bind(record.created).bind(record.deadline).bind(record.ended);
+    line.bind(record.memory_bytes).bind(record.wire_bytes).bind(record.downtime_ms);
+    line.bind(record.total_ms).bind(record.rounds).bind(record.compression);
+    line.bind(record.copy_storage).bind(record.bandwidth_mbps).bind(record.image_bytes);
+    return line.bind(record.image_wire_bytes).bind(record.image_rounds).end();
 }
 bool get(Statement& row, JobRecord& record) {
     row.read(record.id).read(record.kind, JobKind::clone).read(record.origin, JobOrigin::session);
@@ -137,22 +136,22 @@ bool get(Statement& row, JobRecord& record) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, const PlanRecord& record) {
+bool put(Line line, const PlanRecord& record) {
     const policy::Parameters& parameters = record.parameters;
-    statement.start().bind(record.id).bind(record.state).bind(record.origin).bind(record.policy);
-    statement.bind(parameters.critical_load).bind(parameters.window).bind(parameters.guest_rate);
-    statement.bind(parameters.host_rate).bind(parameters.moves_max).bind(parameters.cool_down_seconds);
-    statement.bind(parameters.samples_min).bind(parameters.in_flight_max).bind(record.source);
-    statement.bind(record.created).bind(record.ended).bind(record.rejected_left_out);
-    put_spread(statement, record.before);
-    put_spread(statement, record.after);
+    line.bind(record.id).bind(record.state).bind(record.origin).bind(record.policy);
+    line.bind(parameters.critical_load).bind(parameters.window).bind(parameters.guest_rate);
+    line.bind(parameters.host_rate).bind(parameters.moves_max).bind(parameters.cool_down_seconds);
+    line.bind(parameters.samples_min).bind(parameters.in_flight_max).bind(record.source);
+    line.bind(record.created).bind(record.ended).bind(record.rejected_left_out);
+    put_spread(line, record.before);
+    put_spread(line, record.after);
     const ParameterText text = text_of(parameters);
-    statement.bind(text.view());
-    statement.bind(record.before.disk_stddev).bind(record.before.memory_used_stddev);
-    statement.bind(record.after.disk_stddev).bind(record.after.memory_used_stddev);
-    statement.bind(record.conclusion).bind(record.prediction).bind(record.measured_at);
-    put_spread(statement, record.measured);
-    return statement.bind(record.measured.disk_stddev).bind(record.measured.memory_used_stddev).run();
+    line.bind(text.view());
+    line.bind(record.before.disk_stddev).bind(record.before.memory_used_stddev);
+    line.bind(record.after.disk_stddev).bind(record.after.memory_used_stddev);
+    line.bind(record.conclusion).bind(record.prediction).bind(record.measured_at);
+    put_spread(line, record.measured);
+    return line.bind(record.measured.disk_stddev).bind(record.measured.memory_used_stddev).end();
 }
 bool get(Statement& row, PlanRecord& record) {
     policy::Parameters& parameters = record.parameters;
@@ -176,12 +175,12 @@ bool get(Statement& row, PlanRecord& record) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move) {
-    statement.start().bind(plan_id).bind(position).bind(move.kind).bind(move.state);
-    statement.bind(move.vm_uuid).bind(move.vm_name).bind(move.from).bind(move.to);
-    statement.bind(move.with_uuid).bind(move.with_name).bind(move.memory_mib).bind(move.vm_cpu_cores);
-    statement.bind(move.job_id).bind(move.why).bind(move.outcome).bind(move.expected_seconds);
-    return statement.bind(move.expected_downtime_seconds).bind(move.took_ms).bind(move.downtime_ms).run();
+bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move) {
+    line.bind(plan_id).bind(position).bind(move.kind).bind(move.state);
+    line.bind(move.vm_uuid).bind(move.vm_name).bind(move.from).bind(move.to);
+    line.bind(move.with_uuid).bind(move.with_name).bind(move.memory_mib).bind(move.vm_cpu_cores);
+    line.bind(move.job_id).bind(move.why).bind(move.outcome).bind(move.expected_seconds);
+    return line.bind(move.expected_downtime_seconds).bind(move.took_ms).bind(move.downtime_ms).end();
 }
 bool get(Statement& row, PlanMove& move) {
     row.read(move.kind, policy::MoveKind::swap).read(move.state, MoveState::cancelled);
@@ -192,10 +191,9 @@ bool get(Statement& row, PlanMove& move) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position,
-         const PlanRejection& rejection) {
-    statement.start().bind(plan_id).bind(position).bind(rejection.vm).bind(rejection.to);
-    return statement.bind(rejection.constraint).bind(rejection.have).bind(rejection.limit).run();
+bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection) {
+    line.bind(plan_id).bind(position).bind(rejection.vm).bind(rejection.to);
+    return line.bind(rejection.constraint).bind(rejection.have).bind(rejection.limit).end();
 }
 bool get(Statement& row, PlanRejection& rejection) {
     row.read(rejection.vm).read(rejection.to).read(rejection.constraint, policy::constraint_last);
@@ -203,17 +201,17 @@ bool get(Statement& row, PlanRejection& rejection) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load) {
-    statement.start().bind(plan_id).bind(position).bind(load.host);
-    put_load(statement, load.before);
-    put_load(statement, load.after);
-    statement.bind(load.unresolved);
-    put_more(statement, load.before);
-    put_more(statement, load.after);
-    statement.bind(load.compared);
-    put_load(statement, load.measured);
-    put_more(statement, load.measured);
-    return statement.run();
+bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load) {
+    line.bind(plan_id).bind(position).bind(load.host);
+    put_load(line, load.before);
+    put_load(line, load.after);
+    line.bind(load.unresolved);
+    put_more(line, load.before);
+    put_more(line, load.after);
+    line.bind(load.compared);
+    put_load(line, load.measured);
+    put_more(line, load.measured);
+    return line.end();
 }
 bool get(Statement& row, PlanHostLoad& load) {
     row.read(load.host);
@@ -228,10 +226,10 @@ bool get(Statement& row, PlanHostLoad& load) {
     return !row.corrupt();
 }
 
-bool put(Statement& statement, const IdempotencyRecord& record) {
-    statement.start().bind(record.key.high).bind(record.key.low).bind(record.body.high).bind(record.body.low);
-    statement.bind(record.expires).bind(record.effect).bind(record.job_id).bind(record.plan_id);
-    return statement.bind(record.session_id).run();
+bool put(Line line, const IdempotencyRecord& record) {
+    line.bind(record.key.high).bind(record.key.low).bind(record.body.high).bind(record.body.low);
+    line.bind(record.expires).bind(record.effect).bind(record.job_id).bind(record.plan_id);
+    return line.bind(record.session_id).end();
 }
 bool get(Statement& row, IdempotencyRecord& record) {
     row.read(record.key.high).read(record.key.low).read(record.body.high).read(record.body.low);

@@ -7,6 +7,7 @@
 #include "controller/core/desktop/records.hpp"
 #include "controller/core/records.hpp"
 #include "controller/sqlite.hpp"
+#include "controller/store_batch.hpp"
 
 namespace ballast::controller::records {
 
@@ -58,21 +59,21 @@ inline constexpr std::string_view put_change = "INSERT INTO history VALUES(?,?,?
 inline constexpr std::string_view get_changes =
     "SELECT vm,at,subject,decision,machine,before,after,cause FROM history ORDER BY number";
 
-// Each binds to, or reads the present row of, the statement of the same name. Reading: false when a value is
-// not what the type allows.
-bool put(Statement& statement, const HostRecord& record);
-bool put(Statement& statement, const VmRecord& record);
-bool put(Statement& statement, const JobRecord& record);
-bool put(Statement& statement, const PlanRecord& record);
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move);
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection);
-bool put(Statement& statement, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load);
-bool put(Statement& statement, const IdempotencyRecord& record);
-bool put(Statement& statement, const DesktopRecord& record);
-bool put(Statement& statement, const SessionRecord& record);
+// Each takes down a line for, or reads the present row of, the statement of the same name. Writing: false
+// when the batch has no room. Reading: false when a value is not what the type allows.
+bool put(Line line, const HostRecord& record);
+bool put(Line line, const VmRecord& record);
+bool put(Line line, const JobRecord& record);
+bool put(Line line, const PlanRecord& record);
+bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move);
+bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection);
+bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load);
+bool put(Line line, const IdempotencyRecord& record);
+bool put(Line line, const DesktopRecord& record);
+bool put(Line line, const SessionRecord& record);
 // `guest` is the template as the store keeps definitions.
-bool put(Statement& statement, const DesktopPoolRecord& record, std::span<const std::byte> guest);
-bool put(Statement& statement, std::uint64_t number, const HistoryChange& change);
+bool put(Line line, const DesktopPoolRecord& record, std::span<const std::byte> guest);
+bool put(Line line, std::uint64_t number, const HistoryChange& change);
 bool get(Statement& row, HistoryChange& change);
 bool get(Statement& row, DesktopRecord& record);
 bool get(Statement& row, SessionRecord& record);

@@ -90,7 +90,7 @@ bool Store::Impl::read_list(std::string_view sql, std::uint64_t plan_id, std::ve
     if (!rows.prepare(connection, sql)) {
         return false;
     }
-    rows.start().bind(plan_id);
+    rows.start().bind(static_cast<std::int64_t>(plan_id));
     while (rows.next()) {
         if (!records::get(rows, out.emplace_back())) {
             return false;
@@ -117,17 +117,19 @@ Status Store::Impl::restore_plan(Core& core, const PlanRecord& stored) {
 
 Status Store::restore_into(Core& core, std::string& why) {
     Identity identity;
-    Statement& row = impl_->get_identity.start();
-    if (!row.next() || row.read(identity.store_id)
-                           .read(identity.next_job_id)
-                           .read(identity.next_plan_id)
-                           .read(identity.next_session_id)
-                           .read(identity.store_marked)
-                           .corrupt()) {
+    Statement row;
+    if (!row.prepare(impl_->connection,
+                     "SELECT store_id,next_job_id,next_plan_id,next_session_id,store_marked FROM identity") ||
+        !row.start().next() ||
+        row.read(identity.store_id)
+            .read(identity.next_job_id)
+            .read(identity.next_plan_id)
+            .read(identity.next_session_id)
+            .read(identity.store_marked)
+            .corrupt()) {
         why = impl_->path + ": the store's own identity is missing";
         return Err{Fault::image_corrupt};
     }
-    row.run();
     core.restore_identity(identity);
     BALLAST_CHECK(impl_->restore_all<HostRecord>(records::get_hosts, "hosts", why,
                                                  [&](const HostRecord& r) { return core.restore_host(r); }));

@@ -1,15 +1,12 @@
-// Tokens in the store. They are no part of the core: each change is durable by itself.
+// Tokens in the store. They are no part of the core: who makes or revokes one waits for the disk.
 #include "controller/store_impl.hpp"
 
 namespace ballast::controller {
 
 namespace {
 
-constexpr std::string_view put_sql = "REPLACE INTO tokens VALUES(?,?,?,?,?,?,?,?,?,?)";
-
-bool put_row(Statement& put, const TokenRecord& token) {
-    return put.start()
-        .bind(token.id)
+bool put(Line line, const TokenRecord& token) {
+    return line.bind(token.id)
         .bind(token.name.view())
         .bind_blob(token.hash)
         .bind(token.role)
@@ -19,7 +16,7 @@ bool put_row(Statement& put, const TokenRecord& token) {
         .bind(token.expires)
         .bind(token.revoked)
         .bind(token.last_used)
-        .run();
+        .end();
 }
 
 bool read_row(Statement& row, TokenRecord& token) {
@@ -36,38 +33,16 @@ bool read_row(Statement& row, TokenRecord& token) {
 
 }  // namespace
 
-// A transaction of its own, taken back whole when it fails: the core's next one must not carry it to disk.
-// What the core has written in this turn is committed before.
-template <class Change>
-bool Store::change_by_itself(Change change) {
-    if (!commit() || !impl_->begin_once()) {
-        return false;
-    }
-    if (change() && commit()) {
-        return true;
-    }
-    sqlite3_exec(impl_->connection, "ROLLBACK", nullptr, nullptr, nullptr);
-    impl_->dirty = false;
-    return false;
-}
-
-bool Store::put_tokens(std::span<const TokenRecord> tokens) {
-    return change_by_itself([&] {
-        Statement put;
-        bool written = put.prepare(impl_->connection, put_sql);
-        for (const TokenRecord& token : tokens) {
-            written = written && put_row(put, token);
-        }
-        return written;
-    });
+bool Store::put_token(const TokenRecord& token) {
+    return put(impl_->line(Sql::put_token), token) && commit();
 }
 
 bool Store::forget_token(std::uint64_t id) {
-    return change_by_itself([&] {
-        Statement forget;
-        return forget.prepare(impl_->connection, "DELETE FROM tokens WHERE id=?") &&
-               forget.start().bind(id).run();
-    });
+    return impl_->line(Sql::forget_token).bind(id).end() && commit();
+}
+
+bool Store::note_token_use(std::uint64_t id, WallTime last_used) {
+    return impl_->line(Sql::use_token).bind(last_used).bind(id).end();
 }
 
 bool Store::read_tokens(std::vector<TokenRecord>& out, std::string& why) {

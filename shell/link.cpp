@@ -162,7 +162,7 @@ bool Link::Impl::hold(const wire::Message& message) {
     return queue(message, true);
 }
 
-void Link::Impl::release_held() {
+void Link::Impl::release_sealed() {
     send_buffer_.release();
     set_interest();
 }
@@ -341,7 +341,10 @@ bool Link::hold(const wire::Message& message) {
     return impl_->hold(message);
 }
 void Link::release() {
-    impl_->release_held();
+    impl_->release_sealed();
+}
+void Link::seal() {
+    impl_->seal();
 }
 void Link::close() {
     impl_->close();

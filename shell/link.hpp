@@ -81,9 +81,11 @@ class Link {
     // Queues the message; it goes out when the loop runs again. False when the link is not up or the send
     // buffer is full or the message cannot be encoded (the link then goes down, and on_down tells why).
     bool send(const wire::Message& message);
-    // The same, but nothing of it leaves before release(): for what may be told only once it is on disk.
+    // The same, but nothing of it leaves before it is released: for what may be told only once it is on disk.
     // What is sent after it waits behind it.
     bool hold(const wire::Message& message);
+    // What is held by now is what the next release() lets go.
+    void seal();
     void release();
     // Sends what the socket takes at once and says goodbye. on_down (Fault::none) follows from the loop,
     // unless the link is destroyed before.

@@ -40,7 +40,8 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
 
     bool send(const wire::Message& message);
     bool hold(const wire::Message& message);
-    void release_held();
+    void seal() noexcept { send_buffer_.seal(); }
+    void release_sealed();
     void close();
     void close_after_send();
     // The owner is gone: no callback any more.

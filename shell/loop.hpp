@@ -1,4 +1,5 @@
-// The event loop of both programs: libev behind the few shapes that they use. One loop, one thread. A watch
+// The event loop of both programs: libev behind the few shapes that they use. One loop, one thread (and
+// background.hpp for what waits for a disk). A watch
 // or timer may be destroyed inside its own callback; all of them must be destroyed before their loop.
 // Callbacks must not throw.
 #pragma once
@@ -74,7 +75,7 @@ class Timer {
 };
 
 // Calls back at the end of every turn of the loop: after all callbacks of what was ready, before it waits for
-// more. What a turn has to sync is synced once, here.
+// more. What a turn has to sync is sent on its way once, here.
 class TurnEnd {
   public:
     TurnEnd(Loop& loop, std::function<void()> on_end);

@@ -1,9 +1,11 @@
-// Frames that wait to be sent, oldest first. The newest of them may be held back until they are released.
+// Frames that wait to be sent, oldest first. The newest of them may be held back; what is held is
+// sealed, then released, while what comes after the seal is held for the next.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace ballast {
 
@@ -20,12 +22,20 @@ class SendBuffer {
         return bytes_;
     }
     // `count` bytes were appended. What follows something that is held waits behind it.
-    void appended(std::size_t count, bool held) noexcept { held_ += held || held_ > 0 ? count : 0; }
-    void release() noexcept { held_ = 0; }
+    void appended(std::size_t count, bool held) noexcept {
+        if (held || held_ > 0) {
+            held_ += count;
+        } else if (sealed_ > 0) {
+            sealed_ += count;
+        }
+    }
+    // What is held now is what release() lets go.
+    void seal() noexcept { sealed_ += std::exchange(held_, 0); }
+    void release() noexcept { sealed_ = 0; }
 
     // What may go out now.
     std::span<const std::byte> ready() const noexcept {
-        return std::as_bytes(std::span{bytes_}).subspan(sent_, waiting() - held_);
+        return std::as_bytes(std::span{bytes_}).subspan(sent_, waiting() - sealed_ - held_);
     }
     // Of `ready`, from its beginning.
     void sent(std::size_t count) noexcept {
@@ -40,8 +50,9 @@ class SendBuffer {
 
   private:
     std::string bytes_;
-    std::size_t sent_ = 0;  // of bytes_; below its size unless both are zero
-    std::size_t held_ = 0;  // at the end of bytes_
+    std::size_t sent_ = 0;    // of bytes_; below its size unless both are zero
+    std::size_t sealed_ = 0;  // before those held
+    std::size_t held_ = 0;    // at the end of bytes_
 };
 
 }  // namespace ballast

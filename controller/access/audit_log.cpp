@@ -203,6 +203,18 @@ void AuditLog::sync() {
     }
 }
 
+void AuditLog::sync_beside() {
+    if (syncer_.busy()) {
+        return;
+    }
+    if (file_ && (unsynced_ || !synced_)) {
+        // Its own descriptor: a new file may be started meanwhile.
+        syncing_ = UniqueFd{::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)};
+        unsynced_ = false;
+        syncer_.start();
+    }
+}
+
 const std::string& AuditLog::trouble() {
     const bool full = file_bytes_ >= settings_.file_bytes_max;
     if ((full || !file_) && !start_file()) {

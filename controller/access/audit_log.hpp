@@ -3,12 +3,15 @@
 // checks it.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/instant.hpp"
 #include "controller/access/roles.hpp"
+#include "shell/background.hpp"
 #include "shell/hash_chain.hpp"
 #include "shell/unique_fd.hpp"
 
@@ -38,11 +41,12 @@ class AuditLog {
     // off is removed. False with a sentence in `why` when that cannot be done.
     bool open(const std::string& directory, std::string& why);
 
-    // Writes one line, whole, to the file; it survives the end of the process, and after `sync` power loss.
+    // Writes one line, whole, to the file; it survives the end of the process, and after a sync power loss.
     // What cannot be written is counted, and told by `trouble` until a line can be written again.
     void append(const AuditEntry& entry);
-    // Puts what was written since the last call on the disk.
-    void sync();
+    // Puts what was written since the last call on the disk, while the caller goes on; a call during that
+    // does nothing.
+    void sync_beside();
     // To be asked before something is done that is to be recorded: starts a new file when this one is full,
     // takes disk space for the next lines, and tries again when the last write failed. Empty: the next line
     // will find its place; else why not.
@@ -53,6 +57,7 @@ class AuditLog {
     std::uint64_t lost() const noexcept { return lost_; }
 
   private:
+    void sync();
     bool continue_file(const std::string& path, std::string& why);
     bool start_file();
     bool reserve();
@@ -70,6 +75,11 @@ class AuditLog {
     std::string trouble_;
     std::uint64_t written_ = 0;
     std::uint64_t lost_ = 0;
+
+    // ---- the thread's while it is busy ----
+    UniqueFd syncing_;
+    bool synced_ = true;
+    Background syncer_{[this] { synced_ = ::fdatasync(syncing_.get()) == 0; }};
 };
 
 }  // namespace ballast::controller

@@ -49,7 +49,7 @@ bool Tokens::make_first(const std::string& state_dir, WallTime now, std::string&
     record.hash = sha256(secret);
     record.role = Role::admin;
     record.created = now;
-    if (!store_.put_tokens({&record, 1})) {
+    if (!store_.put_token(record)) {
         why = store_.last_error();
         return false;
     }
@@ -93,18 +93,13 @@ void Tokens::used(std::uint64_t id, WallTime at) noexcept {
     }
 }
 
-bool Tokens::save_uses() {
-    std::vector<TokenRecord> changed;
+void Tokens::save_uses() {
     for (const std::uint64_t id : used_) {
         if (const TokenRecord* record = row(id); record != nullptr) {
-            changed.push_back(*record);
+            (void)store_.note_token_use(id, record->last_used);  // one that is lost is no harm
         }
     }
-    if (!changed.empty() && !store_.put_tokens(changed)) {
-        return false;
-    }
     used_.clear();
-    return true;
 }
 
 const TokenRecord* Tokens::oldest_dead(WallTime now) const noexcept {
@@ -151,7 +146,7 @@ TokenRefusal Tokens::create(const NewToken& token, WallTime now, std::string& se
     record.created_by = token.created_by;
     record.created = now;
     record.expires = token.expires;
-    if (!store_.put_tokens({&record, 1})) {
+    if (!store_.put_token(record)) {
         return TokenRefusal::store_failed;
     }
     id = record.id;
@@ -163,7 +158,7 @@ bool Tokens::revoke(std::uint64_t id, WallTime now) {
     TokenRecord* record = row(id);
     TokenRecord changed = *record;
     changed.revoked = now;
-    if (!store_.put_tokens({&changed, 1})) {
+    if (!store_.put_token(changed)) {
         return false;
     }
     *record = changed;

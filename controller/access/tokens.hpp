@@ -40,8 +40,8 @@ class Tokens {
     const TokenRecord* find(std::uint64_t id) const noexcept;
     // Notes that it was used; written to the store by `save_uses`.
     void used(std::uint64_t id, WallTime at) noexcept;
-    // Whatever was noted since the last call. False when the store failed; it is tried again next time.
-    bool save_uses();
+    // Whatever was noted since the last call, with the store's next commit.
+    void save_uses();
 
     // `secret` is the token, `id` its number; it is on disk when this returns none.
     // REQUIRES: name and user fit their fields.

@@ -56,7 +56,8 @@ class Api final : public Service {
     bool over(const Wait& wait) override;
     Reply conclude(const Request& request, const Wait& wait) override;
     Reading read(Stream& stream, std::span<char> out, std::size_t& bytes) override;
-    bool settled() const override { return engine_.settled(); }
+    std::uint64_t decided() const override { return engine_.decided(); }
+    std::uint64_t stored() const override { return engine_.stored(); }
     Reply unstored(const Request& request) override { return refuse_store(request); }
 
     // ---- for the handlers ----

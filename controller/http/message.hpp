@@ -107,8 +107,10 @@ class Service {
     virtual Reply conclude(const Request& request, const Wait& wait) = 0;
     // Writes what comes next on the stream to `out`; `bytes` says how much, for `some`.
     virtual Reading read(Stream& stream, std::span<char> out, std::size_t& bytes) = 0;
-    // False while what was answered is not on disk yet: the server keeps its answers until `release`.
-    virtual bool settled() const { return true; }
+    // The number of the transaction that holds the newest decision, and of the newest that is on disk: the
+    // server keeps an answer to a change until the first that it depends on is the second (`release`).
+    virtual std::uint64_t decided() const { return 0; }
+    virtual std::uint64_t stored() const { return 0; }
     // Instead of an answer that could not be made durable.
     virtual Reply unstored(const Request& request) { return conclude(request, {}); }
 };

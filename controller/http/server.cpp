@@ -149,6 +149,8 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
         slot.reply = to_reply(slot.refusal, slot.request.id);
     } else if (slot.stage == Stage::reading) {
         Answer result = service.handle(slot.request);
+        // A reader is told what it reads at once; only who changed something waits for the disk.
+        slot.transaction = slot.request.method == Method::get ? 0 : service.decided();
         if (const auto* wait = std::get_if<Wait>(&result)) {
             slot.wait = *wait;
             slot.stage = Stage::waiting;
@@ -161,7 +163,7 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
             return begin_stream(slot, std::move(*stream));
         }
         slot.reply = std::get<Reply>(std::move(result));
-        if (!service.settled()) {
+        if (slot.transaction > service.stored()) {
             slot.stage = Stage::storing;
             ++storing;
             MHD_suspend_connection(slot.connection);
@@ -211,12 +213,9 @@ void Server::Impl::completed(Slot& slot) {
 }
 
 void Server::Impl::look_at_waits() {
-    waits_due = !service.settled();  // then release() looks again
-    if (waits_due) {
-        return;
-    }
     for (Slot& slot : slots) {
-        if (slot.in_use && slot.stage == Stage::waiting && service.over(slot.wait)) {
+        if (slot.in_use && slot.stage == Stage::waiting && slot.transaction <= service.stored() &&
+            service.over(slot.wait)) {
             slot.reply = service.conclude(slot.request, slot.wait);
             stop_waiting(slot);
             conclude(slot);
@@ -229,16 +228,14 @@ void Server::Impl::release(bool stored) {
         if (storing == 0) {
             break;
         }
-        if (slot.in_use && slot.stage == Stage::storing) {
+        if (slot.in_use && slot.stage == Stage::storing &&
+            (!stored || slot.transaction <= service.stored())) {
             if (!stored) {
                 slot.reply = service.unstored(slot.request);
             }
             --storing;
             conclude(slot);
         }
-    }
-    if (waits_due) {
-        look_at_waits();
     }
 }
 

@@ -43,6 +43,7 @@ struct Slot {
     Reply reply;
     Problem refusal;  // when discarding
     std::uint64_t body_bytes = 0;
+    std::uint64_t transaction = 0;  // that must be on disk before it is told; storing or waiting
     Wait wait;
     Stream stream;
     bool gone = false;  // nobody reads the stream any more
@@ -109,7 +110,6 @@ struct Server::Impl {
     std::string id_prefix;
     std::uint64_t next_id = 1;
     std::size_t storing = 0;  // slots in that stage
-    bool waits_due = false;   // look at them when the turn is on disk
     ServerCounters counters;
     std::vector<pollfd> looked_at;  // by slot
     Timer streams_rest;             // resumes those that one turn left

@@ -73,7 +73,8 @@ TEST_F(TokensTest, TheFirstIsMadeOnceForTheAdministratorAndOnlyItsHashIsKept) {
 TEST_F(TokensTest, KeepRoleUserExpiryRevocationAndLastUseOverARestart) {
     const std::string secret = make("ann", Role::user, after(60), "ann@example");
     tokens_->used(id_, after(5));
-    ASSERT_TRUE(tokens_->save_uses());
+    tokens_->save_uses();
+    ASSERT_TRUE(store_->commit());
     ASSERT_TRUE(tokens_->revoke(id_, after(9)));
     reopen(4);
     const TokenRecord* token = tokens_->find(secret);

@@ -17,15 +17,20 @@ constexpr LinkId link_of_h1 = 7;
 class Port final : public AgentPort {
   public:
     void send(LinkId, const wire::Message& message) override { held.push_back(message); }
+    void seal() override { std::swap(sealed, held); }
     void release() override {
-        told.insert(told.end(), held.begin(), held.end());
+        told.insert(told.end(), sealed.begin(), sealed.end());
+        sealed.clear();
+    }
+    void drop() override {
+        sealed.clear();
         held.clear();
     }
-    void drop() override { held.clear(); }
     void close(LinkId, Fault) override {}
     void close_all() override {}
 
     std::vector<wire::Message> held;
+    std::vector<wire::Message> sealed;
     std::vector<wire::Message> told;
 };
 
@@ -51,7 +56,7 @@ class EngineTest : public ::testing::Test {
         engine_ = std::make_unique<Engine>(settings_, std::span{memory_}.subspan(skip), *store_);
         ASSERT_TRUE(engine_->restore(why).ok()) << why;
         engine_->connect(port_);
-        engine_->on_turn_end([this](bool stored, bool) { (stored ? turns_stored_ : turns_lost_) += 1; });
+        engine_->on_stored([this](bool stored, bool) { (stored ? turns_stored_ : turns_lost_) += 1; });
     }
     Outcome make_pool(const std::string& name) {
         DesktopPoolRecord pool;
@@ -128,13 +133,13 @@ TEST_F(EngineTest, CommitsOnceForAllRequestsOfOneTurn) {
     for (int i = 0; i < 100; ++i) {
         EXPECT_EQ(make_pool("pool" + std::to_string(i)).kind, OutcomeKind::changed);
     }
-    EXPECT_FALSE(engine_->settled());
+    EXPECT_GT(engine_->decided(), engine_->stored());
     EXPECT_EQ(store_->commits(), before);
-    engine_->end_turn();
-    EXPECT_TRUE(engine_->settled());
+    engine_->settle();
+    EXPECT_EQ(engine_->decided(), engine_->stored());
     EXPECT_EQ(store_->commits(), before + 1);
     EXPECT_EQ(turns_stored_, 1);
-    engine_->end_turn();  // nothing happened since
+    engine_->settle();  // nothing happened since
     EXPECT_EQ(store_->commits(), before + 1);
     EXPECT_EQ(turns_stored_, 1);
     open();
@@ -146,22 +151,77 @@ TEST_F(EngineTest, TellsAgentsNothingBeforeTheCommit) {
     connect_h1();
     EXPECT_FALSE(port_.held.empty());
     EXPECT_TRUE(port_.told.empty());
-    engine_->end_turn();
+    engine_->settle();
     ASSERT_FALSE(port_.told.empty());
     EXPECT_TRUE(std::holds_alternative<wire::HelloReply>(port_.told.front()));
     port_.told.clear();
     EXPECT_EQ(pause_web().kind, OutcomeKind::accepted);
     EXPECT_TRUE(port_.told.empty());
-    engine_->end_turn();
+    engine_->settle();
     ASSERT_EQ(port_.told.size(), 1U);
     EXPECT_TRUE(std::holds_alternative<wire::JobOrder>(port_.told.front()));
 }
 
+TEST_F(EngineTest, LetsTheTurnsDuringASyncShareTheNextTransaction) {
+    connect_h1();
+    engine_->settle();
+    const std::uint64_t before = store_->commits();
+    const auto told = [this] { return port_.told.size(); };
+    const std::size_t hello = told();
+    // The first turn's transaction is on its way until it is collected, whatever the disk does meanwhile.
+    EXPECT_EQ(pause_web().kind, OutcomeKind::accepted);
+    const std::uint64_t first = engine_->decided();
+    engine_->end_turn();
+    const bool on_its_way = engine_->stored() < first;  // false: the disk was quicker than we
+    for (int turn = 0; turn < 5; ++turn) {
+        EXPECT_EQ(make_pool("pool" + std::to_string(turn)).kind, OutcomeKind::changed);
+        if (on_its_way) {
+            engine_->end_turn();
+            EXPECT_EQ(told(), hello);
+            EXPECT_EQ(engine_->decided(), first + 1);
+        }
+    }
+    store_->wait();
+    engine_->store_ended();
+    EXPECT_EQ(told(), hello + 1);
+    EXPECT_EQ(engine_->stored(), first);
+    EXPECT_EQ(store_->commits(), before + 1);
+    engine_->settle();
+    EXPECT_EQ(engine_->stored(), first + 1);
+    EXPECT_EQ(store_->commits(), before + 2);
+    open();
+    EXPECT_NE(engine_->core().find_desktop_pool("pool4"), no_row);
+}
+
+TEST_F(EngineTest, CommitsATransactionThatOutgrowsItsBufferAsOne) {
+    settings_.limits.history_stored = 1'000'000;
+    open();
+    const std::uint64_t before = store_->commits();
+    const HistoryChange change{uuid(3), {created, 1, 1, MachineKind::job, 0, 1, Cause::agent}};
+    constexpr int changes = 20'000;  // some 100 bytes each
+    for (int i = 0; i < changes; ++i) {
+        ASSERT_TRUE(store_->write({&change, 1}));
+    }
+    EXPECT_EQ(store_->commits(), before);
+    ASSERT_TRUE(store_->commit());
+    EXPECT_EQ(store_->commits(), before + 1);
+    engine_.reset();
+    store_.reset();
+    EXPECT_EQ(stored_changes(), changes);
+    open();
+    for (int i = 0; i < changes; ++i) {
+        ASSERT_TRUE(store_->write({&change, 1}));
+    }
+    engine_.reset();
+    store_.reset();  // as a crash before its end
+    EXPECT_EQ(stored_changes(), changes);
+}
+
 TEST_F(EngineTest, ForgetsATurnThatWasNotCommitted) {
     connect_h1();
-    engine_->end_turn();
+    engine_->settle();
     EXPECT_EQ(make_pool("kept").kind, OutcomeKind::changed);
-    engine_->end_turn();
+    engine_->settle();
     EXPECT_EQ(make_pool("lost").kind, OutcomeKind::changed);
     open();  // as after kill -9: the turn never ended
     EXPECT_NE(engine_->core().find_desktop_pool("kept"), no_row);
@@ -171,7 +231,7 @@ TEST_F(EngineTest, ForgetsATurnThatWasNotCommitted) {
 TEST_F(EngineTest, KeepsWhatHappenedToAGuestOverARestart) {
     connect_h1();
     const Outcome paused = pause_web();
-    engine_->end_turn();
+    engine_->settle();
     ASSERT_GT(web().history.size(), 0U);
     const HistoryRow before = web().history.newest(0);
     open();

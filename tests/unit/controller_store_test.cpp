@@ -17,6 +17,13 @@ namespace {
 
 constexpr WallTime stored_at{1'795'000'000'000};
 
+// What the store's thread does with one line.
+template <class... Record>
+bool put_row(Statement& statement, const Record&... record) {
+    Batch batch;
+    return records::put(Line{batch, 0}, record...) && batch.replay({&statement, 1});
+}
+
 class StoreTest : public ::testing::Test {
   protected:
     std::unique_ptr<Store> open() { return Store::open(path(), stored_at, why_); }
@@ -128,7 +135,7 @@ TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
         Statement put;
         Statement rows;
         ASSERT_TRUE(put.prepare(connection, records::put_job));
-        ASSERT_TRUE(records::put(put, job));
+        ASSERT_TRUE(put_row(put, job));
         ASSERT_TRUE(rows.prepare(connection, records::get_jobs));
         JobRecord back;
         ASSERT_TRUE(rows.start().next());
@@ -173,7 +180,7 @@ TEST_F(StoreTest, TakesAKeyWithAllItsBits) {
         Statement put;
         Statement rows;
         ASSERT_TRUE(put.prepare(connection, records::put_key));
-        ASSERT_TRUE(records::put(put, key));
+        ASSERT_TRUE(put_row(put, key));
         ASSERT_TRUE(rows.prepare(connection, records::get_keys));
         IdempotencyRecord back;
         ASSERT_TRUE(rows.start().next());
@@ -217,11 +224,11 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
         Statement put_move;
         Statement move_rows;
         ASSERT_TRUE(put.prepare(connection, records::put_plan));
-        ASSERT_TRUE(records::put(put, plan));
+        ASSERT_TRUE(put_row(put, plan));
         ASSERT_TRUE(put_host.prepare(connection, records::put_plan_host));
-        ASSERT_TRUE(records::put(put_host, plan.id, 0, load));
+        ASSERT_TRUE(put_row(put_host, plan.id, 0, load));
         ASSERT_TRUE(put_move.prepare(connection, records::put_move));
-        ASSERT_TRUE(records::put(put_move, plan.id, 0, move));
+        ASSERT_TRUE(put_row(put_move, plan.id, 0, move));
         ASSERT_TRUE(move_rows.prepare(connection, records::get_moves));
         ASSERT_TRUE(rows.prepare(connection, records::get_plans));
         ASSERT_TRUE(host_rows.prepare(connection, records::get_plan_hosts));
@@ -239,14 +246,14 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
         EXPECT_EQ(back.measured.net_stddev, 13);
         EXPECT_EQ(back.measured.memory_used_stddev, 15);
         PlanMove move_back;
-        ASSERT_TRUE(move_rows.start().bind(plan.id).next());
+        ASSERT_TRUE(move_rows.start().bind(static_cast<std::int64_t>(plan.id)).next());
         ASSERT_TRUE(records::get(move_rows, move_back));
         EXPECT_EQ(move_back.expected_seconds, 2.5);
         EXPECT_EQ(move_back.expected_downtime_seconds, 0.25);
         EXPECT_EQ(move_back.took_ms, 2400U);
         EXPECT_EQ(move_back.downtime_ms, 240U);
         PlanHostLoad load_back;
-        ASSERT_TRUE(host_rows.start().bind(plan.id).next());
+        ASSERT_TRUE(host_rows.start().bind(static_cast<std::int64_t>(plan.id)).next());
         ASSERT_TRUE(records::get(host_rows, load_back));
         EXPECT_EQ(load_back.before.disk, 4);
         EXPECT_EQ(load_back.after.disk, 9);

@@ -20,10 +20,29 @@ TEST_P(ShellLinkHeld, MessagesWaitUntilTheyAreReleased) {
     client.link->send(wire::Message{wire::JobCancel{3}});
     run_until([this] { return !server.messages.empty(); });
     EXPECT_TRUE(client.messages.empty());
+    server.link->seal();
     server.link->release();
     run_until([this] { return client.messages.size() == 2; });
     EXPECT_EQ(client.messages[0], wire::Message{wire::JobAck{1}});
     EXPECT_EQ(client.messages[1], wire::Message{wire::JobAck{2}});
+}
+
+TEST_P(ShellLinkHeld, MessagesAfterTheSealWaitForTheNextRelease) {
+    both_up();
+    ASSERT_TRUE(server.link->hold(wire::Message{wire::JobAck{1}}));
+    server.link->seal();
+    ASSERT_TRUE(server.link->send(wire::Message{wire::JobAck{2}}));  // goes with what is sealed
+    ASSERT_TRUE(server.link->hold(wire::Message{wire::JobAck{3}}));
+    ASSERT_TRUE(server.link->send(wire::Message{wire::JobAck{4}}));
+    server.link->release();
+    client.link->send(wire::Message{wire::JobCancel{5}});
+    run_until([this] { return !server.messages.empty() && client.messages.size() == 2; });
+    EXPECT_EQ(client.messages[1], wire::Message{wire::JobAck{2}});
+    server.link->seal();
+    server.link->release();
+    run_until([this] { return client.messages.size() == 4; });
+    EXPECT_EQ(client.messages[2], wire::Message{wire::JobAck{3}});
+    EXPECT_EQ(client.messages[3], wire::Message{wire::JobAck{4}});
 }
 
 TEST_P(ShellLinkHeld, MessagesAreNeverSentWhenItIsClosed) {
