@@ -29,6 +29,9 @@ StreamCompressor::StreamCompressor(int level) : context_{ZSTD_createCCtx()} {
     BALLAST_ASSERT(context_ != nullptr && level >= 1 && level <= zstd_level_max);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, zstd_window_log);
+    if (level == zstd_level_default) {
+        ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, zstd_hash_log_default);
+    }
 }
 
 StreamCompressor::~StreamCompressor() {

@@ -91,6 +91,10 @@ Status ImageReceiver::greet(std::string& why) {
     BALLAST_CHECK(
         work_->journal.open(options_.journal, work_->hello.transfer, work_->hello.image_bytes, why));
     work_->written.assign(work_->journal.segments(), false);
+    const bool all_at_the_end = options_.reread == Reread::all && !options_.last_round;
+    if (work_->target.past_cache() && options_.reread != Reread::nothing && !all_at_the_end) {
+        work_->read_back_ahead.emplace(work_->target, work_->hello.key, work_->hello.image_bytes);
+    }
     work_->open_locals(options_.locals, report_.locals_left_out);
     return work_->messages.send(
         MessageType::welcome, [&](std::span<std::byte> out) { return encode(work_->welcome, out); }, why);
@@ -237,6 +241,9 @@ Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string&
     BALLAST_CHECK(work_->target.write(segment.number * segment_bytes, content, why));
     work_->written[static_cast<std::size_t>(segment.number)] = true;
     BALLAST_CHECK(work_->journal.put(segment.number, segment.digest, why));
+    if (work_->read_back_ahead) {
+        work_->read_back_ahead->expect(segment.number, segment.digest);
+    }
     return settle(1, why);
 }
 
@@ -260,6 +267,10 @@ Status ImageReceiver::take_zeros(std::span<const std::byte> body, std::string& w
     }
     for (std::uint64_t i = range.value().first; i < end; ++i) {
         const Digest digest = work_->digester->of_zeros(i, segment_length(work_->hello.image_bytes, i));
+        // What was read back before is not there any more.
+        if (work_->read_back_ahead && work_->written[static_cast<std::size_t>(i)]) {
+            work_->read_back_ahead->expect(i, digest);
+        }
         work_->written[static_cast<std::size_t>(i)] = true;
         BALLAST_CHECK(work_->journal.put(i, digest, why));
     }
@@ -293,6 +304,9 @@ bool ImageReceiver::rereads(std::uint64_t segment) const noexcept {
 Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
     Digester whole{work_->hello.key};
     whole.begin_image(work_->hello.image_bytes);
+    if (work_->read_back_ahead) {
+        work_->read_back_ahead->wait();
+    }
     for (std::uint64_t i = 0; i < work_->journal.segments(); ++i) {
         Digest claimed{};
         Digest actual{};
@@ -301,7 +315,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
         if (!known) {
             return source_violation("it ended before every segment had come", why);
         }
-        if (rereads(i)) {
+        if (rereads(i) && !(work_->read_back_ahead && work_->read_back_ahead->proven(i))) {
             BALLAST_CHECK(work_->read_back(i, actual, why));
             if (actual != claimed) {
                 BALLAST_CHECK(work_->journal.forget(i, why));

@@ -8,15 +8,12 @@
 
 #include "image/compressor.hpp"
 #include "image/core/recipe.hpp"
+#include "image/read_back.hpp"
 #include "image/receiver.hpp"
 #include "image/receiver_join.hpp"
 #include "image/target.hpp"
 
 namespace ballast::image {
-
-struct AlignedSegment {
-    alignas(target_alignment) std::array<std::byte, segment_bytes> bytes;
-};
 
 struct ImageReceiver::Work {
     Work(ByteStream& stream, TransferControl& control);
@@ -36,6 +33,7 @@ struct ImageReceiver::Work {
     ImageTarget target;
     SegmentJournal journal;
     std::vector<bool> written;  // segments, in this round
+    std::optional<ReadBack> read_back_ahead;
     std::vector<OpenLocal> locals;
     std::vector<std::uint64_t> local_sizes;
     std::optional<KeyJoin> join;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "image/core/zero.hpp"
 #include "image/failure.hpp"
 #include "image/scan.hpp"
 #include "image/sender_work.hpp"
@@ -177,12 +176,13 @@ Status ImageSender::send_segments(std::string& why) {
     work.placements = std::make_unique<PlacementStream>(work.block_placements, *work.blocks,
                                                         work.use_sectors ? &work.sector_placements : nullptr,
                                                         work.use_sectors ? &*work.sectors : nullptr);
+    work.reader = std::make_unique<SegmentReader>(*work.source, options_.key, work.image_bytes);
     for (std::uint64_t i = 0; i < segments_of(work.image_bytes); ++i) {
         if (control_.cancelled) {
             why = "cancelled";
             return Err{Fault::cancelled};
         }
-        BALLAST_CHECK(send_one(i, false, why));
+        BALLAST_CHECK(send_next(why));
         BALLAST_CHECK(hear(false, why));
         while (work.sent - work.settled >= segments_under_way_max) {
             BALLAST_CHECK(resend_refused(why));
@@ -192,46 +192,44 @@ Status ImageSender::send_segments(std::string& why) {
     return flush_zeros(why);
 }
 
-Status ImageSender::send_one(std::uint64_t number, bool whole, std::string& why) {
+// The next segment of the image, unless the destination has it already.
+Status ImageSender::send_next(std::string& why) {
     Work& work = *work_;
-    const std::uint32_t length = segment_length(work.image_bytes, number);
-    const std::span<std::byte> content = std::span{work.content}.first(length);
-    const std::uint64_t offset = number * segment_bytes;
-    if (work.data_asked > offset || offset >= work.data.end()) {
-        BALLAST_CHECK(work.source->next_data(offset, work.data, why));
-        work.data_asked = offset;
-    }
-    const bool hole = work.data.length == 0 || work.data.offset >= offset + length;
-    if (!hole) {
-        BALLAST_CHECK(work.source->read(offset, content, why));
-    }
-    const bool zero = hole || all_zero(content);
-    const Digest digest =
-        zero ? work.digester.of_zeros(number, length) : work.digester.of_segment(number, content);
-    BALLAST_CHECK(work.digests.put(number, digest, why));
+    const ReadSegment* read = nullptr;
+    BALLAST_CHECK(work.reader->next(read, why));
+    const std::uint64_t number = read->number;
+    BALLAST_CHECK(work.digests.put(number, read->digest, why));
     Digest known{};
     bool is_there = false;
     BALLAST_CHECK(work.there.get(number, known, is_there, why));
-    if (is_there && known == digest && !whole) {
+    if (is_there && known == read->digest) {
         ++report_.skipped_segments;
         return {};
     }
-    if (zero && !whole) {
-        ++report_.zero_segments;
-        const bool joins = work.zeros.count > 0 && work.zeros.first + work.zeros.count == number;
-        if (!joins || work.zeros.count == zeros_at_once_max) {
-            BALLAST_CHECK(flush_zeros(why));
-            work.zeros = {.first = number, .count = 0};
-        }
-        ++work.zeros.count;
-        return {};
+    if (!read->zero) {
+        return send_segment(*read, false, why);
     }
+    ++report_.zero_segments;
+    const bool joins = work.zeros.count > 0 && work.zeros.first + work.zeros.count == number;
+    if (!joins || work.zeros.count == zeros_at_once_max) {
+        BALLAST_CHECK(flush_zeros(why));
+        work.zeros = {.first = number, .count = 0};
+    }
+    ++work.zeros.count;
+    return {};
+}
+
+Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::string& why) {
+    Work& work = *work_;
+    const std::uint64_t number = read.number;
+    const std::span<const std::byte> content =
+        std::span{read.bytes}.first(segment_length(work.image_bytes, number));
     BALLAST_CHECK(flush_zeros(why));
-    if (hole) {
-        std::memset(content.data(), 0, content.size());
-    }
+    Digest known{};
+    bool is_there = false;
+    BALLAST_CHECK(work.there.get(number, known, is_there, why));
     const bool known_blocks = is_there && !whole && work.sent_blocks.load(number, known);
-    BALLAST_CHECK(work.sent_blocks.keep(number, digest, content, why));
+    BALLAST_CHECK(work.sent_blocks.keep(number, read.digest, content, why));
     if (whole) {
         work.compose_literal(number, content);
     } else if (known_blocks) {
@@ -251,7 +249,7 @@ Status ImageSender::send_one(std::uint64_t number, bool whole, std::string& why)
     report_.compressed_bytes += packed;
     work.sent += whole ? 0 : 1;
     const Segment segment{.number = number,
-                          .digest = digest,
+                          .digest = read.digest,
                           .recipe_bytes = static_cast<std::uint32_t>(recipe_bytes),
                           .literal_bytes = static_cast<std::uint32_t>(literals.size()),
                           .compressed = std::span{work.packed}.first(packed)};
@@ -318,7 +316,9 @@ Status ImageSender::resend_refused(std::string& why) {
         work.refused.pop_back();
         work.resent[static_cast<std::size_t>(number)] = true;
         ++report_.resent_segments;
-        BALLAST_CHECK(send_one(number, true, why));
+        BALLAST_CHECK(work.reader->read_again(number, work.again, why));
+        BALLAST_CHECK(work.digests.put(number, work.again.digest, why));
+        BALLAST_CHECK(send_segment(work.again, true, why));
     }
     return {};
 }

@@ -44,6 +44,8 @@ struct SendReport {
     bool sectors_used = false;
 };
 
+struct ReadSegment;
+
 class ImageSender {
   public:
     ImageSender(SendOptions options, TransferControl& control);
@@ -72,7 +74,8 @@ class ImageSender {
     Status collect_sectors(std::uint64_t one_of, std::uint64_t& sampled, std::string& why);
     Status match_sectors(bool keep, std::uint64_t& found, std::string& why);
     Status send_segments(std::string& why);
-    Status send_one(std::uint64_t number, bool whole, std::string& why);
+    Status send_next(std::string& why);
+    Status send_segment(const ReadSegment& segment, bool whole, std::string& why);
     Status flush_zeros(std::string& why);
     Status hear(bool wait, std::string& why);
     Status resend_refused(std::string& why);

@@ -8,13 +8,12 @@ namespace ballast::image {
 
 ImageSender::Work::Work(ByteStream& stream, TransferControl& control, const SendOptions& options)
     : messages{stream, control},
-      digester{options.key},
       compressor{options.zstd_level},
-      content(segment_bytes),
       recipe_bytes(recipe_bytes_max),
       packed(StreamCompressor::bound(segment_bytes + recipe_bytes_max)),
       runs(runs_max),
       recipe{runs} {
+    again.bytes.resize(segment_bytes);
     literals.reserve(segment_bytes);
 }
 

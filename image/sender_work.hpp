@@ -11,6 +11,7 @@
 #include "image/index_file.hpp"
 #include "image/journal.hpp"
 #include "image/match_pass.hpp"
+#include "image/segment_reader.hpp"
 #include "image/sender.hpp"
 #include "image/sent_blocks.hpp"
 #include "image/source.hpp"
@@ -36,7 +37,6 @@ struct ImageSender::Work {
     std::optional<Grid> blocks;
     std::optional<Grid> sectors;
     Welcome offers;
-    Digester digester;
     SegmentJournal digests;  // of what the destination has or will have
     SegmentJournal there;    // what it says that it has from an earlier attempt
     SentBlocks sent_blocks;
@@ -48,14 +48,13 @@ struct ImageSender::Work {
     Placement pending;  // begun, its rest belongs to a later segment
     bool has_pending = false;
     StreamCompressor compressor;
-    std::vector<std::byte> content;
+    std::unique_ptr<SegmentReader> reader;
+    ReadSegment again;  // one that the destination wants whole
     std::vector<std::byte> literals;
     std::vector<std::byte> recipe_bytes;
     std::vector<std::byte> packed;
     std::vector<Run> runs;
     Recipe recipe;
-    Extent data;  // the source's last answer about holes, to the question `data_asked`
-    std::uint64_t data_asked = ~std::uint64_t{0};
     SegmentRange zeros;         // seen, not yet sent
     std::uint64_t sent = 0;     // segments that the destination has to deal with
     std::uint64_t settled = 0;  // that it has dealt with

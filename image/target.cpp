@@ -68,7 +68,7 @@ Status ImageTarget::open(const std::string& path, std::uint64_t image_bytes, std
         }
     }
     std::string ignored;
-    static_cast<void>(open_file(path, O_WRONLY | O_DIRECT, direct_, ignored));
+    static_cast<void>(open_file(path, O_RDWR | O_DIRECT, direct_, ignored));
     return {};
 }
 
@@ -96,6 +96,12 @@ Status ImageTarget::write(std::uint64_t offset, std::span<const std::byte> bytes
         offset += data;
     }
     return {};
+}
+
+Status ImageTarget::read_past_cache(std::uint64_t offset, std::span<std::byte> into, std::string& why) const {
+    const std::size_t aligned = into.size() / target_alignment * target_alignment;
+    BALLAST_CHECK(read_exactly(direct_, offset, into.first(aligned), why));
+    return read_exactly(file_, offset + aligned, into.subspan(aligned), why);
 }
 
 Status ImageTarget::write_zeros(std::uint64_t offset, std::uint64_t length, std::string& why) {

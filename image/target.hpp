@@ -1,17 +1,23 @@
 // The image that is being made at the destination: a file, or a block device.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 
+#include "image/core/transfer_messages.hpp"
 #include "image/file.hpp"
 
 namespace ballast::image {
 
 // Buffers that are written must lie at multiples of this, so that the kernel need not copy them.
 inline constexpr std::size_t target_alignment = 4096;
+
+struct AlignedSegment {
+    alignas(target_alignment) std::array<std::byte, segment_bytes> bytes;
+};
 
 class ImageTarget {
   public:
@@ -27,6 +33,11 @@ class ImageTarget {
     Status read(std::uint64_t offset, std::span<std::byte> into, std::string& why) const {
         return read_exactly(file_, offset, into, why);
     }
+    // Whether the page cache can be gone around.
+    bool past_cache() const noexcept { return static_cast<bool>(direct_.fd); }
+    // What the disk itself says (the end of an image that is no multiple of target_alignment comes from the
+    // cache). REQUIRES: past_cache(), aligned memory; an offset that is a multiple of target_alignment.
+    Status read_past_cache(std::uint64_t offset, std::span<std::byte> into, std::string& why) const;
     // REQUIRES: aligned memory; an offset that is a multiple of target_alignment.
     Status write(std::uint64_t offset, std::span<const std::byte> bytes, std::string& why);
     Status write_zeros(std::uint64_t offset, std::uint64_t length, std::string& why);

@@ -1,0 +1,99 @@
+#include "image/segment_reader.hpp"
+
+#include "image/core/zero.hpp"
+#include "image/journal.hpp"
+
+namespace ballast::image {
+
+SegmentReader::SegmentReader(ImageSource& source, const TransferKey& key, std::uint64_t image_bytes)
+    : source_{source}, image_bytes_{image_bytes}, digester_{key}, again_digester_{key} {
+    for (ReadSegment& segment : ring_) {
+        segment.bytes.resize(segment_bytes);
+    }
+    thread_ = std::thread{[this] { read_all(); }};
+}
+
+SegmentReader::~SegmentReader() {
+    {
+        const std::lock_guard lock{mutex_};
+        stop_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+void SegmentReader::read_all() {
+    for (std::uint64_t number = 0; number < segments_of(image_bytes_); ++number) {
+        {
+            std::unique_lock lock{mutex_};
+            changed_.wait(lock, [&] { return stop_ || number - taken_ + (holding_ ? 1 : 0) < ring_.size(); });
+            if (stop_) {
+                return;
+            }
+        }
+        std::string why;
+        const Status status = read_one(number, ring_[number % ring_.size()], why);
+        {
+            const std::lock_guard lock{mutex_};
+            read_ += status.ok() ? 1 : 0;
+            end_ = status;
+            end_why_ = why;
+        }
+        changed_.notify_all();
+        if (!status.ok()) {
+            return;
+        }
+    }
+}
+
+Status SegmentReader::read_one(std::uint64_t number, ReadSegment& segment, std::string& why) {
+    const std::uint32_t length = segment_length(image_bytes_, number);
+    const std::span<std::byte> content = std::span{segment.bytes}.first(length);
+    const std::uint64_t offset = number * segment_bytes;
+    segment.number = number;
+    {
+        const std::lock_guard source_lock{source_mutex_};
+        if (data_asked_ > offset || offset >= data_.end()) {
+            BALLAST_CHECK(source_.next_data(offset, data_, why));
+            data_asked_ = offset;
+        }
+        segment.zero = data_.length == 0 || data_.offset >= offset + length;
+        if (!segment.zero) {
+            BALLAST_CHECK(source_.read(offset, content, why));
+        }
+    }
+    segment.zero = segment.zero || all_zero(content);
+    segment.digest =
+        segment.zero ? digester_.of_zeros(number, length) : digester_.of_segment(number, content);
+    return {};
+}
+
+Status SegmentReader::next(const ReadSegment*& segment, std::string& why) {
+    std::unique_lock lock{mutex_};
+    if (holding_) {
+        holding_ = false;
+        changed_.notify_all();
+    }
+    changed_.wait(lock, [this] { return read_ > taken_ || !end_.ok(); });
+    if (read_ == taken_) {
+        why = end_why_;
+        return end_;
+    }
+    segment = &ring_[taken_ % ring_.size()];
+    ++taken_;
+    holding_ = true;
+    return {};
+}
+
+Status SegmentReader::read_again(std::uint64_t number, ReadSegment& segment, std::string& why) {
+    const std::uint32_t length = segment_length(image_bytes_, number);
+    const std::span<std::byte> content = std::span{segment.bytes}.first(length);
+    segment.number = number;
+    const std::lock_guard source_lock{source_mutex_};
+    BALLAST_CHECK(source_.read(number * segment_bytes, content, why));
+    segment.zero = all_zero(content);
+    segment.digest = again_digester_.of_segment(number, content);
+    return {};
+}
+
+}  // namespace ballast::image
