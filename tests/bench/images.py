@@ -1,24 +1,31 @@
-"""Disk images beside the peers: fingerprinting, similarity, and what travels. The images are made here, from the
-packages installed on this machine: A and B are file systems built apart that have about 70 % of their bytes in common;
-C is A after a life (5 % of its blocks rewritten in place, half of them only one sector)."""
+"""Disk images beside the peers: fingerprinting, similarity, and what travels. The images are made here, from Debian
+packages: A and B are file systems built apart, of the same small server; A's packages are all of Debian 12, and about
+30 % of B's bytes are packages in the versions of Debian 13. C is A after a life (5 % of its blocks rewritten in place,
+half of them only one sector). BALLAST_BENCH_FOLDER says where they lie; without it in memory, where no other work on
+the machine's disk disturbs any of the tools."""
 
+import contextlib
 import functools
 import http.server
 import json
 import os
 import pathlib
 import random
-import resource
 import shutil
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+
+import debian_images  # noqa: E402
+
 BLOCK = 4096
 SECTOR = 512
-IMAGE_BYTES = 1536 * 1024 * 1024
-DATA_BYTES = 1150 * 1024 * 1024
-COMMON = 0.7
+IMAGE_BYTES = 1024 * 1024 * 1024
+NEWER = 0.3
 CHANGED = 0.05
 
 
@@ -26,38 +33,6 @@ def figures(command):
     """Objects that a program printed, one a line, by their "what"."""
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
-
-
-def _files():
-    """Files of the packages installed here, in an order that depends on nothing but their names."""
-    found = []
-    for folder in ("/usr/lib", "/usr/share", "/usr/bin", "/usr/include"):
-        for path in sorted(pathlib.Path(folder).rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                found.append((path, path.stat().st_size))
-    random.Random(1).shuffle(found)
-    return found
-
-
-def _take(files, size):
-    taken = []
-    while files and size > 0:
-        path, length = files.pop()
-        taken.append(path)
-        size -= length
-    return taken
-
-
-def _filesystem(image, files, folder):
-    folder.mkdir()
-    for number, path in enumerate(files):
-        target = folder / f"{number % 97}" / str(path)[1:].replace("/", "_")[-200:]
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, target)
-    with open(image, "wb") as out:
-        out.truncate(IMAGE_BYTES)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-d", folder, image], check=True)
-    shutil.rmtree(folder)
 
 
 def _lived_in(original, image):
@@ -75,22 +50,25 @@ def _lived_in(original, image):
 
 
 def make_images(folder):
-    files = _files()
-    scale = min(1.0, sum(size for _, size in files) / DATA_BYTES / (2 - COMMON))
-    common = _take(files, DATA_BYTES * COMMON * scale)
-    for name in ("a", "b"):
-        _filesystem(folder / f"{name}.raw", common + _take(files, DATA_BYTES * (1 - COMMON) * scale), folder / "tree")
+    """a.raw, b.raw and c.raw."""
+    old = debian_images.Release("bookworm").closure()
+    newer = debian_images.partly_newer(old, debian_images.Release("trixie").closure(), NEWER)
+    for name, packages in (("a", old), ("b", newer)):
+        debian_images.unpack(packages, folder / "tree")
+        debian_images.filesystem(folder / "tree", folder / f"{name}.raw", IMAGE_BYTES)
     _lived_in(folder / "a.raw", folder / "c.raw")
 
 
-def _timed(command, **options):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.monotonic()
-    subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   **options)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"seconds": time.monotonic() - start,
-            "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+def _timed(command, output=subprocess.DEVNULL, **options):
+    """Seconds, seconds of the processor, and the most memory that one of its processes used. time(1) asks for it: a
+    child of this program would be counted with the memory of this program."""
+    with tempfile.NamedTemporaryFile("r") as report:
+        start = time.monotonic()
+        subprocess.run(["time", "-q", "-o", report.name, "-f", "%U %S %M", *(str(word) for word in command)], check=True,
+                       stdout=output, stderr=subprocess.DEVNULL, **options)
+        seconds = time.monotonic() - start
+        user, system, peak_kib = report.read().split()
+    return {"seconds": seconds, "cpu_s": float(user) + float(system), "peak_kib": int(peak_kib)}
 
 
 class _Counting(http.server.SimpleHTTPRequestHandler):
@@ -104,90 +82,114 @@ class _Counting(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def _send_part(self, file, first, last):
+        file.seek(first)
+        left = last - first + 1
+        while left > 0:
+            piece = file.read(min(left, 1 << 20))
+            self.wfile.write(piece)
+            left -= len(piece)
+        _Counting.sent += last - first + 1
+
     def do_GET(self):
         path = pathlib.Path(self.translate_path(self.path))
         if not path.is_file():
             self.send_error(404)
             return
         size = path.stat().st_size
-        wanted = self.headers.get("Range")
-        first, last = 0, size - 1
-        if wanted:
-            begin, end = wanted.removeprefix("bytes=").split("-")
-            first, last = int(begin), min(int(end or last), last)
+        wanted = self.headers.get("Range", "").removeprefix("bytes=")
+        ranges = [part.split("-") for part in wanted.split(",")] if wanted else [("0", "")]
+        ranges = [(int(first), min(int(last or size), size - 1)) for first, last in ranges]
+        # Several ranges, as zsync asks for them, are parts of one answer, each with a head of its own.
+        heads = [f"\r\n--part\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n".encode()
+                 if len(ranges) > 1 else b"" for first, last in ranges]
+        end = b"\r\n--part--\r\n" if len(ranges) > 1 else b""
         self.send_response(206 if wanted else 200)
-        self.send_header("Content-Length", str(last - first + 1))
-        if wanted:
-            self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
+        if len(ranges) > 1:
+            self.send_header("Content-Type", "multipart/byteranges; boundary=part")
+        elif wanted:
+            self.send_header("Content-Range", f"bytes {ranges[0][0]}-{ranges[0][1]}/{size}")
+        length = sum(len(head) + last - first + 1 for head, (first, last) in zip(heads, ranges)) + len(end)
+        self.send_header("Content-Length", str(length))
         self.end_headers()
         with open(path, "rb") as file:
-            file.seek(first)
-            left = last - first + 1
-            while left > 0:
-                piece = file.read(min(left, 1 << 20))
-                self.wfile.write(piece)
-                left -= len(piece)
-        _Counting.sent += last - first + 1
+            for head, (first, last) in zip(heads, ranges):
+                self.wfile.write(head)
+                self._send_part(file, first, last)
+        self.wfile.write(end)
+
+
+@contextlib.contextmanager
+def _served(folder):
+    """The folder on loopback; gives its address."""
+    _Counting.sent = 0
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Counting, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _casync(folder, source):
     """casync make, then extract over HTTP with A as its seed."""
     store, index = folder / "store.castr", folder / "image.caibx"
     make = _timed(["casync", "make", f"--store={store}", index, source])
-    _Counting.sent = 0
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Counting, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.server_address[1]}"
+    with _served(folder) as url:
         extract = _timed(["casync", "extract", f"--store={url}/store.castr", f"--seed={folder / 'a.raw'}",
                           f"{url}/image.caibx", folder / "out.raw"], env=dict(os.environ, no_proxy="*"))
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        shutil.rmtree(store, ignore_errors=True)
-    return {"seconds": make["seconds"] + extract["seconds"], "cpu_s": make["cpu_s"] + extract["cpu_s"],
-            "wire": _Counting.sent}
+    shutil.rmtree(store)
+    return {"seconds": make["seconds"] + extract["seconds"], "wire": _Counting.sent,
+            "peak_kib": max(make["peak_kib"], extract["peak_kib"])}
+
+
+def _zsync(folder, source):
+    """zsyncmake, then zsync over HTTP with A as its seed."""
+    control = folder / "image.zsync"
+    make = _timed(["zsyncmake", "-b", BLOCK, "-o", control, "-u", source.name, source])
+    with _served(folder) as url:
+        fetch = _timed(["zsync", "-q", "-i", folder / "a.raw", "-o", folder / "out.raw", f"{url}/image.zsync"],
+                       env=dict(os.environ, no_proxy="127.0.0.1"), cwd=folder)
+    return {"seconds": make["seconds"] + fetch["seconds"], "wire": _Counting.sent,
+            "peak_kib": max(make["peak_kib"], fetch["peak_kib"])}
 
 
 def _rsync(folder, source):
     """rsync against a copy of A, both ends on this machine, over a pipe."""
     basis = folder / "out.raw"
     subprocess.run(["cp", "--sparse=always", folder / "a.raw", basis], check=True)
-    start = time.monotonic()
-    out = subprocess.run(["rsync", "--no-whole-file", "-B", str(BLOCK), "-z", "--compress-choice=zstd", "--stats",
-                          "--ignore-times", str(source), str(basis)], check=True, stdout=subprocess.PIPE,
-                         text=True, env=dict(os.environ, LC_ALL="C")).stdout
-    seconds = time.monotonic() - start
-    wire = sum(int(line.split(":")[1].replace(",", "").split()[0]) for line in out.splitlines()
+    report = folder / "rsync.out"
+    with open(report, "w") as out:
+        run = _timed(["rsync", "--no-whole-file", "-B", BLOCK, "-z", "--compress-choice=zstd", "--stats",
+                      "--ignore-times", source, basis], output=out, env=dict(os.environ, LC_ALL="C"))
+    wire = sum(int(line.split(":")[1].replace(",", "").split()[0]) for line in report.read_text().splitlines()
                if line.startswith(("Total bytes sent", "Total bytes received")))
-    return {"seconds": seconds, "wire": wire}
+    return {"seconds": run["seconds"], "wire": wire, "peak_kib": run["peak_kib"]}
 
 
-def _ours(programs, folder, source, two_level):
-    out = folder / "out.raw"
-    for image, extra in ((source, []), (folder / "a.raw", ["--two-level"] if two_level else [])):
-        subprocess.run([programs / "ballast", "image", "index", "-q", "--anew", *extra, image], check=True)
+def _ours(programs, folder, source):
+    """The index of the source is made anew and counts; the destination's is there, like that of any image it keeps."""
+    subprocess.run([programs / "ballast", "image", "index", "-q", "--anew", "--two-level", folder / "a.raw"], check=True)
     index = _timed([programs / "ballast", "image", "index", "-q", "--anew", source])
-    rows = {row["what"]: row for row in figures([programs / "image-bench", "transfer", source, out,
+    rows = {row["what"]: row for row in figures([programs / "image-bench", "transfer", source, folder / "out.raw",
                                                  folder / "a.raw"])}
-    row = rows["transfer"]
+    row, destination = rows["transfer"], rows["destination"]
     return {"seconds": row["seconds"] + index["seconds"], "wire": row["wire_bytes"] + row["answers_bytes"],
-            "cpu_s": row["cpu_s"] + rows["destination"]["cpu_s"] + index["cpu_s"],
-            "peak_kib": max(row["peak_rss_kib"], rows["destination"]["peak_rss_kib"])}
+            "source_kib": max(row["peak_rss_kib"], index["peak_kib"]), "destination_kib": destination["peak_rss_kib"]}
 
 
 def transfers(programs, folder):
     """For B and C: ours and the peers', each checked against the source."""
+    tools = {"ours": functools.partial(_ours, programs), "casync": _casync, "rsync": _rsync, "zsync": _zsync}
     for name in ("b", "c"):
         source, out = folder / f"{name}.raw", folder / "out.raw"
         row = {"image": name}
-        for peer, run in (("ours", functools.partial(_ours, programs, folder, source, name == "c")),
-                          ("rsync", functools.partial(_rsync, folder, source)),
-                          ("casync", functools.partial(_casync, folder, source))):
+        for tool, run in tools.items():
             out.unlink(missing_ok=True)
-            row[peer] = run()
+            row[tool] = run(folder, source)
             subprocess.run(["cmp", source, out], check=True)
         yield row
 
