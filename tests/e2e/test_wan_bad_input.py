@@ -1,0 +1,86 @@
+"""Migrations with disk images that cannot go well: an image of another size than before, a disk that fills in the middle.
+Each ends with a reason, and the guest runs on where it was. And what is left behind is kept as long as it should be."""
+
+import os
+import subprocess
+import time
+import unittest
+
+from agent_driver import FAILED, RUNNING, SUCCEEDED, Agent, disk
+from wan_case import MIB, PROGRAM, WanCase, content
+
+IMAGE_CORRUPT, NO_DISK_SPACE = 34, 15
+HOUR = 3600
+
+
+class WanBadInput(WanCase):
+    def test_an_image_that_shrinks_meanwhile_stays_and_so_does_its_guest(self):
+        image = content(21, 24)
+        path = self.write(self.source, "disk.img", image)
+        self.create(disk(path))
+        job_in, job_out, _ = self.order(bandwidth_mbps=20)
+        self.wait_for_bytes(1 * MIB)
+        os.truncate(path, 12 * MIB)
+        result = self.finish(job_in, job_out)
+        self.assertEqual((result.state, result.fault), (FAILED, IMAGE_CORRUPT), result.detail)
+        self.assertIn("ends at byte", result.detail)
+        self.assert_stayed(result, image[:12 * MIB])
+        # As it is now it can go.
+        self.assert_moved(self.migrate(), expected=image[:12 * MIB])
+
+    def test_an_image_that_grows_meanwhile_arrives_as_large_as_it_is_in_the_end(self):
+        image = bytearray(content(22, 12))
+        path = self.write(self.source, "disk.img", image)
+        self.create(disk(path))
+        job_in, job_out, _ = self.order(bandwidth_mbps=20)
+        self.wait_for_bytes(1 * MIB)
+        image += content(23, 3)
+        self.write(self.source, "disk.img", image[12 * MIB:], 12 * MIB)
+        self.assert_moved(self.finish(job_in, job_out), expected=image)
+
+    @unittest.skipUnless(os.geteuid() == 0, "a small file system needs root to be mounted")
+    def test_a_disk_that_fills_in_the_middle_ends_the_transfer_and_a_later_one_goes_on(self):
+        images = os.path.dirname(self.path(self.destination, "x"))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", images], check=True)
+        self.addCleanup(subprocess.run, ["umount", images], check=True)
+        image = content(24, 24)
+        self.create(disk(self.write(self.source, "disk.img", image)))
+        job_in, job_out, _ = self.order(bandwidth_mbps=20)
+        self.wait_for_bytes(4 * MIB)
+        filler = self.path(self.destination, "filler")
+        with open(filler, "wb") as file:
+            room = os.statvfs(images)
+            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+        result = self.finish(job_in, job_out)
+        self.assertEqual((result.state, result.fault), (FAILED, NO_DISK_SPACE), result.detail)
+        self.assert_stayed(result, image)
+        os.unlink(filler)
+        before = self.proxy.to_target
+        self.assert_moved(self.migrate(), expected=image)
+        self.assertLess(self.proxy.to_target - before, len(image) - 1 * MIB)
+
+    def test_what_was_left_is_kept_for_as_long_as_it_was_said_and_then_deleted(self):
+        directory = os.path.join(self.folder, "h3")
+        images = os.path.join(directory, "images")
+        os.makedirs(f"{images}/below")
+        now = int(time.time())
+        kept = {"in-use.img": now - 900 * HOUR, f"gone.img.left-{now - HOUR}": now - 900 * HOUR,
+                "coming.img.incoming": now - HOUR}
+        expired = {f"gone.img.left-{now - 3 * HOUR}": now, f"below/old.img.left-{now - 50 * HOUR}": now,
+                   "given-up.img.incoming": now - 900 * HOUR}
+        for name, changed in {**kept, **expired}.items():
+            with open(f"{images}/{name}", "wb") as file:
+                file.write(b"image")
+            os.utime(f"{images}/{name}", (changed, changed))
+        agent = Agent(PROGRAM, directory, "h3", self.controller.port,
+                      migration=f'[images]\ndirectory = "{images}"\nkeep_hours = 2')
+        self.controller.add(agent)
+        agent.start()
+        self.addCleanup(agent.stop)
+        self.controller.wait(lambda: not any(os.path.exists(f"{images}/{name}") for name in expired), "the sweep")
+        for name in kept:
+            self.assertTrue(os.path.exists(f"{images}/{name}"), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
