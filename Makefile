@@ -65,6 +65,8 @@ xen_src := $(wildcard xen_glue/xen/*.cpp)
 agent_src := $(wildcard agent/*.cpp agent/relay/*.cpp agent/disks/*.cpp)
 # The agent's second program: what its workers let be done on disk images.
 agent_image_src := $(wildcard agent/images/*.cpp)
+# A file that the one writes and the other reads.
+sketch_file_src := agent/images/sketch_file.cpp
 controller_src := $(wildcard controller/*.cpp controller/access/*.cpp controller/http/*.cpp controller/http/feed/*.cpp)
 cli_src := $(wildcard cli/*.cpp cli/*/*.cpp)
 image_src := $(wildcard image/core/*.cpp image/*.cpp)
@@ -100,7 +102,9 @@ room_experiments := $(experiments_src)
 room_agent-core := $(wildcard agent/core/*.cpp)
 room_core := $(wildcard controller/core/*.cpp)
 room_desktop := $(wildcard controller/core/desktop/*.cpp)
-room_image-core := $(filter-out $(md5_kernels),$(wildcard image/core/*.cpp))
+# Of image/, all that the controller needs.
+similarity_src := image/core/similarity.cpp
+room_image-core := $(filter-out $(md5_kernels) $(similarity_src),$(wildcard image/core/*.cpp))
 room_image := $(filter-out image/nbd_source.cpp,$(wildcard image/*.cpp))  # ballast-image goes without libnbd
 room_proto := $(proto_src)
 room_hash := $(hash_src)
@@ -110,7 +114,7 @@ room_sim-process := $(filter-out $(simulator_src) $(small_src) xen_glue/sim/prec
 room_xen := $(filter-out $(small_src),$(xen_src))
 room_agent := $(filter-out $(small_src) agent/main.cpp agent/hypervisors.cpp,$(wildcard agent/*.cpp))
 room_worker := $(worker_src)
-room_images := $(agent_image_src)
+room_images := $(filter-out $(sketch_file_src),$(agent_image_src))
 room_relay := $(wildcard agent/relay/*.cpp)
 room_disks := $(wildcard agent/disks/*.cpp)
 room_controller := $(filter-out controller/main.cpp,$(wildcard controller/*.cpp))
@@ -156,9 +160,9 @@ gen_hdr := $(OUT)/gen/proto/ballast.pb.h
 gen_obj := $(OUT)/obj/proto/ballast.pb.o
 
 common_obj := $(call obj,$(wildcard base/*.cpp) $(proto_src) $(shell_src)) $(gen_obj)
-agent_lib_obj := $(call obj,$(wildcard agent/core/*.cpp) $(filter-out agent/main.cpp,$(agent_src)) $(glue_src) $(xen_src))
+agent_lib_obj := $(call obj,$(wildcard agent/core/*.cpp) $(filter-out agent/main.cpp,$(agent_src)) $(sketch_file_src) $(glue_src) $(xen_src))
 controller_lib_obj := $(call obj,$(wildcard policy/*.cpp policy/*/*.cpp controller/core/*.cpp \
-                          controller/core/desktop/*.cpp) \
+                          controller/core/desktop/*.cpp) $(similarity_src) \
                         $(filter-out controller/main.cpp,$(controller_src)))
 
 libs_common := -lprotobuf-lite -lev -lgnutls -lfmt

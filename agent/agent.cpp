@@ -19,6 +19,10 @@ std::shared_ptr<TlsCredentials> load_tls(const AgentConfig& config, std::string&
                         : TlsCredentials::load(config.tls_ca, config.tls_certificate, config.tls_key, why);
 }
 
+std::string sketches_directory(const AgentConfig& config) {
+    return config.state_dir + "/sketches";
+}
+
 }  // namespace
 
 Agent::Agent(Loop& loop, const AgentConfig& config)
@@ -47,7 +51,8 @@ std::unique_ptr<Agent> Agent::start(Loop& loop, const AgentConfig& config, std::
 }
 
 bool Agent::open_directories(std::string& why) {
-    for (const std::string& directory : {config_.state_dir, config_.run_dir, config_.save_dir}) {
+    for (const std::string& directory :
+         {config_.state_dir, config_.run_dir, config_.save_dir, sketches_directory(config_)}) {
         if (!make_directory(directory, why).ok()) {
             return false;
         }
@@ -71,7 +76,9 @@ bool Agent::open(std::string& why) {
             .on_report = [this](WorkerId id, const WorkerReport& report) { on_worker_report(id, report); },
             .on_gone =
                 [this](WorkerId id, const Detail& how) {
-                    if (desktops_ == nullptr || !desktops_->store().on_gone(id)) {
+                    if (id == sweeper_) {
+                        on_swept();
+                    } else if (desktops_ == nullptr || !desktops_->store().on_gone(id)) {
                         handle(WorkerGoneEvent{id, how});
                     }
                 }});
@@ -106,6 +113,12 @@ bool Agent::open(std::string& why) {
             .on_lost = [this] { sample_timer_.stop(); }});
     controller_->start();
     if (!config_.images_directory.empty()) {
+        sketches_ =
+            std::make_unique<Sketches>(sketches_directory(config_), [this](const wire::Message& message) {
+                if (controller_->ready()) {
+                    controller_->send(message);
+                }
+            });
         start_sweep();
         sweep_timer_.start_every(sweep_every);
     }
@@ -288,6 +301,7 @@ WorkerSetup Agent::base_setup() const {
     setup.images_directory.assign_cut(config_.images_directory);
     setup.images_keep_hours = config_.images_keep_hours;
     setup.image_secret.assign_cut(config_.state_dir + "/image-secret");
+    setup.sketches.assign_cut(sketches_directory(config_));
     return setup;
 }
 

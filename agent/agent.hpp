@@ -14,6 +14,7 @@
 #include "agent/desktop_service.hpp"
 #include "agent/host_view.hpp"
 #include "agent/journal.hpp"
+#include "agent/sketches.hpp"
 #include "agent/worker_pool.hpp"
 
 namespace ballast::agent {
@@ -69,6 +70,9 @@ class Agent {
     void on_worker_report(WorkerId worker, const WorkerReport& report);
     Status perform_file(const Action& action, std::string& why) const;
     void start_sweep();
+    void on_swept();
+    void send_sketches();
+    void images_changed(const JobRecord& ended);
     WorkerSetup base_setup() const;
     WorkerId start_probe(const wire::StoreProbe& probe, std::string& why);
     StoreKeeper::Events store_events();
@@ -100,7 +104,10 @@ class Agent {
     bool handling_ = false;
     bool hypervisor_answers_ = true;  // to the last sample
     WorkerId last_incoming_ = 0;
-    wire::Message outgoing_;  // reused: reports of a full host are large
+    std::unique_ptr<Sketches> sketches_;  // null: this host has no directory of images
+    WorkerId sweeper_ = no_worker;
+    bool sweep_again_ = false;  // when it has ended
+    wire::Message outgoing_;    // reused: reports of a full host are large
 };
 
 }  // namespace ballast::agent

@@ -2,6 +2,8 @@
 // its workers say.
 #include <unistd.h>
 
+#include <utility>
+
 #include "agent/agent.hpp"
 #include "shell/log.hpp"
 
@@ -27,6 +29,7 @@ void Agent::on_controller_ready(const wire::HelloReply& reply) {
     send_inventory();
     handle(LinkUpEvent{});
     desktops_->on_controller_ready();
+    send_sketches();
     const std::int64_t interval_ms = reply.sample_interval_ms == 0 ? 5000 : reply.sample_interval_ms;
     take_sample();
     sample_timer_.start_every(milliseconds(interval_ms < 100 ? 100 : interval_ms));
@@ -58,8 +61,9 @@ void Agent::send_update(std::uint32_t row) {
         log_notice("job {}: {} of {}: {} at '{}'{}{}", record.job_id, record.kind, record.name, record.state,
                    record.stage, record.detail.empty() ? "" : ": ", record.detail);
         inventory_changed();
+        images_changed(record);
     } else {
-        log_info("job {}: {} of {}: '{}'", record.job_id, record.kind, record.name, record.stage);
+        log_debug("job {}: {} of {}: '{}'", record.job_id, record.kind, record.name, record.stage);
     }
     if (!controller_ || !controller_->ready()) {
         return;
@@ -161,9 +165,40 @@ void Agent::start_sweep() {
     setup.op = WorkerOp::image_sweep;
     last_incoming_ = (last_incoming_ + 1) & ~incoming_worker_bit;
     std::string why;
-    if (!workers_->start(last_incoming_ | incoming_worker_bit, setup, -1, why)) {
+    if (sweeper_ != no_worker) {
+        sweep_again_ = true;
+    } else if (workers_->start(last_incoming_ | incoming_worker_bit, setup, -1, why)) {
+        sweeper_ = last_incoming_ | incoming_worker_bit;
+    } else {
         log_warning("kept images are looked through later: {}", why);
     }
+}
+
+void Agent::on_swept() {
+    sweeper_ = no_worker;
+    if (std::exchange(sweep_again_, false)) {
+        start_sweep();
+    } else {
+        sketches_->send_host();
+    }
+}
+
+void Agent::send_sketches() {
+    if (sketches_ != nullptr) {
+        sketches_->send_all([this](const Uuid& guest) { return view_->is_here(guest); });
+    }
+}
+
+// What an image that comes here may be copied from is then another.
+void Agent::images_changed(const JobRecord& ended) {
+    const bool indexed = ended.kind == JobKind::image_index && ended.state == JobState::succeeded;
+    if (sketches_ == nullptr || !(indexed || (ended.copy_storage && ended.state == JobState::succeeded))) {
+        return;
+    }
+    if (indexed) {
+        sketches_->send_guest(ended.uuid);
+    }
+    start_sweep();
 }
 
 StoreKeeper::Events Agent::store_events() {

@@ -198,6 +198,13 @@ Fault HostView::call(Call what, const JobRecord& record, Detail& detail) {
     return status.fault();
 }
 
+bool HostView::is_here(const Uuid& guest) {
+    Domain domain;
+    SaveState saved;
+    files_.look(guest, saved);
+    return saved.complete || hypervisor_.find(guest, domain).fault() != Fault::not_found;
+}
+
 void HostView::add_console(wire::DomainInfo& info) {
     if (info.state != DomainState::running && info.state != DomainState::paused) {
         return;

@@ -27,6 +27,8 @@ class HostView {
     void look(const Core& core, std::uint32_t row, bool survey, Truth& out);
     // A short call of the core; fills `detail` when it fails.
     Fault call(Call what, const JobRecord& record, Detail& detail);
+    // Whether the guest is on this host, in a domain or a save file; yes when that cannot be found out.
+    bool is_here(const Uuid& guest);
     // The guest's console, for those who are told of the guest.
     void add_console(wire::DomainInfo& info);
 

@@ -57,6 +57,7 @@ class Worker final : public ProgressSink {
 
     // images: worker_images.cpp
     Status image_index();
+    Status sketch_disks();
     Status image_sweep();
     FixedVector<wire::MigrationDisk, limits::disks_per_domain_max> disks_to_announce() const;
     Status copy_images(BlockingLink& link);

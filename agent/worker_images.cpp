@@ -6,8 +6,10 @@
 #include <fmt/core.h>
 
 #include "agent/disks/image_files.hpp"
+#include "agent/sketches.hpp"
 #include "agent/worker.hpp"
 #include "shell/durable_file.hpp"
+#include "shell/log.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -284,12 +286,36 @@ Status Worker::image_index() {
         }
         end_image(disk, ended);
     }
+    BALLAST_CHECK(sketch_disks());
     report(WorkerNews::done);
     return {};
 }
 
+// For the controller, which does not see the images.
+Status Worker::sketch_disks() {
+    ImageSetup setup;
+    setup.task = ImageTask::sketch;
+    for (const ImageDisk& disk : setup_.record.disks) {
+        setup.images.push(disk.path);
+    }
+    setup.journal.assign_cut(guest_sketch_path(std::string{setup_.sketches.view()}, setup_.record.uuid));
+    ImageReport ended;
+    std::string why;
+    const Status status = run_image_task(setup, lock_.get(), {}, ended, why);
+    return status.ok() ? status : failed(status.fault(), why);
+}
+
 Status Worker::image_sweep() {
     sweep_images(std::string{setup_.images_directory.view()}, setup_.images_keep_hours, wall_now());
+    ImageSetup setup;
+    setup.task = ImageTask::sketch;
+    setup.directory = setup_.images_directory;
+    setup.journal.assign_cut(host_sketch_path(std::string{setup_.sketches.view()}));
+    ImageReport ended;
+    std::string why;
+    if (const Status status = run_image_task(setup, -1, {}, ended, why); !status.ok()) {
+        log_warning("no sample of this host's images: {}", why);
+    }
     return {};
 }
 

@@ -42,6 +42,7 @@ struct WorkerSetup {
     Path images_directory;
     std::uint32_t images_keep_hours = 0;
     Path image_secret;  // a file
+    Path sketches;      // a directory
 };
 
 // Later ones, from the agent.

@@ -109,6 +109,7 @@ void read_limits(Config& file, Limits& out) {
     out.desktop_pools = count(file, "limits.desktop_pools", out.desktop_pools, 1, 1024);
     out.desktops = count(file, "limits.desktops", out.desktops, 1, 131072);
     out.sessions = count(file, "limits.sessions", out.sessions, 1, 131072);
+    out.image_sketches = count(file, "limits.image_sketches", out.image_sketches, 0, 4096);
     out.history_per_vm = count(file, "limits.history_per_vm", out.history_per_vm, 1, 256);
     out.history_stored = count(file, "limits.history_stored", out.history_stored, 0, 2'000'000);
     if (out.links < out.hosts) {

@@ -116,7 +116,7 @@ bool put(Line line, const JobRecord& record) {
     return line.bind(record.image_wire_bytes).bind(record.image_rounds).end();
 }
 bool get(Statement& row, JobRecord& record) {
-    row.read(record.id).read(record.kind, JobKind::clone).read(record.origin, JobOrigin::session);
+    row.read(record.id).read(record.kind, JobKind::image_index).read(record.origin, JobOrigin::session);
     row.read(record.state, job_state_last).read(record.vm_uuid).read(record.vm_name);
     get_side(row, record.source);
     get_side(row, record.destination);

@@ -67,6 +67,9 @@ std::string_view to_string(Constraint constraint) noexcept {
         case Constraint::spare_host: return "spare_host";
         case Constraint::outside_window: return "outside_window";
         case Constraint::no_way: return "no_way";
+        case Constraint::site_link: return "site_link";
+        case Constraint::takes_no_images: return "takes_no_images";
+        case Constraint::slower: return "slower";
     }
     return "invalid";
 }

@@ -50,8 +50,11 @@ enum class Constraint : std::uint8_t {
     outside_window = 27,  // have: minute of the day; limit: the minute from which guests may be moved
     no_way = 28,          // a place was found, but no order of moves in which memory suffices; have: MiB that
                           // the guest takes, limit: most MiB free on any host
+    site_link = 29,       // the configuration has no link between its site and the guest's
+    takes_no_images = 30,  // the destination's agent has no directory for disk images
+    slower = 31,  // have: seconds until the guest would be there; limit: seconds of the best destination
 };
-inline constexpr Constraint constraint_last = Constraint::no_way;
+inline constexpr Constraint constraint_last = Constraint::slower;
 inline constexpr std::size_t constraint_count = static_cast<std::size_t>(constraint_last) + 1;
 
 std::string_view to_string(MoveKind) noexcept;

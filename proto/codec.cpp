@@ -27,17 +27,16 @@ struct Body {
 };
 
 #define BALLAST_BODY(name) Body<name, schema::name, schema::Message::k##name##FieldNumber>
-using Bodies =
-    std::tuple<BALLAST_BODY(Hello), BALLAST_BODY(HelloReply), BALLAST_BODY(HostReport),
-               BALLAST_BODY(SampleReport), BALLAST_BODY(JobOrder), BALLAST_BODY(JobCancel),
-               BALLAST_BODY(JobAck), BALLAST_BODY(JobUpdate), BALLAST_BODY(HandoverQuery),
-               BALLAST_BODY(HandoverAnswer), BALLAST_BODY(MigrationOpen), BALLAST_BODY(MigrationAccept),
-               BALLAST_BODY(MigrationEnd), BALLAST_BODY(MigrationReady), BALLAST_BODY(MigrationCommit),
-               BALLAST_BODY(MigrationStarted), BALLAST_BODY(MigrationAborted), BALLAST_BODY(MigrationAsk),
-               BALLAST_BODY(MigrationVerdict), BALLAST_BODY(RelayOpen), BALLAST_BODY(RelayClose),
-               BALLAST_BODY(RelayStatus), BALLAST_BODY(GuestNote), BALLAST_BODY(GuestSignal),
-               BALLAST_BODY(StoreProbe), BALLAST_BODY(StoreAnswer), BALLAST_BODY(JobLimit),
-               BALLAST_BODY(MigrationImage), BALLAST_BODY(Ping), BALLAST_BODY(Pong)>;
+using Bodies = std::tuple<
+    BALLAST_BODY(Hello), BALLAST_BODY(HelloReply), BALLAST_BODY(HostReport), BALLAST_BODY(SampleReport),
+    BALLAST_BODY(JobOrder), BALLAST_BODY(JobCancel), BALLAST_BODY(JobAck), BALLAST_BODY(JobUpdate),
+    BALLAST_BODY(HandoverQuery), BALLAST_BODY(HandoverAnswer), BALLAST_BODY(MigrationOpen),
+    BALLAST_BODY(MigrationAccept), BALLAST_BODY(MigrationEnd), BALLAST_BODY(MigrationReady),
+    BALLAST_BODY(MigrationCommit), BALLAST_BODY(MigrationStarted), BALLAST_BODY(MigrationAborted),
+    BALLAST_BODY(MigrationAsk), BALLAST_BODY(MigrationVerdict), BALLAST_BODY(RelayOpen),
+    BALLAST_BODY(RelayClose), BALLAST_BODY(RelayStatus), BALLAST_BODY(GuestNote), BALLAST_BODY(GuestSignal),
+    BALLAST_BODY(StoreProbe), BALLAST_BODY(StoreAnswer), BALLAST_BODY(JobLimit), BALLAST_BODY(MigrationImage),
+    BALLAST_BODY(ImageSketch), BALLAST_BODY(Ping), BALLAST_BODY(Pong)>;
 #undef BALLAST_BODY
 static_assert(std::tuple_size_v<Bodies> + 1 == std::variant_size_v<Message>, "every message has a body");
 

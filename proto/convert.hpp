@@ -99,6 +99,12 @@ class Reader {
         }
     }
     template <class List, class Object, class Get, class Add>
+    void numbers(List& plain, const Object& object, Get get, Add) noexcept {
+        for (const auto value : get(object)) {
+            ok = ok && plain.try_push(value);
+        }
+    }
+    template <class List, class Object, class Get, class Add>
     void list(List& plain, const Object& object, Get get, Add) {
         const auto& items = get(object);
         if (static_cast<std::size_t>(items.size()) > List::capacity()) {
@@ -156,6 +162,12 @@ class Writer {
         }
     }
     template <class List, class Object, class Get, class Add>
+    void numbers(const List& plain, Object& object, Get, Add add) {
+        for (const auto value : plain) {
+            add(object, value);
+        }
+    }
+    template <class List, class Object, class Get, class Add>
     void list(const List& plain, Object& object, Get, Add add) {
         for (const auto& item : plain) {
             fields(*this, add(object), item);
@@ -196,6 +208,10 @@ using PlainOf = std::conditional_t<Io::reading, T&, const T&>;
     io.words(                                                                              \
         plain.field, object, [](const auto& from) -> const auto& { return from.field(); }, \
         [](auto& to, auto value) { to.add_##field(value); })
+#define BALLAST_NUMBERS(field)                                                             \
+    io.numbers(                                                                            \
+        plain.field, object, [](const auto& from) -> const auto& { return from.field(); }, \
+        [](auto& to, auto value) { to.add_##field(value); })
 #define BALLAST_LIST(field)                                                                \
     io.list(                                                                               \
         plain.field, object, [](const auto& from) -> const auto& { return from.field(); }, \
@@ -214,6 +230,7 @@ BALLAST_CONVERSION(JobCancel);
 BALLAST_CONVERSION(JobLimit);
 BALLAST_CONVERSION(JobAck);
 BALLAST_CONVERSION(JobUpdate);
+BALLAST_CONVERSION(ImageSketch);
 BALLAST_CONVERSION(HandoverQuery);
 BALLAST_CONVERSION(HandoverAnswer);
 BALLAST_CONVERSION(MigrationOpen);

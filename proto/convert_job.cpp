@@ -111,10 +111,23 @@ void fields(Io& io, ObjectOf<Io, schema::JobUpdate> object, PlainOf<Io, JobUpdat
     BALLAST_NUMBER(time_left_ms);
 }
 
+template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::ImageSketch> object, PlainOf<Io, ImageSketch> plain) {
+    BALLAST_UUID(uuid);
+    BALLAST_NUMBER(images);
+    BALLAST_NUMBER(image_bytes);
+    BALLAST_NUMBER(data_blocks);
+    BALLAST_NUMBER(distinct);
+    BALLAST_NUMBER(compressed_permille);
+    BALLAST_NUMBER(built_unix_ms);
+    BALLAST_NUMBERS(keys);
+}
+
 BALLAST_DEFINE_CONVERSION(JobOrder)
 BALLAST_DEFINE_CONVERSION(JobCancel)
 BALLAST_DEFINE_CONVERSION(JobLimit)
 BALLAST_DEFINE_CONVERSION(JobAck)
 BALLAST_DEFINE_CONVERSION(JobUpdate)
+BALLAST_DEFINE_CONVERSION(ImageSketch)
 
 }  // namespace ballast::wire

@@ -226,6 +226,19 @@ struct JobUpdate {
     friend bool operator==(const JobUpdate&, const JobUpdate&) = default;
 };
 
+inline constexpr std::size_t sketch_keys_max = 8192;
+struct ImageSketch {
+    Uuid uuid;
+    std::uint32_t images = 0;
+    std::uint64_t image_bytes = 0;
+    std::uint64_t data_blocks = 0;
+    std::uint64_t distinct = 0;
+    std::uint32_t compressed_permille = 0;
+    std::int64_t built_unix_ms = 0;
+    FixedVector<std::uint64_t, sketch_keys_max> keys;
+    friend bool operator==(const ImageSketch&, const ImageSketch&) = default;
+};
+
 struct HandoverQuery {
     Uuid migration_id;
     HostName destination_host;
@@ -324,6 +337,6 @@ using Message =
                  JobUpdate, HandoverQuery, HandoverAnswer, MigrationOpen, MigrationAccept, MigrationEnd,
                  MigrationReady, MigrationCommit, MigrationStarted, MigrationAborted, MigrationAsk,
                  MigrationVerdict, RelayOpen, RelayClose, RelayStatus, GuestNote, GuestSignal, StoreProbe,
-                 StoreAnswer, JobLimit, MigrationImage, Ping, Pong>;
+                 StoreAnswer, JobLimit, MigrationImage, ImageSketch, Ping, Pong>;
 
 }  // namespace ballast::wire

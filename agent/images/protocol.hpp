@@ -6,6 +6,8 @@
 #include <type_traits>
 
 #include "base/fault.hpp"
+#include "base/fixed_vector.hpp"
+#include "base/limits.hpp"
 #include "base/uuid.hpp"
 #include "base/vocabulary.hpp"
 
@@ -25,14 +27,16 @@ inline constexpr const char* journal_suffix = ".journal";          // FILE.incom
 inline constexpr const char* sent_suffix = ".sent";                // of one that goes
 inline constexpr const char* left_infix = ".left-";                // FILE.left-SECONDS, after it has gone
 
-enum class ImageTask : std::uint8_t { index, send, receive };
+// sketch: a sample of `images`, or of all that have an index below `directory`, into the file `journal`.
+enum class ImageTask : std::uint8_t { index, send, receive, sketch };
 
 // The first datagram, from the worker.
 struct ImageSetup {
     ImageTask task = ImageTask::index;
     std::int64_t worker_pid = 0;
-    Path image;      // receive: the file that is made
-    Path journal;    // receive
+    Path image;                                              // receive: the file that is made
+    Path journal;                                            // receive, sketch
+    FixedVector<Path, limits::disks_per_domain_max> images;  // sketch
     Path directory;  // receive: images there with an index are copied from
     // index, and send before it begins: an index made before this is made anew. 0: any will do.
     std::int64_t index_not_before_unix_ms = 0;

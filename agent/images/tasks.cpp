@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "agent/images/sketch.hpp"
 #include "image/index_build.hpp"
 #include "image/index_file.hpp"
 #include "image/sender.hpp"
@@ -50,6 +51,7 @@ bool ImageWork::run() {
         case ImageTask::index: status = index(why); break;
         case ImageTask::send: status = send(why); break;
         case ImageTask::receive: status = receive(why); break;
+        case ImageTask::sketch: status = sketch(why); break;
     }
     over_ = true;
     attendant_.join();
@@ -117,6 +119,22 @@ Status ImageWork::refresh_index(std::string& why) {
 
 Status ImageWork::index(std::string& why) {
     return refresh_index(why);
+}
+
+Status ImageWork::sketch(std::string& why) {
+    SketchMaker maker;
+    for (const Path& path : setup_.images) {
+        BALLAST_CHECK(maker.add(std::string{path.view()}, true, why));
+    }
+    if (setup_.images.empty()) {
+        // What an incoming image would be copied from; an index that cannot be used there counts here as
+        // little.
+        std::string ignored;
+        for (const image::LocalImage& image : local_images()) {
+            (void)maker.add(image.path, false, ignored);
+        }
+    }
+    return write_durable(std::string{setup_.journal.view()}, encode(maker.sketch()), why);
 }
 
 Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::string& why) const {

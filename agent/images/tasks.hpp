@@ -26,6 +26,7 @@ class ImageWork {
     Status index(std::string& why);
     Status send(std::string& why);
     Status receive(std::string& why);
+    Status sketch(std::string& why);
     Status refresh_index(std::string& why);
     // The key of the digests and the name of the transfer: the same for this disk of this guest whenever this
     // host sends it.

@@ -73,6 +73,7 @@ constexpr char pause_word[] = "pause";
 constexpr char unpause_word[] = "unpause";
 constexpr char save_word[] = "save";
 constexpr char restore_word[] = "restore";
+constexpr char index_word[] = "index";
 
 Action declare_start(Options& options) {
     const auto in = std::make_shared<VmOptions>();
@@ -212,10 +213,18 @@ constexpr std::array vm_table{
     Command{"vm shutdown", "Asks guests to shut down", "", "", "shutdownVm", &declare_shutdown},
     Command{"vm destroy", "Ends guests at once, as a power failure does", "", "", "destroyVm",
             &declare_destroy},
-    Command{"vm migrate", "Moves guests to another host while they run",
-            "Without --to the controller chooses the host as its policy would.\n\n"
-            "  ballast vm migrate web1 --to h2 --wait\n  ballast vm migrate web1 web2 --dry-run",
-            "", "migrateVm getJob", &declare_migrate},
+    Command{
+        "vm migrate", "Moves guests to another host while they run",
+        "Without --to the controller chooses the host as its policy would; with --storage copy the one where "
+        "the guest would run soonest (vm destinations).\n\n"
+        "  ballast vm migrate web1 --to h2 --wait\n  ballast vm migrate web1 web2 --dry-run",
+        "", "migrateVm getJob", &declare_migrate},
+    Command{
+        "vm index", "Makes the fingerprints of guests' disk images",
+        "With them, Ballast knows how much of the images other hosts have already, and which of them a guest "
+        "gets to soonest. The guests run on.\n\n"
+        "  ballast vm index web1 --wait\n  ballast vm destinations web1",
+        "", "indexVm getJob", &declare_plain<index_word>},
     Command{"vm movable", "Says whether balancing may move guests", "  ballast vm movable no db1", "",
             "setVmMovable", &declare_movable},
     Command{"vm create", "Creates a guest from a JSON file",

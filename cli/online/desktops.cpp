@@ -235,6 +235,27 @@ Action declare_vm_history(Options& options) {
     });
 }
 
+Action declare_vm_destinations(Options& options) {
+    const auto in = std::make_shared<DesktopOptions>();
+    const auto limit_mbps = std::make_shared<std::int64_t>(0);
+    options.argument("NAME", &in->name, "name or uuid of the guest").required().completes(Completes::vms);
+    options
+        .value("--bandwidth-mbps", limit_mbps.get(), "MBPS",
+               "limit for the disk images, megabit per second; none unless said")
+        .between(1, 1'000'000);
+    return online([in, limit_mbps](Online& connection) {
+        Context& context = connection.context();
+        const HttpResponse response = connection.get(
+            "/v1/vms/" + url_escape(in->name) + "/destinations?bandwidth_mbps=" + std::to_string(*limit_mbps),
+            context.format() == Format::table ? "text/plain" : "application/json");
+        if (!response.ok()) {
+            return connection.refuse(response);
+        }
+        context.print(response.body);
+        return Exit::ok;
+    });
+}
+
 constexpr std::array desktops_table{
     Command{"pool create", "Makes a pool of desktops from a JSON file",
             "docs/desktops.md explains the members.\n\n  ballast pool create kiosk.json", "", "createPool",
@@ -259,6 +280,12 @@ constexpr std::array desktops_table{
             "  ballast session open --user ann --private",
             "", "openSession", &declare_open},
     Command{"session close", "Ends sessions", "", "", "closeSession", &declare_close},
+    Command{
+        "vm destinations", "Shows where a guest could go with its disk images, and how long it would take",
+        "Each host with the way there, how much of the images it has already, and the predicted time; or the "
+        "rule that excludes it. The first is where vm migrate --storage copy would go.\n\n"
+        "  ballast vm destinations web1 --bandwidth-mbps 200",
+        "", "getVmDestinations", &declare_vm_destinations},
     Command{"vm history", "Shows what changed on a guest, when and why", "", "", "getVmHistory",
             &declare_vm_history},
 };

@@ -26,6 +26,7 @@ constexpr std::array limit_rows{
     LimitRow{"desktop_pools", &Limits::desktop_pools},
     LimitRow{"desktops", &Limits::desktops},
     LimitRow{"sessions", &Limits::sessions},
+    LimitRow{"image_sketches", &Limits::image_sketches},
 };
 
 std::size_t tables_bytes(const Settings& settings) noexcept {
@@ -77,6 +78,7 @@ LimitUses Core::limits() const noexcept {
     add("desktop_pools", t.desktop_pools);
     add("desktops", t.desktops);
     add("sessions", t.sessions);
+    add("image_sketches", t.sketches);
     std::uint32_t most_jobs = 0;
     for (const HostRow& host : t.hosts.rows()) {
         most_jobs = std::max(most_jobs, host.open_jobs);

@@ -65,6 +65,8 @@ void count_refusal(Tables& t, std::string_view limit_name) noexcept {
         t.sessions.count_refusal();
     } else if (limit_name == "jobs") {
         t.jobs.count_refusal();
+    } else if (limit_name == "image_sketches") {
+        t.sketches.count_refusal();
     } else if (limit_name == "agent_jobs") {
         ++t.agent_jobs_refused;
     }
@@ -130,6 +132,7 @@ void accept_job(Step& step, const Command& command, const NewJob& wanted, Outcom
 void on_command(Step& step, const Command& command) noexcept {
     Outcome& outcome = step.out.outcome;
     outcome.dry_run = command.dry_run;
+    step.t.ranking = {};
     // The key's record stands with the command's other records before everything that tells anybody: a
     // request whose order went out is remembered.
     if (!replay(step, command, outcome)) {

@@ -25,6 +25,7 @@ enum class CommandKind : std::uint8_t {
     vm_shutdown,
     vm_destroy,
     vm_migrate,      // `to`: host, empty: placement; `mode`; `copy_storage` with `bandwidth_mbps`
+    vm_index,        // fingerprints of its disks
     vm_set_movable,  // `flag`
     vm_forget,       // an inactive guest: its definition and its row
     host_cordon,

@@ -37,6 +37,7 @@ Status on_message_of(Step& step, std::uint32_t host, const wire::Message& messag
             [&](const wire::HandoverAnswer& answer) { return on_handover_answer(step, host, answer); },
             [&](const wire::RelayStatus& status) { return on_relay_status(step, host, status); },
             [&](const wire::StoreAnswer& answer) { return on_store_answer(step, host, answer); },
+            [&](const wire::ImageSketch& sketch) { return on_image_sketch(step, host, sketch); },
             [&](const wire::GuestSignal& signal) { return on_guest_signal(step, host, signal); },
             [](const wire::Ping&) { return Status{}; }, [](const wire::Pong&) { return Status{}; },
             [](const std::monostate&) { return Status{}; },                      // of a newer protocol

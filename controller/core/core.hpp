@@ -105,6 +105,10 @@ class Core {
     // next step.
     const policy::Plan& last_round() const noexcept;
 
+    // The ranking of the last dry run or migration that needed one; no guest when it needed none. Valid until
+    // the next step.
+    const Ranking& last_ranking() const noexcept;
+
     // What may be done with the guest now.
     FixedVector<CommandKind, 12> allowed_actions(std::uint32_t vm) const noexcept;
     // Why the guest is shown in its state, in words; empty: the state says it all.

@@ -70,6 +70,7 @@ void forget_host(Step& step, const Command& command, std::uint32_t host, Outcome
         set_vm_host(step.t, vm, no_row);
         refresh_vm(step, vm);
     }
+    forget_sketches(step.t, host, no_row);
     step.t.hosts.remove(host);
     recount_jobs(step.t);
 }

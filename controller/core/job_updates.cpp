@@ -172,6 +172,8 @@ void on_result(Step& step, std::uint32_t row, JobSide& side, std::uint32_t host,
     side.step_name = update.step_name;
     if (is_source && job.record.kind == JobKind::migrate) {
         take_effect(step, job.record, update);
+    } else if (job.record.kind == JobKind::image_index) {
+        take_figures(job.record, update);
     }
     take_truth(step, job, host, update);
     if (ended(job.record.state)) {

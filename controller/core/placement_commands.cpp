@@ -92,19 +92,6 @@ void refuse_move(const Tables& t, std::uint32_t at, const Obstacle& obstacle, Ou
         {host.record.name, policy::to_string(obstacle.constraint), obstacle.have, obstacle.limit});
 }
 
-NewJob migration(const Command& command, std::uint32_t vm, std::uint32_t from, std::uint32_t to) noexcept {
-    NewJob wanted;
-    wanted.kind = JobKind::migrate;
-    wanted.vm = vm;
-    wanted.host = from;
-    wanted.destination = to;
-    wanted.mode = command.mode;
-    wanted.copy_storage = command.copy_storage;
-    wanted.bandwidth_mbps = command.bandwidth_mbps;
-    wanted.expected.push(DomainState::running);
-    return wanted;
-}
-
 struct Room {
     std::uint64_t used_mib;
     std::uint64_t may_mib;
@@ -233,6 +220,20 @@ void start_known(Step& step, const Command& command, Outcome& outcome) noexcept 
 
 }  // namespace
 
+NewJob new_migration(const Command& command, std::uint32_t vm, std::uint32_t from,
+                     std::uint32_t to) noexcept {
+    NewJob wanted;
+    wanted.kind = JobKind::migrate;
+    wanted.vm = vm;
+    wanted.host = from;
+    wanted.destination = to;
+    wanted.mode = command.mode;
+    wanted.copy_storage = command.copy_storage;
+    wanted.bandwidth_mbps = command.bandwidth_mbps;
+    wanted.expected.push(DomainState::running);
+    return wanted;
+}
+
 void create_command(Step& step, const Command& command, Outcome& outcome) noexcept {
     if (command.kind == CommandKind::vm_start) {
         start_known(step, command, outcome);
@@ -286,7 +287,7 @@ void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outco
             refuse_move(step.t, to, *obstacle, outcome);
             return;
         }
-        accept_job(step, command, migration(command, vm, row.host, to), outcome);
+        accept_job(step, command, new_migration(command, vm, row.host, to), outcome);
         return;
     }
     const HostRow& source = step.t.hosts[row.host];
@@ -297,12 +298,16 @@ void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outco
         refuse_move(step.t, row.host, sending, outcome);
         return;
     }
+    if (command.copy_storage) {
+        migrate_with_images(step, command, vm, outcome);
+        return;
+    }
     const Placement placement = place_vm(step, row.type, row.memory_mib, vm, row.host);
     if (placement.host == no_row) {
         refuse_placement(step.t, placement, row.memory_mib, outcome);
     } else {
         add_reasons(step.t, placement.rejected, outcome);
-        accept_job(step, command, migration(command, vm, row.host, placement.host), outcome);
+        accept_job(step, command, new_migration(command, vm, row.host, placement.host), outcome);
     }
     record_placement(step, command, row.record.name, placement, outcome);
 }

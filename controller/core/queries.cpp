@@ -69,6 +69,9 @@ const IdempotencyRow& Core::idempotency(std::uint32_t row) const noexcept {
 PlanView Core::dry_plan() const noexcept {
     return tables_->dry_plan.view();
 }
+const Ranking& Core::last_ranking() const noexcept {
+    return tables_->ranking;
+}
 const policy::Plan& Core::last_round() const noexcept {
     return tables_->plan;
 }

@@ -8,6 +8,7 @@
 #include "base/fixed_vector.hpp"
 #include "base/instant.hpp"
 #include "controller/core/desktop/rows.hpp"
+#include "controller/core/destinations.hpp"
 #include "controller/core/events.hpp"
 #include "controller/core/records.hpp"
 #include "policy/pool_model.hpp"
@@ -71,6 +72,7 @@ struct HostRow {
     Path store_path;  // of the store that all hosts share; empty: it has none
     bool store_proven = false;
     std::uint64_t store_free_mib = 0;
+    bool takes_images = false;  // its agent has a directory for disk images
     std::uint64_t report_sequence = 0;
     // From the samples
     std::uint64_t sample_sequence = 0;
@@ -236,9 +238,25 @@ struct DecisionRow {
     std::uint64_t session_id = 0;
     Name pool;  // of desktops
     Detail why;
+    FixedVector<Destination, 8> destinations;  // ranked, of a migration with the images
     FixedVector<PlanRejection, 8> rejected;
     std::uint32_t rejected_left_out = 0;
     RuleCounts by_rule;  // of the round that it sums up; none: zeros
+};
+
+// A sample of what disk images hold, as an agent told it (sketches.cpp).
+struct SketchRow {
+    bool in_use = false;
+    std::uint32_t host = no_row;  // that told it
+    std::uint32_t vm = no_row;    // whose images; none: all that an incoming image may be copied from there
+    std::uint32_t images = 0;
+    std::uint64_t image_bytes = 0;
+    std::uint64_t data_blocks = 0;
+    std::uint64_t distinct = 0;
+    std::uint32_t compressed_permille = 0;  // 0: not measured
+    WallTime built;
+    std::span<std::uint64_t> storage;
+    std::uint32_t keys = 0;  // in `storage`, ascending
 };
 
 // A question about a hand-over that passes through the controller.

@@ -30,6 +30,7 @@ struct Limits {
     std::uint32_t desktop_pools = 16;
     std::uint32_t desktops = 2000;          // of all pools, the private ones included
     std::uint32_t sessions = 1024;          // open, and ended ones that are still shown
+    std::uint32_t image_sketches = 32;      // samples of what disk images hold, of hosts and guests
     std::uint32_t history_per_vm = 16;      // changes kept of each guest
     std::uint32_t history_stored = 20'000;  // changes of all guests that the store keeps over a restart
 };

@@ -139,6 +139,19 @@ Status on_handover_query(Step& step, std::uint32_t host, const wire::HandoverQue
 Status on_handover_answer(Step& step, std::uint32_t host, const wire::HandoverAnswer& answer) noexcept;
 void tick_handovers(Step& step) noexcept;
 
+// ---- sketches.cpp: samples of disk images ----
+Status on_image_sketch(Step& step, std::uint32_t host, const wire::ImageSketch& sketch) noexcept;
+// The guest's sample, or, for no guest, the host's.
+std::uint32_t find_sketch(const Tables& t, std::uint32_t host, std::uint32_t vm) noexcept;
+// Those of the guest, or, for no guest, all that the host told.
+void forget_sketches(Tables& t, std::uint32_t host, std::uint32_t vm) noexcept;
+
+// ---- ranking.cpp ----
+// All hosts but the guest's own, the best first, into t.ranking. `image_limit_mbps` 0: none.
+void rank_destinations(Step& step, std::uint32_t vm, std::uint32_t image_limit_mbps) noexcept;
+// A migration with the disk images to the best of them.
+void migrate_with_images(Step& step, const Command& command, std::uint32_t vm, Outcome& outcome) noexcept;
+
 // ---- model.cpp: the tables as a policy sees them ----
 policy::Pool build_model(Tables& t, const Now& now) noexcept;
 // The host that was chosen for a guest, and why the others were not.
@@ -197,6 +210,7 @@ void add_rejections(const Tables& t, std::span<const policy::Rejection> rejected
 void on_command(Step& step, const Command& command) noexcept;                        // commands.cpp
 void vm_command(Step& step, const Command& command, Outcome& outcome) noexcept;      // vm_commands.cpp
 void create_command(Step& step, const Command& command, Outcome& outcome) noexcept;  // placement_commands.cpp
+NewJob new_migration(const Command& command, std::uint32_t vm, std::uint32_t from, std::uint32_t to) noexcept;
 void migrate_command(Step& step, const Command& command, std::uint32_t vm, Outcome& outcome) noexcept;
 void host_command(Step& step, const Command& command, Outcome& outcome) noexcept;  // host_commands.cpp
 void plan_command(Step& step, const Command& command, Outcome& outcome) noexcept;  // plan_commands.cpp

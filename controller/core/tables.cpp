@@ -38,6 +38,7 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
       desktop_pools{arena, given.limits.desktop_pools},
       desktops{arena, given.limits.desktops},
       sessions{arena, given.limits.sessions},
+      sketches{arena, given.limits.image_sketches},
       vm_index{arena, given.limits.vms},
       job_index{arena, given.limits.jobs},
       session_index{arena, given.limits.sessions},
@@ -58,6 +59,9 @@ Tables::Tables(const Settings& given, Arena& arena) noexcept
     vm_history = arena.make_array<PackedChange>(std::size_t{limits.vms} * limits.history_per_vm);
     trials = arena.make_array<HostTrial>(std::size_t{limits.desktop_pools} * limits.hosts);
     rooms = arena.make_array<HostRoom>(limits.hosts);
+    sketch_keys =
+        arena.make_array<std::uint64_t>(std::size_t{limits.image_sketches} * image::sketch_keys_max);
+    destinations = arena.make_array<Destination>(limits.hosts);
     workspace = policy::make_workspace(arena, limits.hosts, limits.vms);
     plan =
         policy::make_plan(arena, limits.hosts, limits.moves_per_plan, limits.rejected_per_plan, limits.vms);
@@ -94,6 +98,14 @@ std::uint32_t Tables::add_plan() noexcept {
     const std::uint32_t row = plans.add();
     if (row != no_row) {
         give_lists(plans[row], *this, row);
+    }
+    return row;
+}
+
+std::uint32_t Tables::add_sketch() noexcept {
+    const std::uint32_t row = sketches.add();
+    if (row != no_row) {
+        sketches[row].storage = sketch_keys.subspan(row * image::sketch_keys_max, image::sketch_keys_max);
     }
     return row;
 }

@@ -8,6 +8,7 @@
 #include "base/arena.hpp"
 #include "base/table.hpp"
 #include "controller/core/counters.hpp"
+#include "controller/core/destinations.hpp"
 #include "controller/core/row_index.hpp"
 #include "controller/core/rows.hpp"
 #include "controller/core/settings.hpp"
@@ -31,6 +32,7 @@ struct Tables {
     Table<DesktopPoolRow> desktop_pools;
     Table<DesktopRow> desktops;
     Table<SessionRow> sessions;
+    Table<SketchRow> sketches;
     UuidIndex vm_index;
     IdIndex job_index;
     IdIndex session_index;
@@ -52,6 +54,7 @@ struct Tables {
     std::span<PlanHostLoad> plan_hosts;
     std::span<PackedChange> vm_history;
     std::span<HostTrial> trials;  // by pool, then by host
+    std::span<std::uint64_t> sketch_keys;
 
     // Intermediate results of planning and placement; nothing in them survives a step.
     std::span<policy::Host> model_hosts;  // by host row
@@ -60,6 +63,8 @@ struct Tables {
     std::span<policy::Rejection> placement_rejected;
     std::span<std::uint32_t> order;  // of VM rows
     std::span<HostRoom> rooms;       // by host row
+    std::span<Destination> destinations;
+    Ranking ranking;  // of the last command that made one
     std::uint64_t agent_jobs_refused = 0;
     bool rooms_hold = false;  // what they count (memory, starts, operations) has not changed since
     policy::Workspace workspace;
@@ -76,6 +81,7 @@ struct Tables {
     std::uint32_t add_host() noexcept;
     std::uint32_t add_vm() noexcept;
     std::uint32_t add_plan() noexcept;
+    std::uint32_t add_sketch() noexcept;
 
     HostTrial& trial(std::uint32_t pool, std::uint32_t host) noexcept { return trials_of(pool)[host]; }
     const HostTrial& trial(std::uint32_t pool, std::uint32_t host) const noexcept {

@@ -153,6 +153,28 @@ void forget(Step& step, const Command& command, std::uint32_t row, Outcome& outc
     }
 }
 
+// The agent reads the guest's disks and leaves the guest alone.
+void index_images(Step& step, const Command& command, std::uint32_t row, Outcome& outcome) noexcept {
+    const VmRow& vm = step.t.vms[row];
+    if (vm.state != VmState::running && vm.state != VmState::paused) {
+        refuse_state(step.t, row, outcome, Fault::state_conflict,
+                     compose("the guest is ", to_string(vm.state), ": its disks are found by its domain"));
+        return;
+    }
+    const bool room = step.t.sketches.used() < step.t.sketches.limit();
+    if (!room && find_sketch(step.t, no_row, row) == no_row) {
+        refuse_limit(outcome, "image_sketches");
+        return;
+    }
+    NewJob wanted;
+    wanted.kind = JobKind::image_index;
+    wanted.vm = row;
+    wanted.host = vm.host;
+    wanted.expected.push(DomainState::running);
+    wanted.expected.push(DomainState::paused);
+    accept_job(step, command, wanted, outcome);
+}
+
 void operate(Step& step, const Command& command, std::uint32_t row, Outcome& outcome) noexcept {
     const VmRow& vm = step.t.vms[row];
     if (already(vm, command.kind)) {
@@ -167,6 +189,8 @@ void operate(Step& step, const Command& command, std::uint32_t row, Outcome& out
                compose("the agent of ", step.t.hosts[vm.host].record.name, " is not connected"));
     } else if (command.kind == CommandKind::vm_migrate) {
         migrate_command(step, command, row, outcome);
+    } else if (command.kind == CommandKind::vm_index) {
+        index_images(step, command, row, outcome);
     } else {
         local_job(step, command, row, outcome);
     }

@@ -86,9 +86,10 @@ View view_of_domain(const Sighting& sighting) noexcept {
 }
 
 View view(const Tables& t, const VmRow& vm, const Sighting* best) noexcept {
-    // Copying a saved guest's file, or deleting another, leaves the guest what it is.
+    // Copying a saved guest's file, deleting another, or reading its disks leaves the guest what it is.
     const bool under_way = vm.job != no_row && !ended(t.jobs[vm.job].record.state) &&
                            t.jobs[vm.job].record.kind != JobKind::golden_keep &&
+                           t.jobs[vm.job].record.kind != JobKind::image_index &&
                            t.jobs[vm.job].record.kind != JobKind::disk_delete;
     if (under_way) {
         const JobRecord& job = t.jobs[vm.job].record;
@@ -272,6 +273,7 @@ void remove_vm(Step& step, std::uint32_t vm) noexcept {
     while (!row.sightings.empty()) {
         drop_sighting(step.t, vm, row.sightings[0].host);
     }
+    forget_sketches(step.t, no_row, vm);
     set_vm_host(step.t, vm, no_row);
     step.t.vm_index.remove(row.record.uuid);
     step.t.vms.remove(vm);

@@ -24,11 +24,11 @@ constexpr std::array<std::string_view, 4> plan_states{"ready", "applying", "done
 constexpr std::array<std::string_view, 6> move_states{"pending", "running", "succeeded",
                                                       "failed",  "skipped", "cancelled"};
 constexpr std::array<std::string_view, 4> prediction_states{"none", "open", "compared", "missed"};
-constexpr std::array<std::string_view, 32> command_kinds{
-    "none",        "create",  "start",       "pause",     "unpause", "save",     "restore", "shutdown",
-    "destroy",     "migrate", "set_movable", "forget",    "cordon",  "uncordon", "drain",   "forget",
-    "create",      "apply",   "cancel",      "rebalance", "cancel",  "limit",    "create",  "replace",
-    "set_targets", "enable",  "disable",     "delete",    "assign",  "delete",   "open",    "close"};
+constexpr std::array<std::string_view, 33> command_kinds{
+    "none",    "create", "start",       "pause",  "unpause", "save",     "restore", "shutdown",    "destroy",
+    "migrate", "index",  "set_movable", "forget", "cordon",  "uncordon", "drain",   "forget",      "create",
+    "apply",   "cancel", "rebalance",   "cancel", "limit",   "create",   "replace", "set_targets", "enable",
+    "disable", "delete", "assign",      "delete", "open",    "close"};
 constexpr std::array<std::string_view, 10> slugs{
     "none",           "invalid-request",        "validation-failed", "not-found",
     "state-conflict", "idempotency-key-reused", "limit-reached",     "host-unreachable",

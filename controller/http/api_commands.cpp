@@ -190,6 +190,10 @@ Reply Api::dry_run_reply(const Call& call, const Outcome& outcome) {
         json.member("session", outcome.session_id);
     }
     json.member("detail", outcome.detail.view());
+    if (call.operation.command == CommandKind::vm_migrate && core().last_ranking().vm != no_row) {
+        json.key("destinations");
+        render_destinations(json, core().last_ranking().destinations);
+    }
     render_reasons(json, outcome);
     json.end_object();
     json.next_document();

@@ -43,6 +43,8 @@ Answer close_session(Api& api, const Call& call);
 Answer list_events(Api& api, const Call& call);
 Reply conclude_events(Api& api, const Request& request, const Wait& wait);
 Answer get_load_history(Api& api, const Call& call);
+// handlers_destinations.cpp
+Answer get_vm_destinations(Api& api, const Call& call);
 // handlers_jobs.cpp
 Answer list_jobs(Api& api, const Call& call);
 Answer get_job(Api& api, const Call& call);

@@ -56,6 +56,11 @@ constexpr std::array table{
     Operation{Method::post, "/v1/vms/{id}:set-movable", &act_on_vm, Role::operator_, true, act,
               CommandKind::vm_set_movable},
 
+    Operation{Method::post, "/v1/vms/{id}:index", &act_on_vm, Role::operator_, true, act,
+              CommandKind::vm_index},
+
+    Operation{Method::get, "/v1/vms/{id}/destinations", &get_vm_destinations, Role::viewer, false,
+              "bandwidth_mbps"},
     Operation{Method::get, "/v1/vms/{id}/history", &get_vm_history, Role::viewer, false, ""},
 
     Operation{Method::get, "/v1/pools", &list_desktop_pools, Role::viewer, false, list_only},

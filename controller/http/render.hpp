@@ -14,6 +14,8 @@ void render_host(JsonOut& json, const Core& core, std::uint32_t host);
 void render_vm(JsonOut& json, const Core& core, std::uint32_t vm);
 void render_job(JsonOut& json, const JobRow& job);
 void render_plan(JsonOut& json, const PlanView& plan);
+// An array; of those that are not possible the rule that excludes them.
+void render_destinations(JsonOut& json, std::span<const Destination> destinations);
 void render_decision(JsonOut& json, const DecisionRow& decision);
 // "by_rule": how many guests and hosts each rule kept as they are; nothing when none is counted.
 void render_by_rule(JsonOut& json, const RuleCounts& by_rule);

@@ -72,6 +72,14 @@ void render_job(JsonOut& json, const JobRow& job) {
     if (record.kind == JobKind::migrate) {
         render_migration(json, record);
     }
+    if (record.kind == JobKind::image_index) {
+        json.key("images");
+        json.object();
+        json.member("bytes", record.image_bytes);
+        json.member("done_bytes", record.image_done_bytes);
+        json.member("time_left_ms", record.time_left_ms);
+        json.end_object();
+    }
     json.end_object();
 }
 

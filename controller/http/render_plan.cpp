@@ -294,6 +294,10 @@ void render_decision(JsonOut& json, const DecisionRow& decision) {
         json.member("job", decision.job_id);
     }
     json.member("why", decision.why.view());
+    if (!decision.destinations.empty()) {
+        json.key("destinations");
+        render_destinations(json, decision.destinations.span());
+    }
     render_rejections(json, decision.rejected.span(), decision.rejected_left_out);
     render_by_rule(json, decision.by_rule);
     json.end_object();

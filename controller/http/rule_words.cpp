@@ -60,6 +60,9 @@ constexpr std::array rule_texts{
         "a place was found, but no order of moves in which memory suffices: it takes {0:.0f} MiB, and no "
         "host has "
         "more than {1:.0f} free"},
+    RuleText{Constraint::site_link, "no link is configured between its site and the guest's"},
+    RuleText{Constraint::takes_no_images, "it has no directory for disk images"},
+    RuleText{Constraint::slower, "the guest would be there in {0:.1f} s, and elsewhere in {1:.1f} s"},
 };
 
 // Row n is that of the rule with the number n.

@@ -29,7 +29,8 @@ TEMPLATE = {"type": "pv", "memory_mib": 128, "vcpus": 1, "kernel": "/boot/guest"
 
 
 # What such a site uses little of, beside its hosts, guests, desktops and sessions.
-SMALL_LIMITS = {"plans": 8, "definitions": 16, "decisions": 64, "events": 512, "event_kib": 256}
+SMALL_LIMITS = {"plans": 8, "definitions": 16, "decisions": 64, "events": 512, "event_kib": 256,
+                "image_sketches": 0}
 
 
 class Site:

@@ -1,6 +1,7 @@
 """Sites with links of their own: where a guest's images may go, and how fast."""
 
 import hashlib
+import json
 import os
 import subprocess
 import time
@@ -30,9 +31,13 @@ class Sites(PoolCase):
         for name in self.names:
             if name not in self.pool.agents:
                 os.makedirs(self.images(name))
+                self.prepare(name)
                 self.pool.start_agent(name, {"cpus": 4, "memory_mib": 4096, "operation_speed": 50},
                                       images={"directory": self.images(name)})
         wait_until("all hosts are up", lambda: self.pool.get("/v1/status")["hosts"].get("up") == len(self.names), 60)
+
+    def prepare(self, host):
+        """What lies on the host before its agent starts."""
 
     def images(self, host):
         return os.path.join(self.directory.name, host, "images")
@@ -102,6 +107,90 @@ class Limit(Sites):
             problem = self.expect_problem("validation-failed", 422, "POST", "/v1/jobs/1:limit", body)
             self.assertEqual([error["pointer"] for error in problem["errors"]], [pointer])
         self.expect_problem("not-found", 404, "POST", "/v1/jobs/1:limit", {"bandwidth_mbps": 1})
+
+
+class Destinations(Sites):
+    names = ("b1", "p1", "p2")
+    shared = content(2, 8)
+
+    def prepare(self, host):
+        if host == "p2":
+            template = os.path.join(self.images(host), "template.img")
+            with open(template, "wb") as file:
+                file.write(bytes(MIB) + self.shared)
+            indexed = self.ballast("image", "index", "--two-level", template)
+            self.assertEqual(indexed.returncode, 0, indexed.stderr)
+
+    def destinations(self, name):
+        answer = self.pool.get(f"/v1/vms/{name}/destinations")
+        return answer, {each["host"]: each for each in answer["destinations"]}
+
+    def wait_for_samples(self, name):
+        wait_until("the agents' samples of their images",
+                   lambda: all(each["possible"] for each in self.destinations(name)[0]["destinations"]), 60)
+
+    def index(self, name):
+        job = self.pool.post(f"/v1/vms/{name}:index?wait=60", {})
+        self.assertEqual((job["kind"], job["state"]), ("image_index", "succeeded"), job)
+        return job
+
+    def test_a_guest_goes_where_most_of_its_disk_is_already(self):
+        self.create("web", "b1", self.shared + content(3, 4))
+        self.wait_for_samples("web")
+        before, _ = self.destinations("web")
+        self.assertEqual((before["from"], before["site"], before["images"]["indexed"]), ("b1", "berlin", False))
+        self.assertIsNone(before["destinations"][0]["share"])
+        job = self.index("web")
+        self.assertEqual(job["images"]["done_bytes"], 12 * MIB)
+        wait_until("the guest's sample", lambda: self.destinations("web")[0]["images"]["indexed"])
+        ranked, by_host = self.destinations("web")
+        self.assertEqual((ranked["chosen"], ranked["images"]["bytes"]), ("p2", 12 * MIB))
+        self.assertGreater(ranked["images"]["compressed"], 0.95, "noise does not compress")
+        self.assertAlmostEqual(by_host["p2"]["share"], 2 / 3, delta=0.03)
+        self.assertAlmostEqual(by_host["p2"]["missing_bytes"], 4 * MIB, delta=MIB // 2)
+        self.assertEqual((by_host["p1"]["share"], by_host["p1"]["bandwidth_mbps"], by_host["p1"]["latency_ms"]),
+                         (0, 50, 40))
+        self.assertGreater(by_host["p1"]["seconds"], by_host["p2"]["seconds"])
+        # A limit below the link's makes both slower.
+        self.assertGreater(self.pool.get("/v1/vms/web/destinations?bandwidth_mbps=5")["destinations"][0]["seconds"],
+                           by_host["p2"]["seconds"])
+        table = self.ballast("vm", "destinations", "web")
+        self.assertEqual(table.returncode, 0, table.stderr)
+        self.assertEqual(table.stdout.splitlines()[1].split()[:4], ["p2", "paris", "50", "40"], table.stdout)
+        dry = self.pool.post("/v1/vms/web:migrate?dry_run=true", {"storage": "copy"})
+        self.assertEqual((dry["host"], dry["destinations"][0]["host"]), ("p2", "p2"))
+        # Agents say it again to a controller that has been away.
+        self.pool.controller.kill()
+        self.pool.controller.start()
+        self.pool.wait_for_controller()
+        wait_until("the samples again", lambda: self.destinations_or_none("web") == "p2", 60)
+        job = self.ended(self.pool.post("/v1/vms/web:migrate", {"storage": "copy"})["id"])
+        self.assertEqual((job["state"], job["migration"]["to"]), ("succeeded", "p2"), job)
+        travelled = job["migration"]["images"]["wire_bytes"]
+        predicted = by_host["p2"]["image_wire_bytes"]
+        self.assertLess(travelled, 6 * MIB, "what is there already did not travel")
+        self.assertLess(predicted, 1.3 * travelled)
+        self.assertGreater(predicted, 0.7 * travelled)
+        decision = next(each for each in self.pool.get("/v1/decisions")["decisions"] if each.get("job") == job["id"])
+        self.assertEqual([each["host"] for each in decision["destinations"]], ["p2", "p1"])
+        self.assertIn("to site paris", decision["why"])
+
+    def destinations_or_none(self, name):
+        """The host that would be chosen once the guest's images are known."""
+        status, _, text = self.pool.request("GET", f"/v1/vms/{name}/destinations")
+        answer = json.loads(text) if status == 200 else {}
+        known = answer.get("images", {}).get("indexed") and all(each["possible"] for each in answer["destinations"])
+        return answer["chosen"] if known else None
+
+    def test_what_cannot_be_asked_is_refused(self):
+        self.expect_problem("not-found", 404, "GET", "/v1/vms/nobody/destinations")
+        self.create("plain", "b1", bytes(MIB))
+        for limit in ("-1", "x", "2000000"):
+            self.expect_problem("invalid-request", 400, "GET", f"/v1/vms/plain/destinations?bandwidth_mbps={limit}")
+        self.pool.post("/v1/vms/plain:pause?wait=30", {})
+        wait_until("it is paused", lambda: self.vm("plain")["state"] == "paused")
+        self.expect_problem("state-conflict", 409, "GET", "/v1/vms/plain/destinations")
+        self.index("plain")  # the disks of one that does not run are read as well
 
 
 if __name__ == "__main__":

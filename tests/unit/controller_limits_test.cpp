@@ -224,6 +224,14 @@ void sessions() {
     expect_full(world, "sessions");
 }
 
+void image_sketches() {
+    Small world{with(&Limits::image_sketches, 1)};
+    wire::ImageSketch sketch;
+    ASSERT_TRUE(world.deliver("h1", wire::Message{sketch}).ok());
+    expect_refused(world.vm(CommandKind::vm_index, "a"), "image_sketches");
+    expect_full(world, "image_sketches");
+}
+
 const std::map<std::string_view, void (*)()> walks{
     {"hosts", &hosts},
     {"vms", &vms},
@@ -237,6 +245,7 @@ const std::map<std::string_view, void (*)()> walks{
     {"desktop_pools", &desktop_pools},
     {"desktops", &desktops},
     {"sessions", &sessions},
+    {"image_sketches", &image_sketches},
     {"agent_jobs", &agent_jobs},
 };
 

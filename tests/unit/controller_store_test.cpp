@@ -93,6 +93,33 @@ TEST_F(StoreTest, RefusesARecordThatCannotBe) {
     EXPECT_NE(why_.find("record 1 of the stored hosts"), std::string::npos) << why_;
 }
 
+TEST_F(StoreTest, KeepsJobsOfEveryKindThereIs) {
+    sqlite3* connection = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &connection), SQLITE_OK);
+    ASSERT_TRUE(bring_up_to_date(connection, why_)) << why_;
+    {
+        Statement put;
+        Statement rows;
+        ASSERT_TRUE(put.prepare(connection, records::put_job));
+        ASSERT_TRUE(rows.prepare(connection, records::get_jobs));
+        std::uint64_t kinds = 0;
+        JobRecord job;
+        for (auto kind = JobKind::create; to_string(kind) != "invalid";
+             kind = static_cast<JobKind>(kinds + 1)) {
+            job.id = ++kinds;
+            job.kind = kind;
+            ASSERT_TRUE(put_row(put, job));
+        }
+        EXPECT_GE(kinds, 15U);
+        rows.start();
+        for (std::uint64_t read = 0; read < kinds; ++read) {
+            ASSERT_TRUE(rows.next());
+            ASSERT_TRUE(records::get(rows, job)) << to_string(static_cast<JobKind>(read + 1));
+        }
+    }
+    sqlite3_close(connection);
+}
+
 // What is put must come back the same, every member of it.
 TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
     sqlite3* connection = nullptr;

@@ -29,6 +29,7 @@ class MessageGenerator {
         use(Message{MigrationOpen{
             u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}}});
         use(Message{JobLimit{u64(), u32()}});
+        use(Message{image_sketch()});
         use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});
         use(Message{MigrationAccept{flag(), fault(), text<Detail>(), uuid()}});
         use(Message{MigrationEnd{u64()}});
@@ -110,6 +111,14 @@ class MessageGenerator {
                 word(InFlight::departing),
                 u16(),
                 text<FixedString<63>>()};
+    }
+    ImageSketch image_sketch() {
+        ImageSketch sketch{uuid(), u32(), u64(), u64(), u64(), u32(), static_cast<std::int64_t>(u64()), {}};
+        const std::uint64_t keys = flag() ? prng_.below(20) : sketch_keys_max;
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            sketch.keys.push(u64());
+        }
+        return sketch;
     }
     HostReport host_report(std::uint64_t guests) {
         HostReport report{u64(),

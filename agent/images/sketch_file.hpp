@@ -1,0 +1,32 @@
+// A sample of what images hold (image/core/similarity.hpp), as an image process leaves it in a file of the
+// agent's state directory and the agent sends it to the controller. Little-endian, with a checksum; of one
+// host, never exchanged: another version is made anew.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace ballast::agent {
+
+struct ImageSketchFile {
+    std::uint32_t images = 0;
+    std::uint64_t image_bytes = 0;          // sizes of the disks
+    std::uint64_t data_blocks = 0;          // of 4096 bytes that are not zero
+    std::uint64_t distinct = 0;             // different ones among them
+    std::uint32_t compressed_permille = 0;  // what zstd leaves of a sample of them; 0: not measured
+    std::int64_t built_unix_ms = 0;         // when the oldest of their indexes was made
+    std::vector<std::uint64_t> keys;        // the lowest, ascending, each once
+};
+
+std::string encode(const ImageSketchFile& sketch);
+// `image_corrupt` for anything that encode() has not made; nothing in `out` then counts.
+Status decode(std::string_view content, ImageSketchFile& out);
+
+// The largest that encode() makes.
+std::size_t sketch_file_bytes_max() noexcept;
+
+}  // namespace ballast::agent

@@ -1,0 +1,56 @@
+#include "agent/images/sketch_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include "image/core/similarity.hpp"
+
+namespace ballast::agent {
+namespace {
+
+ImageSketchFile example(std::size_t keys) {
+    ImageSketchFile sketch;
+    sketch.images = 2;
+    sketch.image_bytes = 10ull << 40;
+    sketch.data_blocks = 3'000'000'000;
+    sketch.distinct = 2'000'000'000;
+    sketch.compressed_permille = 412;
+    sketch.built_unix_ms = 1'795'279'823'123;
+    for (std::size_t i = 0; i < keys; ++i) {
+        sketch.keys.push_back(i * 0x0123'4567'89ab);
+    }
+    return sketch;
+}
+
+TEST(AgentSketchFile, IsReadAsItWasWritten) {
+    for (const std::size_t keys : {std::size_t{0}, std::size_t{1}, image::sketch_keys_max}) {
+        const ImageSketchFile sketch = example(keys);
+        const std::string content = encode(sketch);
+        EXPECT_LE(content.size(), sketch_file_bytes_max());
+        ImageSketchFile read;
+        ASSERT_TRUE(decode(content, read).ok());
+        EXPECT_EQ(read.images, sketch.images);
+        EXPECT_EQ(read.image_bytes, sketch.image_bytes);
+        EXPECT_EQ(read.data_blocks, sketch.data_blocks);
+        EXPECT_EQ(read.distinct, sketch.distinct);
+        EXPECT_EQ(read.compressed_permille, sketch.compressed_permille);
+        EXPECT_EQ(read.built_unix_ms, sketch.built_unix_ms);
+        EXPECT_EQ(read.keys, sketch.keys);
+    }
+    EXPECT_EQ(encode(example(image::sketch_keys_max)).size(), sketch_file_bytes_max());
+}
+
+TEST(AgentSketchFile, IsRefusedWhenAByteIsWrongMissingOrTooMany) {
+    const std::string content = encode(example(3));
+    ImageSketchFile read;
+    for (std::size_t i = 0; i < content.size(); ++i) {
+        std::string flipped = content;
+        flipped[i] = static_cast<char>(flipped[i] ^ 0x10);
+        EXPECT_EQ(decode(flipped, read).fault(), Fault::image_corrupt) << i;
+        EXPECT_EQ(decode(content.substr(0, i), read).fault(), Fault::image_corrupt) << i;
+    }
+    EXPECT_EQ(decode(content + "x", read).fault(), Fault::image_corrupt);
+    EXPECT_EQ(decode(encode(example(image::sketch_keys_max + 1)), read).fault(), Fault::image_corrupt);
+}
+
+}  // namespace
+}  // namespace ballast::agent
