@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|replay|images]...
+  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|replay|images|link]...
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -28,7 +29,7 @@ import replay  # noqa: E402
 import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
-ALL = ("sizes", "scale", "endpoint", "hbal", "replay", "images", "agent", "migration")
+ALL = ("sizes", "scale", "endpoint", "hbal", "replay", "images", "link", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -187,6 +188,25 @@ def disk_images(programs):
                        unit="MiB", bound=64)
 
 
+# Segments of 1 MiB that may be under way when the link is cut.
+WINDOW_MB = 64 * 1.048576
+
+
+def over_a_shaped_link(programs):
+    if os.geteuid() != 0:
+        print("link: NOT MEASURED, namespaces of the network need root")
+        return
+    # In a process of its own: the lab's pool and the tools' have one name.
+    out = subprocess.run([sys.executable, HERE / "shaped_link.py", programs], check=True, stdout=subprocess.PIPE).stdout
+    row = json.loads(out)
+    whole, cut = row["whole"], row["cut"]
+    report(f"guest with {row['image_mib']} MiB of noise, {row['link_mbps']} Mbit/s, 40 ms: time beside its bytes'",
+           whole["seconds"], whole["sent_bytes"] * 8e-6 / row["link_mbps"], "s", 1 / 0.9)
+    report(f"  a cut of {row['cut_s']} s in the middle costs beside itself", cut["seconds"] - whole["seconds"] - row["cut_s"],
+           unit="s")
+    report("  and so many bytes more", (cut["sent_bytes"] - whole["sent_bytes"]) / 1e6, unit="MB", bound=WINDOW_MB)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
@@ -206,6 +226,8 @@ def main():
         replayed(arguments.programs)
     if "images" in wanted:
         disk_images(arguments.programs)
+    if "link" in wanted:
+        over_a_shaped_link(arguments.programs)
     if "agent" in wanted or "migration" in wanted:
         with tempfile.TemporaryDirectory(prefix="ballast-bench-") as folder, \
                 site_on("shadow", arguments.programs, pathlib.Path(folder)) as site:

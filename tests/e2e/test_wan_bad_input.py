@@ -18,7 +18,7 @@ class WanBadInput(WanCase):
         image = content(21, 24)
         path = self.write(self.source, "disk.img", image)
         self.create(disk(path))
-        job_in, job_out, _ = self.order(bandwidth_mbps=20)
+        job_in, job_out, _ = self.order(bandwidth_mbps=8)
         self.wait_for_bytes(1 * MIB)
         os.truncate(path, 12 * MIB)
         result = self.finish(job_in, job_out)
@@ -45,7 +45,7 @@ class WanBadInput(WanCase):
         self.addCleanup(subprocess.run, ["umount", images], check=True)
         image = content(24, 24)
         self.create(disk(self.write(self.source, "disk.img", image)))
-        job_in, job_out, _ = self.order(bandwidth_mbps=20)
+        job_in, job_out, _ = self.order(bandwidth_mbps=16)
         self.wait_for_bytes(4 * MIB)
         filler = self.path(self.destination, "filler")
         with open(filler, "wb") as file:

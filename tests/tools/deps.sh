@@ -13,7 +13,7 @@ web=("${build[@]}" chromium fonts-dejavu-core)
 command -v npm >/dev/null || web+=(nodejs npm)
 lab=("${build[@]}" qemu-system-x86 qemu-utils seabios mmdebstrap e2fsprogs openssh-client gcc-12
      python3 curl gnutls-bin openssl)
-bench=("${lab[@]}" libbenchmark-dev libssl-dev casync rsync zsync time e2fsprogs valgrind ganeti-htools-3.0 wrk)
+bench=("${lab[@]}" libbenchmark-dev libssl-dev casync rsync zsync time iproute2 e2fsprogs valgrind ganeti-htools-3.0 wrk)
 
 case "${1:-}" in
     build) wanted=("${build[@]}") ;;

@@ -166,7 +166,8 @@ class Pool:
 
         wait_until("the controller answers", answers)
 
-    def start_agent(self, name, sim, **sections):
+    def start_agent(self, name, sim, within=(), **sections):
+        """`within`: a command that starts the agent somewhere else, as in a network namespace."""
         directory = self.directory / name
         for part in ("state", "run", "saved"):
             (directory / part).mkdir(parents=True, exist_ok=True)
@@ -176,7 +177,7 @@ class Pool:
             "run_dir": str(directory / "run"), "save_dir": str(directory / "saved"),
             "controller": {"address": "127.0.0.1", "port": self.agents_port}, "tls": {"plain": True},
             "migration": {"listen": "127.0.0.1", "port": 0, "advertised": "127.0.0.1"}, "sim": sim, **sections}))
-        agent = Program(name, [self.programs / "ballast-agent", "--config", config], self.directory)
+        agent = Program(name, [*within, self.programs / "ballast-agent", "--config", config], self.directory)
         agent.start()
         self.agents[name] = agent
 
