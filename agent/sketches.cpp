@@ -1,5 +1,6 @@
 #include "agent/sketches.hpp"
 
+#include <memory>
 #include <vector>
 
 #include "agent/images/sketch_file.hpp"
@@ -63,7 +64,9 @@ void Sketches::send_file(const std::string& path, const Uuid& guest) {
         log_warning("{}: no sample of images of this version: the next `image_index` makes it anew", path);
         return;
     }
-    auto& sketch = outgoing_.emplace<wire::ImageSketch>();
+    // It is large and seldom: nothing is kept of it.
+    const auto outgoing = std::make_unique<wire::Message>();
+    auto& sketch = outgoing->emplace<wire::ImageSketch>();
     sketch.uuid = guest;
     sketch.images = file.images;
     sketch.image_bytes = file.image_bytes;
@@ -74,7 +77,7 @@ void Sketches::send_file(const std::string& path, const Uuid& guest) {
     for (const std::uint64_t key : file.keys) {
         sketch.keys.push(key);
     }
-    send_(outgoing_);
+    send_(*outgoing);
 }
 
 }  // namespace ballast::agent

@@ -29,7 +29,6 @@ class Sketches {
 
     std::string directory_;
     Send send_;
-    wire::Message outgoing_;  // reused: it is large
 };
 
 }  // namespace ballast::agent

@@ -168,6 +168,10 @@ bool Ledger::may_give(HostIndex h) noexcept {
 }
 
 bool Ledger::may_take(HostIndex h, VmIndex v) noexcept {
+    if (host(h).site != host(pool_.vms[v].host).site) {
+        out_.reject({v, h, Constraint::other_site, 0, 1});
+        return false;
+    }
     if (host(h).migrations_in >= parameters_.in_flight_max) {
         out_.reject({v, h, Constraint::destination_in_flight, double(host(h).migrations_in) + 1,
                      double(parameters_.in_flight_max)});

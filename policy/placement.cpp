@@ -35,6 +35,9 @@ std::optional<Rejection> obstacle(const Pool& pool, const PlacementRequest& requ
     if (host.state != HostState::up) {
         return Rejection{request.vm, h, Constraint::host_state, 0, 1};
     }
+    if (request.from != no_index && !request.with_disks && pool.hosts[request.from].site != host.site) {
+        return Rejection{request.vm, h, Constraint::other_site, 0, 1};
+    }
     if (!request.capable.empty() && !request.capable[h]) {
         return Rejection{request.vm, h, Constraint::capability, 0, 1};
     }

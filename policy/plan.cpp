@@ -70,6 +70,7 @@ std::string_view to_string(Constraint constraint) noexcept {
         case Constraint::site_link: return "site_link";
         case Constraint::takes_no_images: return "takes_no_images";
         case Constraint::slower: return "slower";
+        case Constraint::other_site: return "other_site";
     }
     return "invalid";
 }

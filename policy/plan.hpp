@@ -52,9 +52,10 @@ enum class Constraint : std::uint8_t {
                           // the guest takes, limit: most MiB free on any host
     site_link = 29,       // the configuration has no link between its site and the guest's
     takes_no_images = 30,  // the destination's agent has no directory for disk images
-    slower = 31,  // have: seconds until the guest would be there; limit: seconds of the best destination
+    slower = 31,      // have: seconds until the guest would be there; limit: seconds of the best destination
+    other_site = 32,  // the guest's disks are not to be had on the destination
 };
-inline constexpr Constraint constraint_last = Constraint::slower;
+inline constexpr Constraint constraint_last = Constraint::other_site;
 inline constexpr std::size_t constraint_count = static_cast<std::size_t>(constraint_last) + 1;
 
 std::string_view to_string(MoveKind) noexcept;

@@ -34,6 +34,7 @@ struct Host {
     double net_mbps = 0;   // capacity, 0: unknown
     double disk_mbps = 0;  // capacity, 0: unknown
     Series dom0_cpu_cores;
+    std::uint32_t site = no_index;     // guests find their disks on hosts of the same one alone
     std::uint32_t migrations_in = 0;   // under way now
     std::uint32_t migrations_out = 0;  // under way now
 };

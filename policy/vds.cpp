@@ -80,11 +80,13 @@ std::span<const VmIndex> select_guests(const VdsRound& round, HostIndex source) 
     return selected;
 }
 
-// The up hosts beside the source, least loaded first, ties by name; of them the share that B and C keep.
+// The up hosts of the source's site beside it, least loaded first, ties by name; of them the share that B and
+// C keep.
 std::span<const HostIndex> select_destinations(const VdsRound& round, HostIndex source) noexcept {
     std::size_t count = 0;
     for (HostIndex h = 0; h < round.pool.hosts.size(); ++h) {
-        if (h != source && round.host(h).state == HostState::up) {
+        const bool reachable = round.host(h).site == round.host(source).site;
+        if (h != source && reachable && round.host(h).state == HostState::up) {
             round.workspace.destination_order[count++] = h;
         }
     }

@@ -27,6 +27,7 @@ policy::Host model_host(const Tables& t, const HostRow& row) noexcept {
     host.memory_reserved_mib = row.memory_overhead_mib + t.settings.memory_reserved_mib;
     host.net_mbps = row.net_mbps;
     host.disk_mbps = t.settings.host_disk_mbps;
+    host.site = site_of(t.settings.sites, row.record.name);
     host.dom0_cpu_cores = row.dom0_cpu_cores.values();
     host.migrations_in = row.migrations_in;
     host.migrations_out = row.migrations_out;
@@ -113,15 +114,15 @@ bool host_capable(const HostRow& host, GuestType type) noexcept {
     return true;  // the agent will tell
 }
 
-Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm,
-                   std::uint32_t from) noexcept {
+Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm, std::uint32_t from,
+                   Disks disks) noexcept {
     Tables& t = step.t;
     const policy::Pool pool = build_model(t, step.now);
     for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
         t.capable[host] = host_capable(t.hosts[host], type);
     }
     policy::BoundedList<policy::Rejection> rejected{t.placement_rejected};
-    const policy::PlacementRequest request{from, memory_mib, vm, t.capable};
+    const policy::PlacementRequest request{from, memory_mib, vm, t.capable, disks == Disks::go_along};
     Placement placement;
     placement.host = policy::place(pool, request, t.settings.balance.parameters, t.workspace, rejected);
     // Rows that hold no host look like hosts that are down.
@@ -150,6 +151,11 @@ std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_
     }
     if (!host_live(t, from)) {
         return Obstacle{Constraint::host_state, 0, 1, false};
+    }
+    const SiteMap& sites = t.settings.sites;
+    if (consent == Consent::policies &&
+        site_of(sites, destination.record.name) != site_of(sites, t.hosts[from].record.name)) {
+        return Obstacle{Constraint::other_site, 0, 1, false};
     }
     if (!host_capable(destination, guest.type)) {
         return Obstacle{Constraint::capability, 0, 1, false};

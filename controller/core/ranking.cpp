@@ -118,7 +118,7 @@ void add_reasons_of_ranking(std::span<const Destination> all, Outcome& outcome) 
 void rank_destinations(Step& step, std::uint32_t vm, std::uint32_t image_limit_mbps) noexcept {
     Tables& t = step.t;
     const VmRow& guest = t.vms[vm];
-    const Placement placement = place_vm(step, guest.type, guest.memory_mib, vm, guest.host);
+    const Placement placement = place_vm(step, guest.type, guest.memory_mib, vm, guest.host, Disks::go_along);
     std::size_t count = 0;
     for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
         if (t.hosts[host].in_use && host != guest.host) {

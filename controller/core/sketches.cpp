@@ -37,6 +37,9 @@ Status on_image_sketch(Step& step, std::uint32_t host, const wire::ImageSketch& 
         return {};  // the guest is gone, or over a limit
     }
     from.takes_images = true;
+    if (t.sketches.limit() == 0) {
+        return {};  // its operator wants none
+    }
     std::uint32_t row = find_sketch(t, host, vm);
     const WallTime built{sketch.built_unix_ms};
     if (row != no_row && of_guest && t.sketches[row].built > built) {

@@ -159,8 +159,10 @@ struct Placement {
     std::uint32_t host = no_row;
     std::span<const policy::Rejection> rejected{};
 };
-Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm,
-                   std::uint32_t from) noexcept;
+// Whether the guest finds its disks where it goes, or takes them along, to another site as well.
+enum class Disks : std::uint8_t { shared, go_along };
+Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm, std::uint32_t from,
+                   Disks disks = Disks::shared) noexcept;
 bool host_capable(const HostRow& host, GuestType type) noexcept;
 // Why the guest cannot go there now; nothing when it can.
 struct Obstacle {

@@ -276,6 +276,11 @@ Answer explain(Api& api, const Call& call) {
         if (const Outcome* outcome = api.consider(move); outcome != nullptr) {
             explain_migrate(json, *outcome);
         }
+        move.copy_storage = true;
+        if (api.consider(move) != nullptr && core.last_ranking().vm != no_row) {
+            json.key("destinations");
+            render_destinations(json, core.last_ranking().destinations);
+        }
     }
     json.end_object();
     json.next_document();

@@ -63,6 +63,8 @@ constexpr std::array rule_texts{
     RuleText{Constraint::site_link, "no link is configured between its site and the guest's"},
     RuleText{Constraint::takes_no_images, "it has no directory for disk images"},
     RuleText{Constraint::slower, "the guest would be there in {0:.1f} s, and elsewhere in {1:.1f} s"},
+    RuleText{Constraint::other_site,
+             "its disks are not to be had on the destination, which is of another site"},
 };
 
 // Row n is that of the rule with the number n.

@@ -71,6 +71,7 @@ void Board::set_up_nodes(const Pool& pool, std::uint32_t window, const Parameter
         Amounts dom0;
         dom0[Resource::cpu] = mean_of_last(host.dom0_cpu_cores, window, host.cpu_cores);
         node.sum = point(dom0, static_cast<double>(host.memory_reserved_mib), 0);
+        node.site = host.site;
         node.size = n;
         for (Rank other = 0; other < n; ++other) {
             if (nodes_[other].size == other && nodes_[other].per_unit == node.per_unit) {
@@ -261,6 +262,9 @@ std::optional<Rejection> Board::obstacle_but_memory(Rank g, Rank to, Rank leavin
         return node.samples < node.samples_min
                    ? refuse(Constraint::too_few_samples, double(node.samples), double(node.samples_min))
                    : refuse(Constraint::destination_in_flight, 0, 1);
+    }
+    if (guest.home != nobody && nodes_[guest.home].site != node.site) {
+        return refuse(Constraint::other_site, 0, 1);
     }
     if (guest.came_from == to) {
         return refuse(Constraint::ping_pong, 1, 0);

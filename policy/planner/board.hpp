@@ -44,6 +44,7 @@ struct Node {
     Point per_unit{};  // 1 / capacity; 0: capacity unknown, not weighed
     Point at{};        // sum * per_unit
     HostIndex host = no_index;
+    std::uint32_t site = no_index;
     std::uint32_t size = 0;  // nodes of the same capacities have the same number
     Rank first = nobody;     // guest
     std::uint32_t guests = 0;

@@ -157,6 +157,9 @@ class Destinations(Sites):
         table = self.ballast("vm", "destinations", "web")
         self.assertEqual(table.returncode, 0, table.stderr)
         self.assertEqual(table.stdout.splitlines()[1].split()[:4], ["p2", "paris", "50", "40"], table.stdout)
+        explained = self.pool.post("/v1/explain", {"vm": "web"})
+        self.assertEqual([each["host"] for each in explained["destinations"]], ["p2", "p1"])
+        self.assertEqual({each["constraint"] for each in explained["migrate"]["reasons"]}, {"other_site"})
         dry = self.pool.post("/v1/vms/web:migrate?dry_run=true", {"storage": "copy"})
         self.assertEqual((dry["host"], dry["destinations"][0]["host"]), ("p2", "p2"))
         # Agents say it again to a controller that has been away.

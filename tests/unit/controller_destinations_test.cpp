@@ -192,6 +192,20 @@ TEST_F(Ranked, AHostThatWouldBeOverloadedIsNotChosen) {
     EXPECT_GT(found("h4").have, found("h4").limit);
 }
 
+TEST_F(Ranked, WithoutItsImagesAGuestStaysAtItsSiteUnlessItsOperatorNamesAHost) {
+    Command command;
+    command.kind = CommandKind::vm_migrate;
+    command.target = "a";
+    command.dry_run = true;
+    const Outcome placed = world.command(command);
+    EXPECT_EQ(placed.host, "h2");
+    EXPECT_EQ(placed.reasons.size(), 3U);
+    EXPECT_EQ(placed.reasons[0].constraint, "other_site");
+    EXPECT_EQ(world.core->last_ranking().vm, no_row);
+    command.to = "h3";
+    EXPECT_EQ(world.command(command).host, "h3");
+}
+
 TEST_F(Ranked, WhenNoneIsPossibleTheRefusalSaysWhyOfEach) {
     const Outcome refused = migrate(false);
     EXPECT_EQ(refused.slug, Slug::no_capacity);
