@@ -1,13 +1,17 @@
 #include "image/read_back.hpp"
 
-#include <memory>
+#include <cstring>
+#include <string>
 
 #include "image/journal.hpp"
 
 namespace ballast::image {
 
-ReadBack::ReadBack(const ImageTarget& target, const TransferKey& key, std::uint64_t image_bytes)
-    : target_{target}, image_bytes_{image_bytes}, digester_{key}, proven_(segments_of(image_bytes)) {
+ReadBack::ReadBack(const ImageTarget& target, std::uint64_t image_bytes)
+    : target_{target}, image_bytes_{image_bytes}, proven_(segments_of(image_bytes)) {
+    for (Slot& slot : ring_) {
+        slot.content = std::make_unique_for_overwrite<AlignedSegment>();
+    }
     thread_ = std::thread{[this] { run(); }};
 }
 
@@ -20,40 +24,55 @@ ReadBack::~ReadBack() {
     thread_.join();
 }
 
-void ReadBack::expect(std::uint64_t segment, const Digest& digest) {
+AlignedSegment& ReadBack::buffer() {
     std::unique_lock lock{mutex_};
-    changed_.wait(lock, [this] { return waiting_.size() < waiting_max; });
-    waiting_.push_back({.segment = segment, .digest = digest});
+    changed_.wait(lock, [this] { return handed_over_ - read_ < slots; });
+    return *ring_[handed_over_ % slots].content;
+}
+
+void ReadBack::written(std::uint64_t segment) {
+    {
+        const std::lock_guard lock{mutex_};
+        ring_[handed_over_ % slots].segment = segment;
+        ++handed_over_;
+    }
     changed_.notify_all();
+}
+
+void ReadBack::forget(std::uint64_t segment) {
+    wait();
+    proven_[static_cast<std::size_t>(segment)] = false;
 }
 
 void ReadBack::wait() {
     std::unique_lock lock{mutex_};
-    changed_.wait(lock, [this] { return waiting_.empty() && !reading_; });
+    changed_.wait(lock, [this] { return read_ == handed_over_; });
 }
 
 void ReadBack::run() {
-    const auto buffer = std::make_unique_for_overwrite<AlignedSegment>();
+    const auto into = std::make_unique_for_overwrite<AlignedSegment>();
     std::unique_lock lock{mutex_};
     while (true) {
-        reading_ = false;
-        changed_.notify_all();
-        changed_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
+        changed_.wait(lock, [this] { return stop_ || read_ < handed_over_; });
         if (stop_) {
             return;
         }
-        const Expected expected = waiting_.front();
-        waiting_.pop_front();
-        reading_ = true;
+        const Slot& slot = ring_[read_ % slots];
         lock.unlock();
-        const std::uint32_t length = segment_length(image_bytes_, expected.segment);
-        const std::span<std::byte> bytes = std::span{buffer->bytes}.first(length);
-        std::string ignored;  // what cannot be read is not proven: it is tried again, and told, at the end
-        const bool read = target_.read_past_cache(expected.segment * segment_bytes, bytes, ignored).ok();
-        proven_[static_cast<std::size_t>(expected.segment)] =
-            read && digester_.of_segment(expected.segment, bytes) == expected.digest;
+        proven_[static_cast<std::size_t>(slot.segment)] = reads_back(slot, *into);
         lock.lock();
+        ++read_;
+        changed_.notify_all();
     }
+}
+
+// What cannot be read is not proven: it is tried again, and told, at the end.
+bool ReadBack::reads_back(const Slot& slot, AlignedSegment& into) const {
+    const std::uint32_t length = segment_length(image_bytes_, slot.segment);
+    const std::span<std::byte> bytes = std::span{into.bytes}.first(length);
+    std::string ignored;
+    return target_.read_past_cache(slot.segment * segment_bytes, bytes, ignored).ok() &&
+           std::memcmp(bytes.data(), slot.content->bytes.data(), length) == 0;
 }
 
 }  // namespace ballast::image

