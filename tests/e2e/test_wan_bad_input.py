@@ -49,8 +49,11 @@ class WanBadInput(WanCase):
         self.wait_for_bytes(4 * MIB)
         filler = self.path(self.destination, "filler")
         with open(filler, "wb") as file:
-            room = os.statvfs(images)
-            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+            while (room := os.statvfs(images)).f_bavail > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size + room.f_bavail * room.f_frsize)
+                except OSError:
+                    pass  # the image took of the room meanwhile
         result = self.finish(job_in, job_out)
         self.assertEqual((result.state, result.fault), (FAILED, NO_DISK_SPACE), result.detail)
         self.assert_stayed(result, image)
