@@ -356,11 +356,13 @@ Action declare_job_limit(Options& options) {
         .between(0, 1'000'000);
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
+        const std::string limit =
+            in->bandwidth_mbps == 0 ? "no limit" : "limit " + std::to_string(in->bandwidth_mbps) + " Mbit/s";
         in->act.no_wait = true;  // the change is done at once; the job goes on
         return change_all(connection,
                           {{"POST", "/v1/jobs/" + url_escape(in->id) + ":limit",
                             R"({"bandwidth_mbps":)" + std::to_string(in->bandwidth_mbps) + "}",
-                            "job " + in->id + ": limit " + std::to_string(in->bandwidth_mbps) + " Mbit/s"}},
+                            "job " + in->id + ": " + limit}},
                           in->act);
     });
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/instant.hpp"
 #include "base/vocabulary.hpp"
 #include "controller/core/sites.hpp"
 #include "image/core/similarity.hpp"
@@ -43,6 +44,7 @@ struct ImageFacts {
     std::uint64_t image_bytes = 0;
     std::uint64_t distinct_blocks = 0;  // of 4096 bytes, not zero
     double compressed = 1;              // what compression leaves of a block, 0 to 1
+    WallTime indexed{};
     image::SketchView sample;
 };
 
@@ -59,6 +61,8 @@ struct Ranking {
     std::uint64_t image_bytes = 0;
     std::uint64_t distinct_blocks = 0;
     double compressed = 1;
+    WallTime indexed;                    // when the oldest of its indexes was made
+    std::uint32_t image_limit_mbps = 0;  // as asked for; 0: none
     std::span<const Destination> destinations{};
 };
 

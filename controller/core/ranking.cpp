@@ -30,6 +30,7 @@ ImageFacts image_facts(const Tables& t, std::uint32_t vm) noexcept {
         facts.image_bytes = row.image_bytes;
         facts.distinct_blocks = row.distinct;
         facts.compressed = row.compressed_permille == 0 ? 1 : row.compressed_permille / permille;
+        facts.indexed = row.built;
         facts.sample = view_of(t, sketch);
     }
     return facts;
@@ -93,8 +94,10 @@ Detail why_chosen(const Tables& t, const Destination& chosen) noexcept {
                               ? compose(mib(chosen.missing_bytes), " MiB of its images are missing there, ",
                                         mib(chosen.image_wire_bytes), " MiB of them travel")
                               : Detail{"its images have never been indexed, so only its memory counts"};
+    const std::uint32_t limit_mbps = t.ranking.image_limit_mbps;
+    const Detail limit = limit_mbps == 0 ? Detail{} : compose(" (its images at ", limit_mbps, " at most)");
     return compose("the soonest done, in ", Decimals{chosen.seconds, 1}, " s at ", chosen.bandwidth_mbps,
-                   " Mbit/s", chosen.site.empty() ? "" : " to site ", chosen.site, ": ", images);
+                   " Mbit/s", limit, chosen.site.empty() ? "" : " to site ", chosen.site, ": ", images);
 }
 
 // Why each was not taken: what excludes it, or how much later it would be done.
@@ -143,7 +146,14 @@ void rank_destinations(Step& step, std::uint32_t vm, std::uint32_t image_limit_m
         judge_host(t, vm, images, transfer, each);
     }
     std::sort(all.begin(), all.end(), better);
-    t.ranking = {vm, images.known, images.image_bytes, images.distinct_blocks, images.compressed, all};
+    t.ranking = {vm,
+                 images.known,
+                 images.image_bytes,
+                 images.distinct_blocks,
+                 images.compressed,
+                 images.indexed,
+                 image_limit_mbps,
+                 all};
 }
 
 void migrate_with_images(Step& step, const Command& command, std::uint32_t vm, Outcome& outcome) noexcept {

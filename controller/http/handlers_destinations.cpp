@@ -30,6 +30,7 @@ void render_ranking(JsonOut& json, const Core& core, const Ranking& ranking) {
     json.key("images");
     json.object();
     json.member("indexed", ranking.images_known);
+    json.member("indexed_at", ranking.indexed);
     json.member("bytes", ranking.image_bytes);
     json.member("distinct_blocks", ranking.distinct_blocks);
     estimate_member(json, "compressed", ranking.images_known, ranking.compressed);

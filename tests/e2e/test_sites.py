@@ -145,6 +145,7 @@ class Destinations(Sites):
         wait_until("the guest's sample", lambda: self.destinations("web")[0]["images"]["indexed"])
         ranked, by_host = self.destinations("web")
         self.assertEqual((ranked["chosen"], ranked["images"]["bytes"]), ("p2", 12 * MIB))
+        self.assertRegex(ranked["images"]["indexed_at"], r"^20\d\d-")
         self.assertGreater(ranked["images"]["compressed"], 0.95, "noise does not compress")
         self.assertAlmostEqual(by_host["p2"]["share"], 2 / 3, delta=0.03)
         self.assertAlmostEqual(by_host["p2"]["missing_bytes"], 4 * MIB, delta=MIB // 2)

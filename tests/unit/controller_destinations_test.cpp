@@ -22,7 +22,7 @@ Destination way(std::uint32_t bandwidth_mbps, std::uint32_t latency_ms) {
 TEST(ControllerDestinations, TheTimeIsThatOfTheMissingBytesOfTheMemoryAndOfTheLatency) {
     const std::vector<std::uint64_t> own{1, 2, 3, 4};
     const std::vector<std::uint64_t> there{2, 3, 4, 5};
-    const ImageFacts images{true, 8 * mib, 4, 0.5, {own, 4}};
+    const ImageFacts images{true, 8 * mib, 4, 0.5, {}, {own, 4}};
     const GuestTransfer guest{100, 0, 0};
     Destination out = way(80, 50);
     estimate(images, {there, 4}, guest, out);
