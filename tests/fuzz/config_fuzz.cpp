@@ -1,6 +1,7 @@
 // A configuration file with any content: read as the programs read theirs, never a crash, always either
 // values within their bounds or errors that fit on a line.
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/assert.hpp"
@@ -30,6 +31,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     BALLAST_ASSERT(config->choice("mode", {"a", "b"}, 1) <= 1);
     BALLAST_ASSERT(config->texts("list", 3, 10).size() <= 3);
     static_cast<void>(config->flag("flag", true));
+    const std::size_t sites = config->tables("sites", 3);
+    BALLAST_ASSERT(sites <= 3);
+    for (std::size_t i = 0; i < sites; ++i) {
+        const std::string site = "sites[" + std::to_string(i) + "]";
+        BALLAST_ASSERT(config->text(site + ".name", "", 10).size() <= 10);
+        BALLAST_ASSERT(config->has(site));
+    }
+    BALLAST_ASSERT(!config->has("sites[" + std::to_string(sites) + "]") || sites == 0);
     config->reject("a.b.c", "nothing");
     config->finish();
     BALLAST_ASSERT(!config->ok());
