@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/unit/controller_core_world.hpp"
+#include "tests/unit/controller_desk.hpp"
 
 namespace ballast::controller::test {
 namespace {
@@ -70,6 +70,76 @@ TEST(ControllerBalancing, GuestsAreMovedWithinTheirHoursOnly) {
     };
     EXPECT_EQ(planned(60, 120), 0U) << "in an hour";
     EXPECT_GT(planned(minutes_per_day - 60, 60), 0U) << "since an hour ago";
+}
+
+// Only web-1 may move. On h2 there is room for it; but then the two largest guests would be on h2, and if
+// that failed only one of them would find a place.
+void one_short_of_spare_room(World& world) {
+    for (const char* name : {"h1", "h2", "h3"}) {
+        world.add_host(name, 1);
+    }
+    world.add_guest("h1", "web-1", 0.5, 3400);
+    world.add_guest("h1", "db", 0.45, 3000);
+    world.add_guest("h2", "cache", 0.05, 3400);
+    world.add_guest("h3", "mail-1", 0.05, 2050);
+    world.add_guest("h3", "mail-2", 0.05, 2050);
+    world.connect_all();
+    for (const char* name : {"db", "cache", "mail-1", "mail-2"}) {
+        ASSERT_EQ(world.vm(CommandKind::vm_set_movable, name).kind, OutcomeKind::changed);
+    }
+}
+
+TEST(ControllerBalancing, NoMoveLeavesThePoolUnableToRestartItsLargestHost) {
+    World world{planner_on()};
+    one_short_of_spare_room(world);
+    world.seconds(120);
+    EXPECT_EQ(world.place_of("web-1"), "h1");
+    EXPECT_TRUE(world.store.plans.empty());
+}
+
+TEST(ControllerBalancing, WhoDoesWithoutASpareHostMayHaveItMove) {
+    Settings settings = planner_on();
+    settings.balance.parameters.keep_spare_host = 0;
+    World world{settings};
+    one_short_of_spare_room(world);
+    world.seconds(120);
+    EXPECT_EQ(world.place_of("web-1"), "h2");
+}
+
+// Two desktops on h1, which both together overload; somebody works on one of them. Which one leaves?
+std::string desktop_that_leaves(double used_cores, double unused_cores) {
+    Settings settings = World::default_settings();
+    settings.balance.parameters.cool_down_seconds = 0;
+    Desk desk{settings};
+    Command cordon;
+    cordon.kind = CommandKind::host_cordon;
+    cordon.target = "h2";
+    EXPECT_EQ(desk.command(cordon).kind, OutcomeKind::changed);
+    EXPECT_NE(desk.make(kiosk({2, 0, 0, 2}, AfterSession::ready)).kind, OutcomeKind::problem);
+    desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+    const Outcome opened = desk.open("ada");
+    EXPECT_EQ(opened.kind, OutcomeKind::session);
+    const Uuid used = desk.session(opened.session_id).desktop;
+    desk.until([&] { return desk.session(opened.session_id).state == SessionState::open; });
+    cordon.kind = CommandKind::host_uncordon;
+    EXPECT_EQ(desk.command(cordon).kind, OutcomeKind::changed);
+    for (auto& [uuid, guest] : desk.host("h1").guests) {
+        guest.cpu_cores = uuid == used ? used_cores : unused_cores;
+    }
+    desk.warm_up();
+    Command rebalance;
+    rebalance.kind = CommandKind::rebalance;
+    rebalance.policy = "ballast";
+    EXPECT_EQ(desk.command(rebalance).kind, OutcomeKind::plan);
+    desk.seconds(30);
+    const auto& left = desk.host("h1").guests;
+    EXPECT_EQ(left.size(), 1U);
+    return left.count(used) != 0 ? "the unused one" : "the one in use";
+}
+
+TEST(ControllerBalancing, ADesktopThatIsWorkedOnStaysWhileAnotherCanGo) {
+    EXPECT_EQ(desktop_that_leaves(2.0, 1.8), "the unused one");
+    EXPECT_EQ(desktop_that_leaves(1.8, 2.0), "the unused one");
 }
 
 // The first plan that has come to this state; null: none has.
