@@ -26,15 +26,26 @@ struct ScoaOptions {
     ReportOptions report;
 };
 
-// One sample an hour: every policy judges that hour alone, as the paper's do. --set changes it.
+// One sample an hour: every policy judges that hour alone, as the paper's do; --set changes it. The planner
+// relieves at the threshold itself, evens out on half a day, and weighs the three resources alike. What the
+// experiment counts is actions, not bytes (its hosts have no memory in GiB, only shares of it): a move has a
+// price of its own, at which the deviations come out as SCOA's. N+1 and the way back are no rules there.
 policy::Parameters hourly(double threshold) {
     policy::Parameters parameters;
     parameters.critical_load = threshold;
     parameters.window = 1;
     parameters.hot_samples = 1;
     parameters.hot_window = 1;
-    parameters.relief_seconds = parameters.balance_seconds = 1;
+    constexpr std::uint32_t hour_seconds = 3600;
+    parameters.relief_seconds = hour_seconds;
+    parameters.balance_seconds = 12 * hour_seconds;
     parameters.hysteresis = 0;
+    parameters.relief_margin = 0.1;
+    parameters.weight_memory = 1;
+    parameters.price_per_move = 0.1;
+    parameters.price_per_gib = 0;
+    parameters.keep_spare_host = 0;
+    parameters.return_seconds = 0;
     return parameters;
 }
 
@@ -42,6 +53,7 @@ struct ScoaTotals {
     Statistics overloads;
     Statistics migrations;
     Statistics swaps;
+    Statistics guests_moved;
     Statistics no_solution;
     Statistics above_limit;
     Statistics cpu_stddev;
@@ -55,6 +67,7 @@ void add(ScoaTotals& totals, const experiments::ScoaResult& result) {
     totals.overloads.add(result.overloads);
     totals.migrations.add(result.migrations);
     totals.swaps.add(result.swaps);
+    totals.guests_moved.add(result.guests_moved);
     totals.no_solution.add(result.no_solution);
     totals.above_limit.add(result.above_limit);
     totals.cpu_stddev.add(result.cpu_stddev);
@@ -98,15 +111,15 @@ Exit simulate_scoa(Context& context, ScoaOptions& options) {
         context.complain(why);
         return Exit::usage;
     }
-    Report table{{"<policy", "<overloads", "<migrations", "<swaps", "<no solution", "<above limit", "<sd CPU",
-                  "<sd net", "<sd memory", "<sd mean"}};
+    Report table{{"<policy", "<overloads", "<migrations", "<swaps", "<guests moved", "<no solution",
+                  "<above limit", "<sd CPU", "<sd net", "<sd memory", "<sd mean"}};
     std::vector<PlotSeries> lines;
     for (const policy::Policy* policy : *policies) {
         const ScoaTotals totals = scoa_of_seeds(options, *policy, *parameters);
         table.row({std::string{policy->name}, totals.overloads.text(), totals.migrations.text(),
-                   totals.swaps.text(), totals.no_solution.text(), totals.above_limit.text(),
-                   totals.cpu_stddev.text(4), totals.net_stddev.text(4), totals.memory_stddev.text(4),
-                   totals.mean_stddev.text(4)});
+                   totals.swaps.text(), totals.guests_moved.text(), totals.no_solution.text(),
+                   totals.above_limit.text(), totals.cpu_stddev.text(4), totals.net_stddev.text(4),
+                   totals.memory_stddev.text(4), totals.mean_stddev.text(4)});
         lines.push_back({std::string{policy->name}, totals.cpu_stddev_by_hour, {}});
     }
     const Exit written = put_report(context, options.report, table);

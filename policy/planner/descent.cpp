@@ -38,7 +38,7 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     migrations_ = 0;
     least_price_ = unlimited;
     for (Rank g = 0; g < board.guests().size(); ++g) {
-        least_price_ = std::min(least_price_, objective.price(board.guest(g)));
+        least_price_ = std::min(least_price_, price_of(board.guest(g)));
         settled_[g] = away(g);
         migrations_ += away(g) ? 1 : 0;
     }
@@ -84,9 +84,9 @@ double Descent::hope(Rank g, double leave, const Point& floors) const noexcept {
     for (std::size_t a = 0; a < axis_count; ++a) {
         least += guest.amount[a] * floors[a];
     }
-    const double price = objective_->price(guest) + toll_;
+    const double price = price_of(guest) + toll_;
     const double doubt = objective_->exact() ? 0 : doubt_share * price;
-    return -least + doubt - trifle * objective_->price(guest) + (away(g) ? price : -price);
+    return -least + doubt - trifle * price_of(guest) + (away(g) ? price : -price);
 }
 
 // Returns what the best move is worth, though it be less than `best`.
@@ -129,8 +129,7 @@ double Descent::scan_places(Rank g, Change& best) noexcept {
 
 // Of the places only those that changed at the end of the last sweep.
 void Descent::scan_touched(Rank g, double leave, Change& best) noexcept {
-    const double doubt =
-        objective_->exact() ? 0 : doubt_share * (objective_->price(board_->guest(g)) + toll_);
+    const double doubt = objective_->exact() ? 0 : doubt_share * (price_of(board_->guest(g)) + toll_);
     for (const Rank to : recent_.items()) {
         if (to == board_->guest(g).node || !board_->node(to).takes) {
             continue;

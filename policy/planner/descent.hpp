@@ -42,6 +42,7 @@ struct DescentLimits {
     std::uint32_t migrations_max = UINT32_MAX;  // guests away from home
     bool keep_spare_host = false;               // N+1 holds and must go on to hold
     bool overloaded_only = false;               // only guests of overloaded nodes leave
+    double price_share = 1;                     // of a migration's price that counts
 };
 
 // The nodes that are cheapest to come to, cheapest first.
@@ -101,6 +102,9 @@ class Descent {
     void scan_partners(Rank g, Change& best) noexcept;
     void scan_partners_of_overloaded(Rank g, Change& best) noexcept;
     void consider_all_on(Rank n, Rank g, Change& best) noexcept;
+    double price_of(const Guest& guest) const noexcept {
+        return limits_.price_share * objective_->price(guest);
+    }
     double most_of_trade(const Node& one, const Node& other) const noexcept;
     bool may_pay_to_trade(Rank g, Rank to) const noexcept;
     void consider_swap(Rank g, Rank other, Change& best) noexcept;

@@ -13,8 +13,7 @@ void Descent::consider_swap(Rank g, Rank other, Change& best) noexcept {
         return;
     }
     Change change{g, to, other, 0};
-    const double doubt =
-        objective_->exact() ? 0 : doubt_share * (objective_->price(board_->guest(g)) + toll_);
+    const double doubt = objective_->exact() ? 0 : doubt_share * (price_of(board_->guest(g)) + toll_);
     ++evaluations_;
     if (roughly(change) + doubt <= 0) {
         return;
@@ -53,8 +52,8 @@ bool Descent::may_pay_to_trade(Rank g, Rank to) const noexcept {
     if (objective_->exact() || !source.counts || !target.counts) {
         return true;
     }
-    const double doubt = doubt_share * objective_->price(board_->guest(g));
-    const double back = to == board_->guest(g).home ? objective_->price(board_->guest(g)) : 0;
+    const double doubt = doubt_share * price_of(board_->guest(g));
+    const double back = to == board_->guest(g).home ? price_of(board_->guest(g)) : 0;
     return most_of_trade(source, target) + doubt + back > least_price_;
 }
 

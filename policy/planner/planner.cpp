@@ -14,6 +14,9 @@ namespace {
 
 // Whoever asks for a shorter window than this wants every sample judged alone.
 constexpr std::uint32_t relief_samples_min = 3;
+// A host that is still overloaded is worth more than its share of the cost: it is swapped for even where a
+// host that only is busier than others would not be.
+constexpr double unsolved_price_share = 0.1;
 // Of a slow processor: most do three times as many.
 constexpr std::uint64_t evaluations_per_ms = 20'000;
 
@@ -62,11 +65,13 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     if (hot && against_load) {
         relief_.relieve(board_, objective_, limits, hot_, out);
     }
-    balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
+    balanced_ = (parameters.balance == 0 && !relief_only_) || (relief_only_ && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
         look_at(samples_of(parameters.balance_seconds), 0, workspace);
     }
-    descent_.begin(board_, objective_, {migrations_max, keep_spare_host_, relief_only_});
+    const bool unsolved = hot && against_load && !relief_.solved();
+    descent_.begin(board_, objective_,
+                   {migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1});
     measured_ = &workspace;
 }
 

@@ -19,9 +19,9 @@ double Descent::price_change(const Change& change) const noexcept {
     const auto step = [&](Rank g, Rank to) {
         const Guest& guest = board_->guest(g);
         const int more = (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
-        return more * (objective_->price(guest) + toll_);
+        return more * (price_of(guest) + toll_);
     };
-    return step(change.guest, change.to) + trifle * objective_->price(board_->guest(change.guest)) +
+    return step(change.guest, change.to) + trifle * price_of(board_->guest(change.guest)) +
            (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/compose.hpp"
 
@@ -131,7 +132,7 @@ ScoaResult ScoaSimulation::run(const ScoaSettings& settings, PolicyDecider& deci
             overloaded[h] = above(h, settings.threshold);
             result_.overloads += overloaded[h] ? 1 : 0;
         }
-        act(decider.decide({hosts_, vms_}));
+        act(decider.decide({hosts_, vms_, std::nullopt, seconds_per_hour}));
         add_up(hour);
         for (HostIndex h = 0; h < scoa_hosts; ++h) {
             result_.no_solution += overloaded[h] && above(h, settings.threshold) ? 1 : 0;
