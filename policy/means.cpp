@@ -28,19 +28,21 @@ struct Summary {
     std::uint32_t count = 0;
 };
 Summary summary_of(Series series, std::uint32_t window, double ceiling, const DataFinding& where,
-                   DataReport& report) noexcept {
+                   DataReport& report, Correlation* correlation) noexcept {
     Summary out;
     out.count = static_cast<std::uint32_t>(std::min<std::size_t>(series.size(), window));
-    bool clean = true;
-    for (const double sample : series.last(out.count)) {
-        clean = clean && sample >= 0 && sample <= ceiling && is_good(sample);
-        out.sum += sample;
-        out.peak = std::max(out.peak, sample);
-    }
-    if (clean) {
+    if (out.count == 0) {
         return out;
     }
-    out.sum = out.peak = 0;
+    const auto clean = clean_sum(series.last(out.count), ceiling);
+    if (correlation != nullptr) {
+        correlation->add(series.last(out.count), ceiling, clean);
+    }
+    if (clean) {
+        out.sum = clean->sum;
+        out.peak = clean->peak;
+        return out;
+    }
     for_each_of_last(series, out.count, ceiling, [&](double sample) {
         out.sum += sample;
         out.peak = std::max(out.peak, sample);
@@ -63,14 +65,16 @@ void report_absence(Series series, const DataFinding& where, DataReport& report)
 
 // A guest's means and peaks. Until `finish_host`, a host's load holds sums of samples; `memory` the memory of
 // guests without a series of their memory in use.
-void measure_vm(const Pool& pool, VmIndex v, std::uint32_t window, Workspace& workspace) noexcept {
+void measure_vm(const Pool& pool, VmIndex v, std::uint32_t window, Workspace& workspace,
+                Correlations* correlations) noexcept {
     const Vm& vm = pool.vms[v];
     Amounts sums;
     for (const Resource resource : all_resources) {
         const Series samples = series(vm, resource);
         const DataFinding where{DataFault::missing_series, resource, v, vm.host, 0};
         const Summary summary =
-            summary_of(samples, window, ceiling(pool, vm, resource), where, workspace.data);
+            summary_of(samples, window, ceiling(pool, vm, resource), where, workspace.data,
+                       correlations == nullptr ? nullptr : &(*correlations)[resource]);
         sums[resource] = summary.sum;
         workspace.vm_mean[v][resource] = summary.count == 0 ? 0 : summary.sum / summary.count;
         workspace.vm_peak[v][resource] = summary.peak;
@@ -122,7 +126,7 @@ void report_host(const Host& host, HostIndex h, const HostLoad& amounts, DataRep
 void finish_host(const Host& host, HostIndex h, std::uint32_t window, Workspace& workspace) noexcept {
     const double most = host.cpu_cores > 0 ? host.cpu_cores : no_ceiling;
     const DataFinding where{DataFault::missing_series, Resource::cpu, no_index, h, 0};
-    const Summary dom0 = summary_of(host.dom0_cpu_cores, window, most, where, workspace.data);
+    const Summary dom0 = summary_of(host.dom0_cpu_cores, window, most, where, workspace.data, nullptr);
     Counts& instants = workspace.host_samples[h];
     instants[Resource::cpu] = std::max(instants[Resource::cpu], dom0.count);
     // Whenever a host was sampled at all, a resource that nobody used then counts as not used.
@@ -140,6 +144,22 @@ void finish_host(const Host& host, HostIndex h, std::uint32_t window, Workspace&
     load.memory = share(static_cast<double>(workspace.memory_used_mib[h]), memory_mib);
 }
 
+void measure_all(const Pool& pool, std::uint32_t window, Workspace& workspace,
+                 Correlations* correlations) noexcept {
+    workspace.data = DataReport{};
+    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
+        workspace.host_load[h] = HostLoad{};
+        workspace.host_samples[h] = Counts{};
+        workspace.memory_used_mib[h] = 0;
+    }
+    for (VmIndex v = 0; v < pool.vms.size(); ++v) {
+        measure_vm(pool, v, window, workspace, correlations);
+    }
+    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
+        finish_host(pool.hosts[h], h, window, workspace);
+    }
+}
+
 }  // namespace
 
 double ceiling(const Pool& pool, const Vm& vm, Resource resource) noexcept {
@@ -153,18 +173,12 @@ double ceiling(const Pool& pool, const Vm& vm, Resource resource) noexcept {
 }
 
 void measure(const Pool& pool, std::uint32_t window, Workspace& workspace) noexcept {
-    workspace.data = DataReport{};
-    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
-        workspace.host_load[h] = HostLoad{};
-        workspace.host_samples[h] = Counts{};
-        workspace.memory_used_mib[h] = 0;
-    }
-    for (VmIndex v = 0; v < pool.vms.size(); ++v) {
-        measure_vm(pool, v, window, workspace);
-    }
-    for (HostIndex h = 0; h < pool.hosts.size(); ++h) {
-        finish_host(pool.hosts[h], h, window, workspace);
-    }
+    measure_all(pool, window, workspace, nullptr);
+}
+
+void measure(const Pool& pool, std::uint32_t window, Workspace& workspace,
+             Correlations& correlations) noexcept {
+    measure_all(pool, window, workspace, &correlations);
 }
 
 HostLoad share_of_host(const Vm& vm, const Amounts& mean, const Host& host) noexcept {

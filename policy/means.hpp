@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "policy/correlation.hpp"
 #include "policy/plan.hpp"
 #include "policy/policy.hpp"
 #include "policy/pool_model.hpp"
@@ -12,6 +13,10 @@ namespace ballast::policy {
 // Fills the workspace's means, peaks, host loads, samples, memory and data report.
 // REQUIRES: the workspace is large enough, every vm.host and vm.moving_to is an index of a host or no_index.
 void measure(const Pool& pool, std::uint32_t window, Workspace& workspace) noexcept;
+// Also adds every guest's series to the correlations, while its samples are at hand.
+using Correlations = PerResource<Correlation>;
+void measure(const Pool& pool, std::uint32_t window, Workspace& workspace,
+             Correlations& correlations) noexcept;
 
 // The highest value of this resource that the guest's host could have measured for it; what is above counts
 // as that much. Infinite where no capacity is known.

@@ -124,7 +124,9 @@ Status plan(const Policy& policy, const Pool& pool, const Parameters& parameters
     if (check(parameters) || !consistent(pool)) {
         return Err{Fault::invalid_argument};
     }
-    measure(pool, parameters.window, workspace);
+    if (policy.family != Family::ballast) {
+        measure(pool, parameters.window, workspace);  // the planner chooses its windows itself
+    }
     policy.decide(policy, pool, parameters, workspace, out);
     out.data = workspace.data;
     summarize(pool, workspace, out.moves.items(), out.before, out.after);

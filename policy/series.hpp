@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 
 namespace ballast::policy {
@@ -60,6 +61,12 @@ class Series {
         part.size_ = count;
         return part;
     }
+    // Calls work(samples) with the samples as they lie in memory, whichever type they have.
+    template <class Work>
+    constexpr auto as_stored(Work work) const noexcept {
+        return narrow_ != nullptr ? work(std::span<const float>{narrow_, size_})
+                                  : work(std::span<const double>{wide_, size_});
+    }
     constexpr Series last(std::size_t count) const noexcept { return subspan(size_ - count, count); }
     constexpr Iterator begin() const noexcept { return {*this, 0}; }
     constexpr Iterator end() const noexcept { return {*this, size_}; }
@@ -98,6 +105,14 @@ constexpr void for_each_of_last(Series series, std::size_t count, double ceiling
         visit(std::min(last_good, ceiling));
     }
 }
+
+// Sum and peak of samples none of which needs a rule: all between 0 and `ceiling`, and no more than
+// sample_max. None where one does. Many samples are added in lanes, which need not wait for one another.
+struct CleanSum {
+    double sum = 0;
+    double peak = 0;
+};
+std::optional<CleanSum> clean_sum(Series samples, double ceiling) noexcept;
 
 // Sum of the last `instants` samples, an instant that the series does not reach counting 0.
 double sum_of_last(Series series, std::size_t instants, double ceiling = no_ceiling) noexcept;

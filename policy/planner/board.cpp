@@ -96,9 +96,13 @@ void Board::set_up_guests(const Pool& pool, const Parameters& parameters,
     for (Rank g = 0; g < guest_count_; ++g) {
         by_name[g] = g;
     }
-    std::sort(by_name.begin(), by_name.end(), [&](Rank a, Rank b) {
-        return pool.vms[a].name != pool.vms[b].name ? pool.vms[a].name < pool.vms[b].name : a < b;
-    });
+    const auto in_order = [&](Rank a, Rank b) {
+        const int order = pool.vms[a].name.compare(pool.vms[b].name);
+        return order != 0 ? order < 0 : a < b;
+    };
+    if (!std::is_sorted(by_name.begin(), by_name.end(), in_order)) {
+        std::sort(by_name.begin(), by_name.end(), in_order);
+    }
     for (Rank g = 0; g < guest_count_; ++g) {
         const Vm& vm = pool.vms[by_name[g]];
         Guest& guest = guests_[g] = Guest{};

@@ -28,7 +28,8 @@ Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
       away_unswapped_{arena.make_array<Rank>(vms_max)},
       touched_{arena.make_array<bool>(hosts_max)},
       unswapped_{arena.make_array<bool>(hosts_max)},
-      recent_{arena.make_array<Rank>(hosts_max)} {}
+      recent_{arena.make_array<Rank>(hosts_max)},
+      tangents_{arena.make_array<Tangent>(hosts_max)} {}
 
 void Descent::begin(Board& board, Objective& objective, const DescentLimits& limits) noexcept {
     board_ = &board;
@@ -57,6 +58,23 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     away_unswapped_.clear();
     objective.follow(board);
     find_floors();
+    find_tangents();
+}
+
+// The board and the curves are as they were at the end of the last sweep until the next one ends.
+void Descent::find_tangents() noexcept {
+    if (objective_->exact()) {
+        return;  // curves with knees
+    }
+    const Curves& curves = objective_->curves();
+    for (Rank n = 0; n < board_->nodes().size(); ++n) {
+        const Node& node = board_->node(n);
+        for (std::size_t a = 0; a < axis_count; ++a) {
+            const double unit = node.counts ? node.per_unit[a] : 0;
+            tangents_[n].slope[a] = unit * slope_on(curves, a, node.at[a]);
+            tangents_[n].bend[a] = unit * unit * curves.quadratic[a];
+        }
+    }
 }
 
 // Coming to a node costs a guest at least what it would on the gentlest slope that any node has on each axis:
@@ -276,6 +294,7 @@ void Descent::end_sweep() noexcept {
     }
     const std::size_t made = make_changes();
     find_floors();
+    find_tangents();
     if (made > 0) {
         whole = false;
         stage_ = Stage::moves;

@@ -105,6 +105,8 @@ class Descent {
     double price_of(const Guest& guest) const noexcept {
         return limits_.price_share * objective_->price(guest);
     }
+    double traded(Rank from, Rank to, const Point& goes, const Point& comes) const noexcept;
+    void find_tangents() noexcept;
     double most_of_trade(const Node& one, const Node& other) const noexcept;
     bool may_pay_to_trade(Rank g, Rank to) const noexcept;
     void consider_swap(Rank g, Rank other, Change& best) noexcept;
@@ -133,6 +135,13 @@ class Descent {
         return guest.free && !settled_[g] && (toll_ == 0 || !guest.session);
     }
 
+    // What a guest's amounts change of a node's cost, by curves without knees: amount * slope + amount^2 *
+    // bend.
+    struct Tangent {
+        Point slope{};
+        Point bend{};
+    };
+
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     DescentLimits limits_;
@@ -144,6 +153,7 @@ class Descent {
     std::span<bool> touched_;           // nodes that changed at the end of the last sweep
     std::span<bool> unswapped_;         // nodes that changed since the last sweep of swaps
     BoundedList<Rank> recent_;          // the nodes that are touched
+    std::span<Tangent> tangents_;       // by node, since the last sweep
     Point floors_{};                    // on each axis the gentlest slope of any destination's cost
     Point recent_floors_{};             // likewise of the touched nodes
     Stage stage_ = Stage::over;

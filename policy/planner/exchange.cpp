@@ -15,6 +15,12 @@ void Descent::consider_swap(Rank g, Rank other, Change& best) noexcept {
     Change change{g, to, other, 0};
     const double doubt = objective_->exact() ? 0 : doubt_share * (price_of(board_->guest(g)) + toll_);
     ++evaluations_;
+    const Guest& one = board_->guest(g);
+    const Guest& two = board_->guest(other);
+    const bool both_stay_away = away(g) && away(other) && one.home != to && two.home != from;
+    if (both_stay_away && !objective_->exact() && traded(from, to, one.amount, two.amount) + doubt <= 0) {
+        return;  // no migration more and none less: the price is none
+    }
     if (roughly(change) + doubt <= 0) {
         return;
     }

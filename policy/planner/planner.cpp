@@ -65,7 +65,7 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     if (hot && against_load) {
         relief_.relieve(board_, objective_, limits, hot_, out);
     }
-    balanced_ = (parameters.balance == 0 && !relief_only_) || (relief_only_ && (!hot || relief_.solved()));
+    balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
         look_at(samples_of(parameters.balance_seconds), 0, workspace);
     }
@@ -103,9 +103,12 @@ void Planner::look_ahead(Workspace& workspace) noexcept {
 // with that. What is said of the plan afterwards uses the same loads: they stay in the workspace.
 void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace) noexcept {
     window_ = samples;
-    measure(*pool_, window_, workspace);
     if (recent > 0 && recent < samples) {
-        forecast(*pool_, window_, recent, workspace);
+        Correlations correlations;
+        measure(*pool_, window_, workspace, correlations);
+        forecast(*pool_, correlations, recent, workspace);
+    } else {
+        measure(*pool_, window_, workspace);
     }
     board_.set_up(*pool_, *parameters_, window_, workspace);
     objective_.follow(board_);

@@ -25,12 +25,29 @@ double Descent::price_change(const Change& change) const noexcept {
            (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
 }
 
+// What trading guests of these amounts saves by curves without knees: on each axis the difference of the
+// slopes times what is traded, less what bends. Most of the time of a search for hbal's score is spent here.
+double Descent::traded(Rank from, Rank to, const Point& goes, const Point& comes) const noexcept {
+    const Tangent& source = tangents_[from];
+    const Tangent& target = tangents_[to];
+    double saved = 0;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        const double amount = goes[a] - comes[a];
+        saved += amount * (source.slope[a] - target.slope[a] - amount * (source.bend[a] + target.bend[a]));
+    }
+    return saved;
+}
+
 // By the curves, which touch the objective where the board is now: of a deviation never more than it really
 // saves.
 double Descent::roughly(const Change& change) const noexcept {
     const Node& source = board_->node(board_->guest(change.guest).node);
     const Node& target = board_->node(change.to);
     const Point& goes = board_->guest(change.guest).amount;
+    if (change.with != nobody && !objective_->exact()) {
+        return traded(board_->guest(change.guest).node, change.to, goes, board_->guest(change.with).amount) -
+               price_change(change);
+    }
     Point at_source;
     Point at_target;
     for (std::size_t a = 0; a < axis_count; ++a) {

@@ -11,6 +11,27 @@ using policy::HostIndex;
 using policy::no_index;
 using policy::VmIndex;
 
+namespace {
+
+constexpr std::size_t row_samples = 2 * limits::window_samples_max;
+
+std::span<float> row_of(std::span<float> rows, std::size_t vm, policy::Resource resource) noexcept {
+    const std::size_t row = vm * policy::resource_count + static_cast<std::size_t>(resource);
+    return rows.subspan(row * row_samples, row_samples);
+}
+
+policy::Series series_of(const TraceVm& guest, policy::Resource resource) noexcept {
+    switch (resource) {
+        case policy::Resource::cpu: return guest.cpu_cores;
+        case policy::Resource::net: return guest.net_mbps;
+        case policy::Resource::memory: return guest.memory_used_mib;
+        case policy::Resource::disk: return guest.disk_mbps;
+    }
+    return {};
+}
+
+}  // namespace
+
 Replay::Replay(Arena& arena, std::size_t hosts_max, std::size_t vms_max, std::size_t slots_max) noexcept
     : host_rows_{arena.make_array<policy::Host>(hosts_max)},
       vm_rows_{arena.make_array<policy::Vm>(vms_max)},
@@ -20,6 +41,7 @@ Replay::Replay(Arena& arena, std::size_t hosts_max, std::size_t vms_max, std::si
       demand_rows_{arena.make_array<double>(vms_max)},
       past_{arena.make_array<Past>(vms_max)},
       decision_ns_{arena.make_array<std::uint64_t>(slots_max)},
+      sample_rows_{arena.make_array<float>(vms_max * policy::resource_count * row_samples)},
       orders_{arena.make_array<Order>(2 * vms_max)},  // a swap is two
       transfers_{arena.make_array<Transfer>(vms_max)} {}
 
@@ -57,6 +79,7 @@ void Replay::place(const Trace& trace, const ReplaySettings& settings) noexcept 
     }
     orders_.clear();
     transfers_.clear();
+    rows_begin_ = rows_end_ = 0;
     now_seconds_ = 0;
     meter_ = LoadMeter{};
     score_ = Score{};
@@ -198,18 +221,38 @@ void Replay::take_orders(std::span<const policy::Move> moves) noexcept {
     }
 }
 
+// Sees to it that the rows hold the window that ends with this slot.
+void Replay::take_samples(std::size_t slot) noexcept {
+    if (slot < rows_end_) {
+        return;
+    }
+    rows_begin_ = slot + 1 - std::min(slot + 1, limits::window_samples_max);
+    rows_end_ = std::min(rows_begin_ + row_samples, trace_->slots);
+    for (std::size_t v = 0; v < vms_.size(); ++v) {
+        for (const policy::Resource resource : policy::all_resources) {
+            const policy::Series all = series_of(trace_->vms[v], resource);
+            const std::span<float> row = row_of(sample_rows_, v, resource);
+            for (std::size_t at = rows_begin_; at < rows_end_ && !all.empty(); ++at) {
+                row[at - rows_begin_] = static_cast<float>(all[at]);
+            }
+        }
+    }
+}
+
 void Replay::show_pool(std::size_t slot) noexcept {
+    take_samples(slot);
     const std::size_t samples = std::min(slot + 1, limits::window_samples_max);
-    const std::size_t first = slot + 1 - samples;
-    const auto recent = [&](policy::Series series) {
-        return series.empty() ? series : series.subspan(first, samples);
+    const std::size_t first = slot + 1 - samples - rows_begin_;
+    const auto recent = [&](std::size_t v, policy::Resource resource) {
+        const policy::Series all = series_of(trace_->vms[v], resource);
+        const std::span<const float> row = row_of(sample_rows_, v, resource);
+        return all.empty() ? all : policy::Series{row.subspan(first, samples)};
     };
     for (std::size_t v = 0; v < vms_.size(); ++v) {
-        const TraceVm& guest = trace_->vms[v];
-        vms_[v].cpu_cores = recent(guest.cpu_cores);
-        vms_[v].net_mbps = recent(guest.net_mbps);
-        vms_[v].disk_mbps = recent(guest.disk_mbps);
-        vms_[v].memory_used_mib = recent(guest.memory_used_mib);
+        vms_[v].cpu_cores = recent(v, policy::Resource::cpu);
+        vms_[v].net_mbps = recent(v, policy::Resource::net);
+        vms_[v].disk_mbps = recent(v, policy::Resource::disk);
+        vms_[v].memory_used_mib = recent(v, policy::Resource::memory);
         if (past_[v].moves > 0) {
             vms_[v].last_moved_seconds_ago = static_cast<std::int64_t>(now_seconds_ - past_[v].moved_at);
             vms_[v].came_from = past_[v].left;

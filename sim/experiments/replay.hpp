@@ -63,6 +63,7 @@ class Replay {
     void begin(const Order& order) noexcept;
     void complete(const Transfer& transfer) noexcept;
     void advance(double seconds) noexcept;
+    void take_samples(std::size_t slot) noexcept;
     void show_pool(std::size_t slot) noexcept;
     void ask(Decider& decider, std::size_t slot) noexcept;
 
@@ -75,6 +76,7 @@ class Replay {
     std::span<double> demand_rows_;
     std::span<Past> past_;
     std::span<std::uint64_t> decision_ns_;
+    std::span<float> sample_rows_;
     policy::BoundedList<Order> orders_;
     policy::BoundedList<Transfer> transfers_;
 
@@ -86,6 +88,10 @@ class Replay {
     std::span<double> load_;               // cores wanted, by host, migrations' share included
     std::span<std::uint64_t> memory_mib_;  // by host, guests on their way counted on both
     std::span<double> demand_;             // cores wanted, by guest, in this slot
+    // Samples of every guest and resource, a row each: floats side by side, as the controller keeps them, and
+    // not spread over the whole trace. A row reaches past the present slot; what is shown of it does not.
+    std::size_t rows_begin_ = 0;  // the slot of the first sample in every row
+    std::size_t rows_end_ = 0;    // the slot after the last
     double now_seconds_ = 0;
     LoadMeter meter_;
     Score score_;

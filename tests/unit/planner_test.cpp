@@ -222,6 +222,23 @@ TEST_F(Planner, TheSpareHostIsKept) {
     EXPECT_EQ(moves(ballast), "a>h3") << "N+1 does not hold to begin with, so it forbids nothing";
 }
 
+TEST_F(Planner, AnOverloadThatOnlyASwapSolvesIsSolvedThoughItsPriceIsMoreThanItSaves) {
+    host("h1", 10);
+    host("h2", 10);
+    vm("a", 0, 5.0);
+    vm("b", 0, 3.6);
+    vm("c", 1, 4.2);
+    vm("d", 1, 2.7);
+    parameters.hysteresis = 0;
+    parameters.price_per_move = 0.1;  // two of them: the swap saves 0.16
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_EQ(plan.moves.size(), 2U);
+    EXPECT_TRUE(plan.unresolved.empty());
+    vms[0].cpu_cores = vms[2].cpu_cores;  // nobody is overloaded: nothing is worth that price
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_TRUE(plan.moves.empty());
+}
+
 TEST_F(Planner, WhenAllHostsAreHotItSaysSoAndMovesNobody) {
     for (const char* name : {"h1", "h2", "h3"}) {
         host(name);
