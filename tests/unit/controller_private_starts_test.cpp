@@ -29,11 +29,11 @@ struct Login : Desk {
         return granted.session_id;
     }
     std::uint32_t places() const {
-        std::uint32_t places = 0;
+        std::uint32_t count = 0;
         for (const auto& [name, agent] : agents) {
-            guests += static_cast<std::uint32_t>(agent.guests.size());
+            count += static_cast<std::uint32_t>(agent.guests.size());
         }
-        return places;
+        return count;
     }
 };
 
