@@ -77,7 +77,7 @@ TEST(PolicyCorrelation, WhatLastsPersistsAndWhatAlternatesDoesNot) {
         alternating.push_back(1 + i % 2);
     }
     EXPECT_EQ(persistence_of(alternating), 0);
-    EXPECT_EQ(persistence_of(std::vector<double>(60, 0.3)), 0) << "nothing varies";
+    EXPECT_EQ(persistence_of(std::vector<double>(60, 0.25)), 0) << "nothing varies";
     EXPECT_EQ(persistence_of({1, 2}), 0) << "too few to say";
 }
 
