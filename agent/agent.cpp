@@ -65,10 +65,11 @@ bool Agent::open(std::string& why) {
     if ((!config_.plain && !tls_) || !open_directories(why)) {
         return false;
     }
-    hypervisor_ = open_hypervisor(config_.hypervisor, why);
-    if (!hypervisor_) {
+    std::unique_ptr<Hypervisor> hypervisor = open_hypervisor(config_.hypervisor, why);
+    if (!hypervisor) {
         return false;
     }
+    hypervisor_ = std::make_unique<MeasuredHypervisor>(std::move(hypervisor));
     view_ = std::make_unique<HostView>(*hypervisor_, files_, store_, config_.net_mbps);
     workers_ = std::make_unique<WorkerPool>(
         loop_,

@@ -16,6 +16,7 @@
 #include "agent/journal.hpp"
 #include "agent/sketches.hpp"
 #include "agent/worker_pool.hpp"
+#include "xen_glue/measured_hypervisor.hpp"
 
 namespace ballast::agent {
 
@@ -64,6 +65,7 @@ class Agent {
     void inventory_changed();
     void on_host_events(const HostEvents& events);
     void take_sample();
+    void describe_self(wire::SampleReport& report) const;
 
     // data connections and workers
     void on_accept(int socket_fd);
@@ -83,7 +85,7 @@ class Agent {
     Journal journal_;
     SaveFiles files_;
     StoreState store_;
-    std::unique_ptr<Hypervisor> hypervisor_;
+    std::unique_ptr<MeasuredHypervisor> hypervisor_;
     std::unique_ptr<HostView> view_;
     std::unique_ptr<std::byte[]> core_memory_;
     std::unique_ptr<Core> core_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/agent.hpp"
+#include "shell/footprint.hpp"
 #include "shell/log.hpp"
 
 namespace ballast::agent {
@@ -117,13 +118,32 @@ void Agent::send_inventory() {
     controller_->send(outgoing_);
 }
 
+// What this process has come to since its start.
+void Agent::describe_self(wire::SampleReport& report) const {
+    report.has_agent = true;
+    wire::AgentFigures& figures = report.agent;
+    figures.cpu_ms = cpu_ms();
+    figures.resident_kib = resident_bytes() / 1024;
+    const ConsoleBytes console = desktops_->console_bytes();
+    figures.console_to_client_bytes = console.to_client;
+    figures.console_from_client_bytes = console.from_client;
+    const CallCounts& calls = hypervisor_->calls();
+    for (std::uint32_t i = 0; i < calls.size(); ++i) {
+        if (calls[i].count > 0) {
+            figures.calls.push({i, calls[i].count, calls[i].errors, calls[i].total_us});
+        }
+    }
+}
+
 void Agent::take_sample() {
-    if (!view_->sample(outgoing_.emplace<wire::SampleReport>())) {
+    auto& report = outgoing_.emplace<wire::SampleReport>();
+    if (!view_->sample(report)) {
         log_warning("no sample: {}", description(*hypervisor_));
         hypervisor_answers_ = false;
         inventory_changed();  // says that the host is degraded
         return;
     }
+    describe_self(report);
     controller_->send(outgoing_);
     if (view_->inventory_differs() || !hypervisor_answers_) {
         hypervisor_answers_ = true;  // and that it is so no more

@@ -26,6 +26,7 @@ class DesktopService {
     // Domains have come or gone.
     void guests_changed();
     StoreKeeper& store() noexcept { return store_; }
+    ConsoleBytes console_bytes() const { return relays_.bytes(); }
     void areas_changed(const HostEvents& events) { signals_.areas_changed(events); }
 
   private:

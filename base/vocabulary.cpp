@@ -15,6 +15,9 @@ constexpr std::array<std::string_view, 13> vm_states{
 constexpr std::array<std::string_view, 3> vm_kinds{"plain", "common", "private"};
 constexpr std::array<std::string_view, 4> guest_types{"unknown", "pv", "pvh", "hvm"};
 constexpr std::array<std::string_view, 5> host_states{"down", "up", "suspect", "draining", "cordoned"};
+constexpr std::array<std::string_view, hypervisor_calls_count> hypervisor_calls{
+    "host_facts", "list",  "find",    "sample",     "pause",       "unpause",     "resume_suspended",
+    "rename",     "disks", "console", "guest_read", "guest_write", "watch_guests"};
 constexpr std::array<std::string_view, 16> job_kinds{
     "none",        "create",      "pause",   "unpause",    "save",        "restore",
     "shutdown",    "destroy",     "migrate", "migrate_in", "migrate_out", "disk_create",
@@ -56,6 +59,9 @@ std::string_view to_string(VmKind value) noexcept {
 }
 std::string_view to_string(GuestType value) noexcept {
     return word(guest_types, value);
+}
+std::string_view to_string(HypervisorCall value) noexcept {
+    return word(hypervisor_calls, value);
 }
 std::string_view to_string(HostState value) noexcept {
     return word(host_states, value);

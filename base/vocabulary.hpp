@@ -55,6 +55,24 @@ enum class GuestType : std::uint8_t { unknown = 0, pv = 1, pvh = 2, hvm = 3 };
 
 enum class HostState : std::uint8_t { down = 0, up = 1, suspect = 2, draining = 3, cordoned = 4 };
 
+// The short calls to a hypervisor, which an agent makes on its loop.
+enum class HypervisorCall : std::uint8_t {
+    host_facts,
+    list,
+    find,
+    sample,
+    pause,
+    unpause,
+    resume_suspended,
+    rename,
+    disks,
+    console,
+    guest_read,
+    guest_write,
+    watch_guests
+};
+inline constexpr std::size_t hypervisor_calls_count = 13;
+
 enum class JobKind : std::uint8_t {
     none = 0,
     create = 1,
@@ -87,6 +105,7 @@ std::string_view to_string(VmState) noexcept;
 std::string_view to_string(VmKind) noexcept;
 std::string_view to_string(GuestType) noexcept;
 std::string_view to_string(HostState) noexcept;
+std::string_view to_string(HypervisorCall) noexcept;
 std::string_view to_string(JobKind) noexcept;
 std::string_view to_string(JobState) noexcept;
 std::string_view to_string(MigrationMode) noexcept;

@@ -75,6 +75,23 @@ void fields(Io& io, ObjectOf<Io, schema::DomainSample> object, PlainOf<Io, Domai
 }
 
 template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::CallFigures> object, PlainOf<Io, CallFigures> plain) {
+    BALLAST_NUMBER(call);
+    BALLAST_NUMBER(count);
+    BALLAST_NUMBER(errors);
+    BALLAST_NUMBER(total_us);
+}
+
+template <class Io>
+void fields(Io& io, ObjectOf<Io, schema::AgentFigures> object, PlainOf<Io, AgentFigures> plain) {
+    BALLAST_NUMBER(cpu_ms);
+    BALLAST_NUMBER(resident_kib);
+    BALLAST_LIST(calls);
+    BALLAST_NUMBER(console_to_client_bytes);
+    BALLAST_NUMBER(console_from_client_bytes);
+}
+
+template <class Io>
 void fields(Io& io, ObjectOf<Io, schema::SampleReport> object, PlainOf<Io, SampleReport> plain) {
     BALLAST_NUMBER(sequence);
     BALLAST_NUMBER(taken_unix_ms);
@@ -84,6 +101,7 @@ void fields(Io& io, ObjectOf<Io, schema::SampleReport> object, PlainOf<Io, Sampl
     BALLAST_NUMBER(dom0_cpu_cores);
     BALLAST_NUMBER(net_mbps);
     BALLAST_LIST(domains);
+    BALLAST_OPTIONAL(agent);
 }
 
 BALLAST_DEFINE_CONVERSION(Hello)

@@ -116,6 +116,24 @@ struct DomainSample {
     DomainState state = DomainState::unknown;
     friend bool operator==(const DomainSample&, const DomainSample&) = default;
 };
+// What an agent's calls of one kind came to, since its start. `call` is a HypervisorCall, or one that only
+// newer agents make.
+struct CallFigures {
+    std::uint32_t call = 0;
+    std::uint64_t count = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t total_us = 0;
+    friend bool operator==(const CallFigures&, const CallFigures&) = default;
+};
+// The agent's own process, since its start.
+struct AgentFigures {
+    std::uint64_t cpu_ms = 0;  // workers left out
+    std::uint64_t resident_kib = 0;
+    FixedVector<CallFigures, 16> calls;
+    std::uint64_t console_to_client_bytes = 0;
+    std::uint64_t console_from_client_bytes = 0;
+    friend bool operator==(const AgentFigures&, const AgentFigures&) = default;
+};
 struct SampleReport {
     std::uint64_t sequence = 0;
     std::int64_t taken_unix_ms = 0;
@@ -125,6 +143,8 @@ struct SampleReport {
     double dom0_cpu_cores = 0;
     double net_mbps = 0;
     FixedVector<DomainSample, limits::domains_per_host_max> domains;
+    bool has_agent = false;
+    AgentFigures agent;
     friend bool operator==(const SampleReport&, const SampleReport&) = default;
 };
 

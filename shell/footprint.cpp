@@ -7,6 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <memory>
 
 namespace ballast {
 namespace {
@@ -30,6 +33,23 @@ int release_object(dl_phdr_info* object, std::size_t, void*) noexcept {
 }
 
 }  // namespace
+
+std::uint64_t resident_bytes() noexcept {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen("/proc/self/statm", "re"),
+                                                               &std::fclose};
+    unsigned long long pages = 0;
+    if (file == nullptr || std::fscanf(file.get(), "%*u %llu", &pages) != 1) {
+        return 0;
+    }
+    return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::uint64_t cpu_ms() noexcept {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<std::uint64_t>(time.tv_sec) * 1000 +
+           static_cast<std::uint64_t>(time.tv_nsec) / 1'000'000;
+}
 
 void release_start_pages() noexcept {
     (void)dl_iterate_phdr(&release_object, nullptr);

@@ -18,6 +18,23 @@ Relays::List::iterator Relays::find(std::uint64_t session_id) {
     });
 }
 
+void Relays::end(List::iterator relay) {
+    const wire::RelayStatus status = (*relay)->status();
+    ended_.to_client += status.to_client_bytes;
+    ended_.from_client += status.from_client_bytes;
+    relays_.erase(relay);
+}
+
+ConsoleBytes Relays::bytes() const {
+    ConsoleBytes sum = ended_;
+    for (const std::unique_ptr<Relay>& relay : relays_) {
+        const wire::RelayStatus status = relay->status();
+        sum.to_client += status.to_client_bytes;
+        sum.from_client += status.from_client_bytes;
+    }
+    return sum;
+}
+
 Fault Relays::check(const wire::RelayOpen& order, Detail& why) const {
     if (order.session_id == 0 || order.uuid.nil()) {
         why = "session_id and uuid must not be nil";
@@ -79,7 +96,7 @@ void Relays::open(const wire::RelayOpen& order) {
             return;
         }
         log_notice("session {}: its relay is replaced", order.session_id);
-        relays_.erase(known);
+        end(known);
     }
     Detail problem;
     const Fault fault = check(order, problem);
@@ -107,7 +124,7 @@ void Relays::close(const wire::RelayClose& order) {
     const auto at = find(order.session_id);
     if (at != relays_.end()) {
         guest = (*at)->order().uuid;
-        relays_.erase(at);
+        end(at);
     }
     report_closed(order.session_id, guest, Fault::none, {});
 }
@@ -125,7 +142,7 @@ void Relays::guests_changed() {
         Detail why;
         const Fault fault = events_.find_console(order.uuid, console, why);
         if (fault == Fault::not_found || fault == Fault::unsupported) {
-            relays_.erase(relays_.begin() + static_cast<std::ptrdiff_t>(i));
+            end(relays_.begin() + static_cast<std::ptrdiff_t>(i));
             report_closed(order.session_id, order.uuid, fault, why.empty() ? describe(fault) : why.view());
         }
     }

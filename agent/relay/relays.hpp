@@ -18,6 +18,11 @@ struct RelaySettings {
     std::uint16_t port_count = 0;  // at most so many relays at once; 0: none
 };
 
+struct ConsoleBytes {
+    std::uint64_t to_client = 0;
+    std::uint64_t from_client = 0;
+};
+
 class Relays {
   public:
     struct Events {
@@ -39,10 +44,13 @@ class Relays {
     // Closes those whose guests have gone.
     void guests_changed();
     std::size_t count() const noexcept { return relays_.size(); }
+    // Passed on to and from clients since the start.
+    ConsoleBytes bytes() const;
 
   private:
     using List = std::vector<std::unique_ptr<Relay>>;
     List::iterator find(std::uint64_t session_id);
+    void end(List::iterator relay);
     Fault check(const wire::RelayOpen& order, Detail& why) const;
     std::unique_ptr<Relay> take_port(const wire::RelayOpen& order, std::string& why);
     void report(const Relay& relay) const;
@@ -52,6 +60,7 @@ class Relays {
     RelaySettings settings_;
     Events events_;
     List relays_;
+    ConsoleBytes ended_;           // of relays that are closed
     std::uint16_t next_port_ = 0;  // counted from port_first
 };
 

@@ -11,13 +11,26 @@
 
 namespace ballast::controller {
 
-inline constexpr std::size_t job_kinds_count = 11;
+inline constexpr std::size_t job_kinds_count = static_cast<std::size_t>(JobKind::image_index) + 1;
 inline constexpr std::size_t job_states_count = 5;
 inline constexpr std::size_t vm_states_count = 13;
 inline constexpr std::size_t faults_count = 256;  // by number
 inline constexpr std::size_t slugs_count = 10;
 
+// What the agents of all hosts have told of their own processes, added up over their restarts.
+struct AgentCounters {
+    struct Calls {
+        std::uint64_t count = 0;
+        std::uint64_t errors = 0;
+        std::uint64_t total_us = 0;
+    };
+    std::array<Calls, hypervisor_calls_count> calls{};  // by HypervisorCall
+    std::uint64_t console_to_client_bytes = 0;
+    std::uint64_t console_from_client_bytes = 0;
+};
+
 struct Counters {
+    AgentCounters agents;
     // [JobKind][JobState]: jobs made count as queued, ended ones by their end.
     std::array<std::array<std::uint64_t, job_states_count>, job_kinds_count> jobs{};
     std::array<std::uint64_t, faults_count> job_faults{};  // of failed jobs

@@ -197,6 +197,36 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
     return {};
 }
 
+namespace {
+
+// How much a counter has grown; one that is smaller than before began anew with its process.
+constexpr std::uint64_t growth(std::uint64_t before, std::uint64_t after) noexcept {
+    return after >= before ? after - before : after;
+}
+
+void take_figures(AgentCounters& sum, wire::AgentFigures& known, const wire::AgentFigures& told) noexcept {
+    // Of a process that is younger everything is new, whatever its counters have reached.
+    const bool anew = told.cpu_ms < known.cpu_ms;
+    const wire::AgentFigures before = anew ? wire::AgentFigures{} : known;
+    for (const wire::CallFigures& now : told.calls) {
+        if (now.call < sum.calls.size()) {
+            wire::CallFigures then;
+            for (const wire::CallFigures& one : before.calls) {
+                then = one.call == now.call ? one : then;
+            }
+            AgentCounters::Calls& calls = sum.calls[now.call];
+            calls.count += growth(then.count, now.count);
+            calls.errors += growth(then.errors, now.errors);
+            calls.total_us += growth(then.total_us, now.total_us);
+        }
+    }
+    sum.console_to_client_bytes += growth(before.console_to_client_bytes, told.console_to_client_bytes);
+    sum.console_from_client_bytes += growth(before.console_from_client_bytes, told.console_from_client_bytes);
+    known = told;
+}
+
+}  // namespace
+
 Status on_sample_report(Step& step, std::uint32_t host, const wire::SampleReport& report) noexcept {
     HostRow& row = step.t.hosts[host];
     const bool fine = report.dom0_cpu_cores >= 0 && report.dom0_cpu_cores <= 4096 && report.net_mbps >= 0 &&
@@ -215,6 +245,9 @@ Status on_sample_report(Step& step, std::uint32_t host, const wire::SampleReport
     row.last_sample = step.now.mono;
     row.last_sample_taken = {report.taken_unix_ms};
     row.memory_free_mib = mib(report.memory_free_kib);
+    if (report.has_agent) {
+        take_figures(step.t.counters.agents, row.agent, report.agent);
+    }
     if (report.rates_valid) {
         row.dom0_cpu_cores.push(report.dom0_cpu_cores);
         row.net_mbps_used.push(report.net_mbps);

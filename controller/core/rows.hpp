@@ -75,6 +75,7 @@ struct HostRow {
     bool takes_images = false;  // its agent has a directory for disk images
     std::uint64_t report_sequence = 0;
     // From the samples
+    wire::AgentFigures agent;  // of the agent's own process, as it told last
     std::uint64_t sample_sequence = 0;
     Instant last_sample;         // meaningless while samples == 0
     WallTime last_sample_taken;  // by the host's clock

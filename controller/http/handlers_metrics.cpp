@@ -212,6 +212,7 @@ Answer get_metrics(Api& api, const Call&) {
     write_imbalance(out, api.core());
     write_vms(out, api.core());
     write_jobs(out, api.core().counters());
+    write_agents(out, api.core());
     write_desktops(out, api.core());
     write_pools(out, api.core());
     write_health(out, api);

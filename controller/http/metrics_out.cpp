@@ -53,6 +53,12 @@ void MetricsOut::value(double sum, std::uint64_t count) {
     append_line(out_, name_ + "_sum", {}, sum);
     append_line(out_, name_ + "_count", {}, count);
 }
+void MetricsOut::value(std::string_view label, std::string_view label_value, double sum,
+                       std::uint64_t count) {
+    const std::string labels = label_text(label, label_value);
+    append_line(out_, name_ + "_sum", labels, sum);
+    append_line(out_, name_ + "_count", labels, count);
+}
 void MetricsOut::value(double number) {
     sample({}, number);
 }

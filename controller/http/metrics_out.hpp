@@ -24,6 +24,7 @@ class MetricsOut {
 
     // `type` "summary": the sum of what was observed, and how often; no quantiles.
     void value(double sum, std::uint64_t count);
+    void value(std::string_view label, std::string_view label_value, double sum, std::uint64_t count);
     // `type` "histogram": its buckets, sum and count, in seconds.
     void value(const Histogram& histogram) { buckets({}, histogram); }
     void value(std::string_view label, std::string_view label_value, const Histogram& histogram);

@@ -1,31 +1,12 @@
-#include <unistd.h>
-
-#include <cstdio>
-#include <memory>
-
 #include "controller/agents.hpp"
 #include "controller/http/feed/feed.hpp"
 #include "controller/http/metrics_parts.hpp"
 #include "controller/http/server.hpp"
+#include "shell/footprint.hpp"
 #include "shell/loop.hpp"
 #include "shell/loop_turns.hpp"
 
 namespace ballast::controller::http {
-
-namespace {
-
-// Of /proc/self/statm: pages, all and resident. 0 where there is none.
-std::uint64_t resident_bytes() {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen("/proc/self/statm", "re"),
-                                                               &std::fclose};
-    unsigned long long pages = 0;
-    if (file == nullptr || std::fscanf(file.get(), "%*u %llu", &pages) != 1) {
-        return 0;
-    }
-    return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
 
 void write_process(MetricsOut& out, const Api& api) {
     const Surroundings& around = api.surroundings();
