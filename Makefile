@@ -426,7 +426,7 @@ $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_s
 
 # The end-to-end tests mostly wait, so the other tests are built beside them, by one make at a time.
 built = flock $(OUT)/building nice -n 15 env -u MAKEFLAGS $(MAKE) --no-print-directory BUILD=$(BUILD) -j$(JOBS)
-FUZZ_SECONDS ?= 3
+FUZZ_SECONDS ?= 2
 SOAK_SEEDS ?= 300
 check:
 	$(Q)tests/tools/deps.sh check
