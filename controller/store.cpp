@@ -247,8 +247,10 @@ bool Store::Impl::read_last_change() {
 std::uint64_t Store::submit() {
     StoreWriter& writer = *impl_->writer;
     writer.settle();
-    // A trim that finds no room is tried again with the next batch.
-    (void)(!writer.dirty() || impl_->trim_changes());
+    if (writer.dirty()) {
+        (void)impl_->trim_changes();
+        writer.wait();  // the trim may have been one line too many for the buffer
+    }
     return writer.submit();
 }
 

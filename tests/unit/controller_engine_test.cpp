@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "controller/store_records.hpp"
 #include "tests/unit/controller_directory.hpp"
 
 namespace ballast::controller {
@@ -215,6 +216,23 @@ TEST_F(EngineTest, CommitsATransactionThatOutgrowsItsBufferAsOne) {
     engine_.reset();
     store_.reset();  // as a crash before its end
     EXPECT_EQ(stored_changes(), changes);
+}
+
+TEST_F(EngineTest, TrimsAHistoryThatFillsTheBuffer) {
+    settings_.limits.history_stored = 10;
+    open();
+    const HistoryChange change{uuid(3), {created, 1, 1, MachineKind::job, 0, 1, Cause::agent}};
+    // As many as fit: the line that trims finds no room.
+    Batch as_large;
+    while (as_large.has_room()) {
+        ASSERT_TRUE(records::put(Line{as_large, 0}, 1, change));
+        ASSERT_TRUE(store_->write({&change, 1}));
+    }
+    ASSERT_TRUE(store_->commit());
+    engine_.reset();
+    store_.reset();
+    EXPECT_GE(stored_changes(), 10);
+    EXPECT_LT(stored_changes(), 10 + 300);
 }
 
 TEST_F(EngineTest, ForgetsATurnThatWasNotCommitted) {
