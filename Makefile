@@ -44,7 +44,8 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wswitch-enum -Wnon-v
             -Wno-missing-field-initializers -Wno-subobject-linkage
 # Designated initialisers name what they set, the rest has defaults; and a file that a unit includes is no header.
 FLAGS_release := -O2 -DNDEBUG -D_FORTIFY_SOURCE=2
-FLAGS_debug := -Og -g
+# xxhash insists on inlining what -Og does not.
+FLAGS_debug := -Og -g -DXXH_NO_INLINE_HINTS=1
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -fsanitize=thread
 LINK_asan := -fsanitize=address,undefined
