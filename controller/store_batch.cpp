@@ -5,12 +5,12 @@
 namespace ballast::controller {
 
 void Batch::put(Kind kind, const void* data, std::size_t size) noexcept {
-    fits_ = fits_ && bytes_.size() - position_ > size;
+    fits_ = fits_ && bytes_max - position_ > size;
     if (fits_) {
         bytes_[position_++] = static_cast<std::byte>(kind);
     }
     if (fits_ && size > 0) {
-        std::memcpy(bytes_.data() + position_, data, size);
+        std::memcpy(bytes_.get() + position_, data, size);
         position_ += size;
     }
 }
@@ -18,16 +18,16 @@ void Batch::put(Kind kind, const void* data, std::size_t size) noexcept {
 void Batch::put_sized(Kind kind, std::span<const std::byte> bytes) noexcept {
     const auto size = static_cast<std::uint32_t>(bytes.size());
     put(kind, &size, sizeof size);
-    fits_ = fits_ && bytes_.size() - position_ >= bytes.size();
+    fits_ = fits_ && bytes_max - position_ >= bytes.size();
     if (fits_ && !bytes.empty()) {
-        std::memcpy(bytes_.data() + position_, bytes.data(), bytes.size());
+        std::memcpy(bytes_.get() + position_, bytes.data(), bytes.size());
         position_ += bytes.size();
     }
 }
 
 void Batch::begin(std::uint8_t statement) noexcept {
     position_ = used_;
-    fits_ = position_ < bytes_.size();
+    fits_ = position_ < bytes_max;
     if (fits_) {
         bytes_[position_++] = static_cast<std::byte>(statement);
     }
@@ -55,7 +55,7 @@ bool Batch::end() noexcept {
 bool Batch::replay(std::span<Statement> statements) const noexcept {
     std::size_t at = 0;
     const auto take = [&](auto& value) {
-        std::memcpy(&value, bytes_.data() + at, sizeof value);
+        std::memcpy(&value, bytes_.get() + at, sizeof value);
         at += sizeof value;
     };
     while (at < used_) {
@@ -73,7 +73,7 @@ bool Batch::replay(std::span<Statement> statements) const noexcept {
             } else if (kind != Kind::end) {
                 std::uint32_t size = 0;
                 take(size);
-                const std::span value = std::span{bytes_}.subspan(at, size);
+                const std::span value = std::span<const std::byte>{bytes_.get() + at, size};
                 at += size;
                 if (kind == Kind::blob) {
                     statement.bind_blob(value);

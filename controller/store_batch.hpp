@@ -4,9 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/fixed_string.hpp"
 #include "base/instant.hpp"
@@ -22,7 +22,8 @@ class Batch {
     static constexpr std::size_t line_bytes_max = limits::frame_bytes_max + 16 * 1024;
     static constexpr std::size_t bytes_max = 2 * line_bytes_max;
 
-    Batch() : bytes_(bytes_max) {}
+    // Pages become memory once they are used.
+    Batch() : bytes_{std::make_unique_for_overwrite<std::byte[]>(bytes_max)} {}
 
     bool empty() const noexcept { return used_ == 0; }
     // Any line fits.
@@ -47,7 +48,7 @@ class Batch {
     void put(Kind kind, const void* data, std::size_t size) noexcept;
     void put_sized(Kind kind, std::span<const std::byte> bytes) noexcept;
 
-    std::vector<std::byte> bytes_;
+    std::unique_ptr<std::byte[]> bytes_;
     std::size_t used_ = 0;      // up to the end of the last whole line
     std::size_t position_ = 0;  // of the line that is being taken down
     bool fits_ = true;

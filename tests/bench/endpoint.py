@@ -153,6 +153,7 @@ def measure(programs, requests=MIXED_REQUESTS):
                    "loaded": loaded}
         wait_until("wrk has left", lambda: site.pool.get("/v1/status")["vms"]["all"] == GUESTS)
         figures["readers_mib"] = readers_mib(site)
+        wait_until("the readers have gone", lambda: metric(site, "ballast_event_readers") == 0)
         figures["event_ms"] = event_delays(site)
         figures["memory"] = memory_after_requests(site, requests)
         return figures
