@@ -29,7 +29,7 @@ TEMPLATE = {"type": "pv", "memory_mib": 128, "vcpus": 1, "kernel": "/boot/guest"
 
 
 # What such a site uses little of, beside its hosts, guests, desktops and sessions.
-SMALL_LIMITS = {"plans": 4, "definitions": 16, "decisions": 32, "events": 512, "event_kib": 256,
+SMALL_LIMITS = {"plans": 8, "definitions": 16, "decisions": 64, "events": 512, "event_kib": 256,
                 "image_sketches": 0}
 
 
