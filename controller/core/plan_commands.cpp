@@ -1,4 +1,6 @@
 // Plans on request: computed, shown, applied, cancelled.
+#include <algorithm>
+
 #include "controller/core/step.hpp"
 
 namespace ballast::controller {
@@ -34,7 +36,9 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     }
     policy::Parameters parameters = command.has_parameters ? command.parameters : configured.parameters;
     if (!command.has_parameters) {
-        parameters.samples_min = 0;  // an operator may decide on less than a full window
+        // An operator may decide on less than a full window, but a host of which nothing was measured yet is
+        // not an idle one.
+        parameters.samples_min = std::min(parameters.samples_min, 1U);
     }
     if (const auto wrong = policy::check(parameters)) {
         refuse(outcome, Slug::validation_failed, Fault::invalid_argument, *wrong);

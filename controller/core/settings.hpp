@@ -42,7 +42,7 @@ struct BalanceSettings {
     bool enabled = false;
     Duration interval = seconds(5);
     FixedString<15> policy = "ballast";
-    policy::Parameters parameters;  // samples_min applies to automatic rounds only
+    policy::Parameters parameters;  // samples_min applies to automatic rounds; an operator's needs one sample
     bool plain_guests = true;       // may guests that were found, not created by us, be moved?
     // Anti-affinity: guests whose names begin with the same one of these are kept on different hosts. The
     // first that fits counts.

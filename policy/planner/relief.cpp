@@ -149,10 +149,15 @@ void Relief::reject(Rank g, Plan& out) const noexcept {
     Rejection nearest{guest.vm, no_index, Constraint::no_destination, 0, 1};
     double least = std::numeric_limits<double>::infinity();
     for (Rank to = 0; to < board_->nodes().size(); ++to) {
-        if (to == guest.node || !board_->node(to).takes) {
+        if (to == guest.node || !board_->node(to).counts) {
             continue;
         }
         const auto why_not = board_->obstacle(g, to);
+        if (!board_->node(to).takes) {
+            // Said only where no host takes guests at all.
+            nearest = nearest.constraint == Constraint::no_destination ? *why_not : nearest;
+            continue;
+        }
         const Point by = board_->shift(g, to, 1);
         const double cost = objective_->change_at(board_->node(to), by);
         if (cost >= least) {

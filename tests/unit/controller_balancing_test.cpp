@@ -38,6 +38,30 @@ TEST(ControllerBalancing, AGuestGoesToTheIdlestHost) {
     EXPECT_EQ(world.place_of("web-1"), "h2");
 }
 
+// h2 is up, and what its guests use is not known yet.
+TEST(ControllerBalancing, AnOperatorsRoundTakesAHostThatWasNotMeasuredForNoIdleOne) {
+    World world;
+    world.add_host("h1", 1);
+    world.add_guest("h1", "web-1", 0.5);
+    world.add_guest("h1", "db", 0.45);
+    world.add_host("h2", 1).rates_known = false;
+    world.add_guest("h2", "web-2", 0.9);
+    world.connect_all();
+    world.seconds(5);
+    ASSERT_EQ(world.host_row("h2").state, HostState::up);
+    Command rebalance;
+    rebalance.kind = CommandKind::rebalance;
+    rebalance.policy = "ballast";
+    rebalance.dry_run = true;
+    ASSERT_EQ(world.command(rebalance).kind, OutcomeKind::plan);
+    const PlanView plan = world.core->dry_plan();
+    EXPECT_TRUE(plan.moves.empty());
+    ASSERT_FALSE(plan.rejected.empty());
+    EXPECT_EQ(plan.rejected.front().constraint, policy::Constraint::too_few_samples);
+    EXPECT_EQ(plan.rejected.front().to, "h2");
+    EXPECT_EQ(plan.rejected.front().limit, 1.0);
+}
+
 TEST(ControllerBalancing, GuestsWhoseNamesBeginAlikeAreKeptApart) {
     Settings settings = planner_on();
     settings.balance.apart.push("web-");

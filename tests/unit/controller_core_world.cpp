@@ -202,12 +202,12 @@ void World::sample(const std::string& name) {
     wire::SampleReport& report = std::get<wire::SampleReport>(*message);
     report.sequence = ++agent.samples;
     report.taken_unix_ms = now.wall.unix_ms;
-    report.rates_valid = true;
+    report.rates_valid = agent.rates_known;
     report.dom0_cpu_cores = 0.125;
     for (const auto& [uuid, guest] : agent.guests) {
         wire::DomainSample domain;
         domain.uuid = uuid;
-        domain.rates_valid = true;
+        domain.rates_valid = agent.rates_known;
         domain.cpu_cores = guest.state == DomainState::running ? guest.cpu_cores : 0;
         domain.memory_kib = guest.memory_mib * 1024;
         domain.state = guest.state;

@@ -70,6 +70,7 @@ struct Agent {
     std::uint64_t reports = 0;
     std::uint64_t samples = 0;
     bool samples_stopped = false;
+    bool rates_known = true;  // false: as in the first sample, which has nothing to be compared with
     Fault refuse_next = Fault::none;
     Fault refuse_clone = Fault::none;               // the next one
     bool creates_break = false;                     // a create builds a domain, and fails before it runs
