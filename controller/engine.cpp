@@ -98,6 +98,16 @@ void Engine::tell(const Action& action, const Now& at) {
     }
 }
 
+Status Engine::step_core(const Event& event, const Now& at) {
+    const std::uint64_t rounds = core_->counters().planning_rounds;
+    const std::int64_t began_ns = mono_ns();
+    const Status status = core_->step(event, at, *actions_);
+    if (planned_ && core_->counters().planning_rounds != rounds) {
+        planned_(mono_ns() - began_ns);
+    }
+    return status;
+}
+
 Status Engine::step(const Event& event) {
     BALLAST_ASSERT(!stepping_ && agents_ != nullptr);
     if (!trouble_.empty()) {
@@ -108,7 +118,7 @@ Status Engine::step(const Event& event) {
     }
     stepping_ = true;
     const Now at = now();
-    const Status status = core_->step(event, at, *actions_);
+    const Status status = step_core(event, at);
     open_ = open_ || !actions_->list().empty() || !actions_->changes().empty();
     bool stored = true;
     for (const Action& action : actions_->list()) {

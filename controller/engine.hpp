@@ -49,6 +49,9 @@ class Engine {
     // Called after each step that was written, with what it did, and with nothing after the core was made
     // anew. What it tells are observations: they may be seen a moment before their commit.
     void on_step(std::function<void(std::span<const Action>)> notify) { stepped_ = std::move(notify); }
+    // Called after each step in which the policy was asked, with the time that the step took: a round is
+    // nearly all of it.
+    void on_planned(std::function<void(std::int64_t took_ns)> notify) { planned_ = std::move(notify); }
     // Called when what the store holds cannot be read back after a failure: the process must end.
     void on_store_lost(std::function<void()> notify) { store_lost_ = std::move(notify); }
 
@@ -79,6 +82,7 @@ class Engine {
     const std::string& trouble() const noexcept { return trouble_; }
 
   private:
+    Status step_core(const Event& event, const Now& at);
     void tell(const Action& action, const Now& now);
     void seal();
     void finish(bool stored);
@@ -93,6 +97,7 @@ class Engine {
     std::unique_ptr<wire::Message> message_;
     AgentPort* agents_ = nullptr;
     std::function<void(std::span<const Action>)> stepped_;
+    std::function<void(std::int64_t)> planned_;
     std::function<void(bool, bool)> stored_;
     std::function<void()> store_lost_;
     std::uint64_t next_command_id_ = 1;

@@ -16,6 +16,7 @@
 #include "controller/http/api.hpp"
 #include "controller/http/feed/feed.hpp"
 #include "controller/http/server.hpp"
+#include "controller/loop_parts.hpp"
 #include "controller/reservation.hpp"
 #include "controller/shell_budget.hpp"
 #include "controller/store.hpp"
@@ -131,6 +132,12 @@ void raise_descriptor_limit(const ControllerConfig& config) {
     }
 }
 
+// What is made with the loop from here on is of that part.
+Loop& for_part(Loop& loop, LoopPart part) noexcept {
+    (void)loop.enter(part);
+    return loop;
+}
+
 // What runs once everything is up.
 class Controller {
   public:
@@ -138,14 +145,14 @@ class Controller {
                AuditLog& audit)
         : loop_{loop},
           engine_{engine},
-          ticker_{loop, [this] { (void)engine_.step(Tick{}); }},
+          ticker_{for_part(loop, loop_clock), [this] { (void)engine_.step(Tick{}); }},
           token_saver_{loop, [&tokens] { tokens.save_uses(); }},
           audit_syncer_{loop, [&audit] { audit.sync_beside(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
-          store_watch_{loop, engine.store().ended_fd(), Interest::read,
+          store_watch_{for_part(loop, loop_store), engine.store().ended_fd(), Interest::read,
                        [&engine](Interest) { engine.store_ended(); }},
           turn_end_{loop, [&engine] { engine.end_turn(); }},
-          signals_{loop, [this](int number) { on_signal(number); }} {
+          signals_{for_part(loop, loop_other), [this](int number) { on_signal(number); }} {
         engine.on_stored([&server](bool stored, bool jobs_changed) {
             server.release(stored);
             if (jobs_changed) {
@@ -155,6 +162,7 @@ class Controller {
         engine.on_step([&feed](std::span<const Action> actions) { feed.on_step(actions); });
         feed.on_news([&server] { server.go_on_with_streams(); });
         engine.on_store_lost([this] { stop(exit_failed); });
+        engine.on_planned([&loop](std::int64_t took_ns) { loop.charge(loop_planning, took_ns); });
     }
 
     int run() {
@@ -241,17 +249,18 @@ int serve(const ControllerConfig& config) {
         return fail(why);
     }
     Loop loop;
-    const LoopTurns turns{loop};
+    const LoopTurns turns{loop, loop_part_names};
     const std::unique_ptr<Agents> agents =
-        Agents::open(loop, *engine, config.agents, config.core.limits.links, why);
+        Agents::open(for_part(loop, loop_agents), *engine, config.agents, config.core.limits.links, why);
     if (agents == nullptr) {
         return fail(why);
     }
     engine->connect(*agents);
-    http::Feed feed{loop, config.feed, config.core.limits, feed_memory.block(),
+    http::Feed feed{for_part(loop, loop_events), config.feed, config.core.limits, feed_memory.block(),
                     [&engine]() -> const Core& { return engine->core(); }};
     http::Api api{*engine, tokens, gate, audit};
-    const std::unique_ptr<http::Server> server = http::Server::open(loop, config.http, api, why);
+    const std::unique_ptr<http::Server> server =
+        http::Server::open(for_part(loop, loop_http), config.http, api, why);
     if (server == nullptr) {
         return fail(why);
     }

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <ctime>
 #include <memory>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "shell/log.hpp"
@@ -51,10 +52,17 @@ WallTime wall_now() noexcept {
     return {clock_ms(CLOCK_REALTIME)};
 }
 
+std::int64_t mono_ns() noexcept {
+    timespec time{};
+    BALLAST_ASSERT(::clock_gettime(CLOCK_MONOTONIC, &time) == 0);
+    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 // EVFLAG_NOSIGMASK: signal masks are ours, SignalWatch sets them. EVFLAG_NOENV: LIBEV_FLAGS changes nothing.
 Loop::Loop()
     : loop_{ev_loop_new(unsigned{EVBACKEND_EPOLL} | unsigned{EVFLAG_NOENV} | unsigned{EVFLAG_NOSIGMASK})} {
     BALLAST_ASSERT(loop_ != nullptr);
+    ev_set_userdata(loop_, this);
 }
 Loop::~Loop() {
     ev_loop_destroy(loop_);
@@ -64,6 +72,30 @@ void Loop::run() {
 }
 void Loop::stop() noexcept {
     ev_break(loop_, EVBREAK_ALL);
+}
+
+LoopPart Loop::enter(LoopPart part) noexcept {
+    if (counts_ && part != part_) {
+        mark(mono_ns());
+    }
+    return std::exchange(part_, part);
+}
+void Loop::charge(LoopPart part, std::int64_t ns) noexcept {
+    times_ns_[part_] -= ns;
+    times_ns_[part] += ns;
+}
+void Loop::count_times(std::int64_t now_ns) noexcept {
+    counts_ = true;
+    marked_ns_ = now_ns;
+    times_ns_.fill(0);
+}
+const LoopTimes& Loop::times(std::int64_t now_ns) noexcept {
+    mark(now_ns);
+    return times_ns_;
+}
+void Loop::mark(std::int64_t now_ns) noexcept {
+    times_ns_[part_] += now_ns - marked_ns_;
+    marked_ns_ = now_ns;
 }
 
 // A watch may be destroyed by its own callback. The callback's captures must outlive its call: the watch then
@@ -77,8 +109,13 @@ void destroy(Impl* impl) noexcept {
     }
 }
 
+Loop& loop_of(struct ev_loop* loop) noexcept {
+    return *static_cast<Loop*>(ev_userdata(loop));
+}
+
 template <class Impl, class Call>
 void call_back(Impl* impl, Call call) noexcept {
+    const LoopScope scope{loop_of(impl->loop), impl->part};
     impl->in_callback = true;
     call();
     impl->in_callback = false;
@@ -90,6 +127,7 @@ void call_back(Impl* impl, Call call) noexcept {
 struct FdWatch::Impl {
     ev_io watcher{};
     struct ev_loop* loop = nullptr;
+    LoopPart part = 0;
     int fd = -1;
     std::function<void(Interest)> on_ready;
     bool in_callback = false;
@@ -97,7 +135,7 @@ struct FdWatch::Impl {
 };
 
 FdWatch::FdWatch(Loop& loop, int fd, Interest interest, std::function<void(Interest)> on_ready)
-    : impl_{new Impl{.loop = loop.raw(), .fd = fd, .on_ready = std::move(on_ready)}} {
+    : impl_{new Impl{.loop = loop.raw(), .part = loop.part(), .fd = fd, .on_ready = std::move(on_ready)}} {
     const auto on_event = [](struct ev_loop*, ev_io* watcher, int events) {
         auto* impl = static_cast<Impl*>(watcher->data);
         call_back(impl, [&] { impl->on_ready(from_ev(events)); });
@@ -126,6 +164,7 @@ void FdWatch::set(Interest interest) noexcept {
 struct Timer::Impl {
     ev_timer watcher{};
     struct ev_loop* loop = nullptr;
+    LoopPart part = 0;
     std::function<void()> on_fire;
     bool in_callback = false;
     bool destroyed = false;
@@ -140,7 +179,7 @@ struct Timer::Impl {
 };
 
 Timer::Timer(Loop& loop, std::function<void()> on_fire)
-    : impl_{new Impl{.loop = loop.raw(), .on_fire = std::move(on_fire)}} {
+    : impl_{new Impl{.loop = loop.raw(), .part = loop.part(), .on_fire = std::move(on_fire)}} {
     const auto on_event = [](struct ev_loop*, ev_timer* watcher, int) {
         auto* impl = static_cast<Impl*>(watcher->data);
         call_back(impl, [&] { impl->on_fire(); });
@@ -169,13 +208,16 @@ bool Timer::active() const noexcept {
 struct TurnEnd::Impl {
     ev_prepare watcher{};
     struct ev_loop* loop = nullptr;
+    LoopPart part = 0;
     std::function<void()> on_end;
 };
 
 TurnEnd::TurnEnd(Loop& loop, std::function<void()> on_end)
-    : impl_{new Impl{.loop = loop.raw(), .on_end = std::move(on_end)}} {
+    : impl_{new Impl{.loop = loop.raw(), .part = loop.part(), .on_end = std::move(on_end)}} {
     const auto on_event = [](struct ev_loop*, ev_prepare* watcher, int) {
-        static_cast<Impl*>(watcher->data)->on_end();
+        auto* impl = static_cast<Impl*>(watcher->data);
+        const LoopScope scope{loop_of(impl->loop), impl->part};
+        impl->on_end();
     };
     ev_prepare_init(&impl_->watcher, on_event);
     impl_->watcher.data = impl_;

@@ -4,6 +4,7 @@
 // Callbacks must not throw.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 
@@ -23,6 +24,12 @@ inline Now now() noexcept {
     return {mono_now(), wall_now()};
 }
 
+// What the loop's time goes to: numbers whose meaning is the program's. A watch or timer belongs to the part
+// in which it was made: the one entered then, or that of the callback that makes it.
+using LoopPart = std::uint8_t;
+inline constexpr std::size_t loop_parts_max = 8;
+using LoopTimes = std::array<std::int64_t, loop_parts_max>;  // nanoseconds, by part
+
 class Loop {
   public:
     // Not the default loop of libev, which would install a SIGCHLD handler and reap every child.
@@ -37,8 +44,38 @@ class Loop {
         return loop_;
     }
 
+    LoopPart part() const noexcept { return part_; }
+    // From here on time is the part's; the part before. REQUIRES: part < loop_parts_max.
+    LoopPart enter(LoopPart part) noexcept;
+    // The last `ns` of the present part were this one's.
+    void charge(LoopPart part, std::int64_t ns) noexcept;
+    // From here on time is counted, beginning with nothing; without it, it never is (loop_turns.hpp).
+    void count_times(std::int64_t now_ns) noexcept;
+    const LoopTimes& times(std::int64_t now_ns) noexcept;
+
   private:
+    void mark(std::int64_t now_ns) noexcept;
+
     struct ev_loop* loop_;
+    LoopPart part_ = 0;
+    bool counts_ = false;
+    std::int64_t marked_ns_ = 0;  // up to here, time is in times_ns_
+    LoopTimes times_ns_{};
+};
+
+std::int64_t mono_ns() noexcept;  // CLOCK_MONOTONIC, for durations
+
+// Enters a part for as long as it lives.
+class LoopScope {
+  public:
+    LoopScope(Loop& loop, LoopPart part) noexcept : loop_{loop}, before_{loop.enter(part)} {}
+    ~LoopScope() { loop_.enter(before_); }
+    LoopScope(const LoopScope&) = delete;
+    LoopScope& operator=(const LoopScope&) = delete;
+
+  private:
+    Loop& loop_;
+    LoopPart before_;
 };
 
 enum class Interest : std::uint8_t { none = 0, read = 1, write = 2, read_write = 3 };

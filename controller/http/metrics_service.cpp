@@ -50,6 +50,28 @@ void write_process(MetricsOut& out, const Api& api) {
     }
 }
 
+namespace {
+
+void write_loop(MetricsOut& out, const LoopTurns& turns) {
+    const auto of_parts = [&](double (LoopTurns::*seconds)(LoopPart) const noexcept) {
+        for (std::size_t part = 0; part < turns.parts().size(); ++part) {
+            out.value("part", turns.parts()[part], (turns.*seconds)(static_cast<LoopPart>(part)));
+        }
+    };
+    out.metric(
+        "ballast_loop_off_cpu_seconds_max", "gauge",
+        "Longest time that one turn had no processor, because others ran or a disk was waited for; of this "
+        "minute and the one before.");
+    out.value(turns.longest_off_cpu_seconds());
+    out.metric("ballast_loop_part_seconds_max", "gauge",
+               "Longest time that one turn spent on each of its parts, of this minute and the one before.");
+    of_parts(&LoopTurns::longest_seconds);
+    out.metric("ballast_loop_part_seconds_total", "counter", "Time that turns spent on each of their parts.");
+    of_parts(&LoopTurns::total_seconds);
+}
+
+}  // namespace
+
 void write_health(MetricsOut& out, const Api& api) {
     const Surroundings& around = api.surroundings();
     out.metric("ballast_store_failing", "gauge",
@@ -63,6 +85,7 @@ void write_health(MetricsOut& out, const Api& api) {
     out.metric("ballast_loop_blocked_seconds_max", "gauge",
                "Longest time that one turn blocked the loop, of this minute and the one before.");
     out.value(around.turns->longest_seconds());
+    write_loop(out, *around.turns);
     out.metric(
         "ballast_certificate_expires_timestamp_seconds", "gauge",
         "When the certificate shown to agents, and to operators, ends, in Unix time; absent without TLS.");
