@@ -18,15 +18,19 @@ void Link::Impl::on_ready(Interest ready) {
         continue_connect();
         return;
     }
+    // Many peers may have something to say at once: what is left unread is ready again in the next turn.
+    const bool spent = loop_.part_is_spent();
     if (state_ == LinkState::handshaking) {
-        continue_handshake();
+        if (!spent) {
+            continue_handshake();
+        }
         return;
     }
     const auto bits = static_cast<unsigned>(ready);
     if ((bits & static_cast<unsigned>(Interest::write)) != 0) {
         flush();
     }
-    if ((bits & static_cast<unsigned>(Interest::read)) != 0 || receive_wants_write_) {
+    if (!spent && ((bits & static_cast<unsigned>(Interest::read)) != 0 || receive_wants_write_)) {
         read_some();
     }
     set_interest();

@@ -30,6 +30,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
           channel_{std::make_unique<Channel>(socket_fd, role, options_)},
           scratch_{options_.scratch ? options_.scratch : std::make_shared<LinkScratch>()},
           receive_buffer_{options_.frame_bytes_max},
+          loop_{loop},
           watch_{std::make_unique<FdWatch>(loop, socket_fd, Interest::write,
                                            [this](Interest ready) { on_ready(ready); })},
           handshake_timer_{loop, [this] { on_handshake_timeout(); }},
@@ -97,6 +98,7 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     std::uint64_t bytes_sent_ = 0;
     std::uint64_t bytes_received_ = 0;
     Failure doom_;
+    Loop& loop_;
     std::unique_ptr<FdWatch> watch_;
     Timer handshake_timer_;
     Timer ping_timer_;

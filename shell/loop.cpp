@@ -80,6 +80,9 @@ LoopPart Loop::enter(LoopPart part) noexcept {
     }
     return std::exchange(part_, part);
 }
+bool Loop::part_is_spent() noexcept {
+    return counts_ && times(mono_ns())[part_] >= part_budget.ms * 1'000'000;
+}
 void Loop::charge(LoopPart part, std::int64_t ns) noexcept {
     times_ns_[part_] -= ns;
     times_ns_[part] += ns;

@@ -47,6 +47,10 @@ class Loop {
     LoopPart part() const noexcept { return part_; }
     // From here on time is the part's; the part before. REQUIRES: part < loop_parts_max.
     LoopPart enter(LoopPart part) noexcept;
+    // The present part has had its time of this turn: what else is ready may wait for the next, so that the
+    // others get theirs in between. Never, where time is not counted.
+    static constexpr Duration part_budget = milliseconds(5);
+    bool part_is_spent() noexcept;
     // The last `ns` of the present part were this one's.
     void charge(LoopPart part, std::int64_t ns) noexcept;
     // From here on time is counted, beginning with nothing; without it, it never is (loop_turns.hpp).

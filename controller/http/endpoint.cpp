@@ -99,8 +99,8 @@ Endpoint::~Endpoint() {
     watch.reset();
     if (daemon != nullptr) {
         for (Slot& slot : server.slots) {
-            const bool suspended =
-                slot.stage == Stage::waiting || slot.stage == Stage::storing || slot.stage == Stage::idle;
+            const bool suspended = slot.stage == Stage::queued || slot.stage == Stage::waiting ||
+                                   slot.stage == Stage::storing || slot.stage == Stage::idle;
             if (slot.in_use && slot.endpoint == this && suspended) {
                 // A daemon with suspended connections cannot be stopped.
                 MHD_resume_connection(slot.connection);
@@ -173,7 +173,7 @@ void Endpoint::run() {
             timer.stop();
             return;
         }
-        if (wait_ms != 0) {
+        if (wait_ms != 0 || loop.part_is_spent()) {
             break;
         }
     }

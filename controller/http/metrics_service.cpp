@@ -106,6 +106,10 @@ void write_http(MetricsOut& out, const Api& api) {
     out.value(http.waiting_now);
     out.metric("ballast_http_requests_total", "counter", "Requests begun.");
     out.value(http.requests);
+    out.metric(
+        "ballast_http_deferred_total", "counter",
+        "Requests that came in a turn of the loop that had no time left, and were answered in a later one.");
+    out.value(http.deferred);
     out.metric("ballast_http_replies_total", "counter", "Answers by class of status.");
     for (std::size_t i = 2; i < std::size(http.replies_by_class); ++i) {
         out.value("class", std::to_string(i) + "xx", http.replies_by_class[i]);

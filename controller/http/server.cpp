@@ -31,7 +31,9 @@ Server::Impl::Impl(Loop& event_loop, const HttpConfig& settings, Service& served
       service{served},
       slots(settings.connections_max + unix_connections_max),
       sweeper{event_loop, [this] { sweep(); }},
+      queue_rest{event_loop, [this] { serve_queue(); }},
       streams_rest{event_loop, [this] { go_on_with_streams(); }} {
+    queue.reserve(slots.size());
     looked_at.reserve(slots.size());
     std::array<char, 16> text{};
     const int length = std::snprintf(text.data(), text.size(), "%08llx",
@@ -148,29 +150,61 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
     if (slot.stage == Stage::discarding) {
         slot.reply = to_reply(slot.refusal, slot.request.id);
     } else if (slot.stage == Stage::reading) {
-        Answer result = service.handle(slot.request);
-        // A reader is told what it reads at once; only who changed something waits for the disk.
-        slot.transaction = slot.request.method == Method::get ? 0 : service.decided();
-        if (const auto* wait = std::get_if<Wait>(&result)) {
-            slot.wait = *wait;
-            slot.stage = Stage::waiting;
-            ++counters.waiting_now;
-            counters.readers_now += wait->for_events ? 1 : 0;
+        if (!queue.empty() || loop.part_is_spent()) {
+            slot.stage = Stage::queued;
+            queue.push_back(&slot);
+            queue_rest.start_once(milliseconds(0));
+            ++counters.deferred;
             MHD_suspend_connection(slot.connection);
             return MHD_YES;
         }
-        if (auto* stream = std::get_if<Stream>(&result)) {
-            return begin_stream(slot, std::move(*stream));
-        }
-        slot.reply = std::get<Reply>(std::move(result));
-        if (slot.transaction > service.stored()) {
-            slot.stage = Stage::storing;
-            ++storing;
+        if (!handle(slot)) {
             MHD_suspend_connection(slot.connection);
             return MHD_YES;
         }
     }
-    return answer(slot);
+    return slot.stage == Stage::opening ? begin_stream(slot) : answer(slot);
+}
+
+bool Server::Impl::handle(Slot& slot) {
+    Answer result = service.handle(slot.request);
+    // A reader is told what it reads at once; only who changed something waits for the disk.
+    slot.transaction = slot.request.method == Method::get ? 0 : service.decided();
+    if (const auto* wait = std::get_if<Wait>(&result)) {
+        slot.wait = *wait;
+        slot.stage = Stage::waiting;
+        ++counters.waiting_now;
+        counters.readers_now += wait->for_events ? 1 : 0;
+        return false;
+    }
+    if (auto* stream = std::get_if<Stream>(&result)) {
+        slot.stream = std::move(*stream);
+        slot.stage = Stage::opening;
+        return true;
+    }
+    slot.reply = std::get<Reply>(std::move(result));
+    if (slot.transaction > service.stored()) {
+        slot.stage = Stage::storing;
+        ++storing;
+        return false;
+    }
+    slot.stage = Stage::concluded;
+    return true;
+}
+
+// At least one: whatever else the turn was spent on, the queue gets shorter.
+void Server::Impl::serve_queue() {
+    std::size_t served = 0;
+    do {
+        Slot& slot = *queue[served++];
+        if (handle(slot)) {
+            resume(slot);
+        }
+    } while (served < queue.size() && !loop.part_is_spent());
+    queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(served));
+    if (!queue.empty()) {
+        queue_rest.start_once(milliseconds(0));
+    }
 }
 
 MHD_Result Server::Impl::answer(Slot& slot) {
@@ -242,6 +276,10 @@ void Server::Impl::release(bool stored) {
 // The answer is there and may be told.
 void Server::Impl::conclude(Slot& slot) {
     slot.stage = Stage::concluded;
+    resume(slot);
+}
+
+void Server::Impl::resume(Slot& slot) {
     MHD_resume_connection(slot.connection);
     slot.endpoint->resumed.start_once(milliseconds(0));
 }
@@ -255,8 +293,8 @@ void Server::Impl::sweep() {
         if (slot.in_use && idle && at >= slot.stream.due) {
             resume_stream(slot);
         }
-        const bool bounded = slot.stage != Stage::waiting && slot.stage != Stage::storing &&
-                             slot.stage != Stage::concluded && !idle;
+        const bool bounded = slot.stage == Stage::reading || slot.stage == Stage::discarding ||
+                             slot.stage == Stage::sending || slot.stage == Stage::streaming;
         if (slot.in_use && bounded && at > slot.deadline) {
             ++counters.cut_off_slow;
             ::shutdown(slot.fd, SHUT_RDWR);               // the daemon sees the end and closes

@@ -23,6 +23,7 @@ struct ServerCounters {
     std::uint64_t connections = 0;
     std::uint64_t connections_now = 0;
     std::uint64_t requests = 0;
+    std::uint64_t deferred = 0;  // to a later turn of the loop
     std::uint64_t waiting_now = 0;
     std::uint64_t readers_now = 0;      // of events: streams, and requests that wait for one
     std::uint64_t readers_cut_off = 0;  // the next event was gone before they took the one before

@@ -16,14 +16,17 @@
 
 namespace ballast::controller::http {
 
-// `storing`: answered, and not told before the answer is on disk. `streaming`: the daemon asks for more when
-// it could send what it has; `idle`: there was no more, it is suspended.
+// `queued`: came in a turn that had no time left for it. `storing`: answered, and not told before the answer
+// is on disk. `opening`: the answer is a stream that was not begun yet. `streaming`: the daemon asks for more
+// when it could send what it has; `idle`: there was no more, it is suspended.
 enum class Stage : std::uint8_t {
     reading,
     discarding,
+    queued,
     waiting,
     storing,
     concluded,
+    opening,
     sending,
     streaming,
     idle
@@ -81,10 +84,13 @@ struct Server::Impl {
     MHD_Result begin(Slot& slot, const char* url, const char* method);
     MHD_Result take_body(Slot& slot, const char* data, std::size_t bytes);
     MHD_Result dispatch(Slot& slot);
+    // Has the service answer. False when the answer is to come later, and the connection to be suspended.
+    bool handle(Slot& slot);
+    void serve_queue();
     MHD_Result answer(Slot& slot);
     void count_answer(const Slot& slot, unsigned status);
     // ---- streams.cpp ----
-    MHD_Result begin_stream(Slot& slot, Stream stream);
+    MHD_Result begin_stream(Slot& slot);
     ssize_t read_stream(Slot& slot, std::span<char> out);
     void resume_stream(Slot& slot);
     void go_on_with_streams();
@@ -94,6 +100,7 @@ struct Server::Impl {
     void look_at_waits();
     void release(bool stored);
     void conclude(Slot& slot);
+    void resume(Slot& slot);
     void sweep();
     void refuse(Slot& slot, Problem problem);
     void await_request(Slot& slot);
@@ -111,6 +118,8 @@ struct Server::Impl {
     std::uint64_t next_id = 1;
     std::size_t storing = 0;  // slots in that stage
     ServerCounters counters;
+    std::vector<Slot*> queue;       // of those in that stage, first come, first served
+    Timer queue_rest;               // the next turn
     std::vector<pollfd> looked_at;  // by slot
     Timer streams_rest;             // resumes those that one turn left
     std::size_t streams_first = 0;  // where the next turn begins: each gets its turn

@@ -22,8 +22,7 @@ ssize_t on_stream(void* cls, std::uint64_t, char* out, std::size_t bytes_max) {
 
 }  // namespace
 
-MHD_Result Server::Impl::begin_stream(Slot& slot, Stream stream) {
-    slot.stream = std::move(stream);
+MHD_Result Server::Impl::begin_stream(Slot& slot) {
     MHD_Response* response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, stream_block_bytes, &on_stream, &slot, nullptr);
     if (response == nullptr) {
@@ -65,8 +64,7 @@ ssize_t Server::Impl::read_stream(Slot& slot, std::span<char> out) {
 void Server::Impl::resume_stream(Slot& slot) {
     slot.stage = Stage::streaming;
     slot.deadline = mono_now() + config.request_timeout;
-    MHD_resume_connection(slot.connection);
-    slot.endpoint->resumed.start_once(milliseconds(0));
+    resume(slot);
 }
 
 void Server::Impl::go_on_with_streams() {

@@ -74,6 +74,17 @@ TEST(LoopTurns, PartsAddUpToTheTurnAndAChargeMovesTimeBetweenThem) {
     EXPECT_EQ(after[first], 0);
 }
 
+TEST(LoopTurns, APartIsSpentAfterItsTimeOfATurnAndOnlyThen) {
+    Loop loop;
+    const LoopScope scope{loop, first};
+    EXPECT_FALSE(loop.part_is_spent()) << "nothing is counted";
+    loop.count_times(mono_ns());
+    use_time(Loop::part_budget.ms * 1'000'000);
+    EXPECT_TRUE(loop.part_is_spent());
+    loop.count_times(mono_ns() + 60'000'000'000);
+    EXPECT_FALSE(loop.part_is_spent()) << "the turn is new";
+}
+
 TEST(LoopTurns, WaitingInACallbackIsTimeWithoutAProcessor) {
     Loop loop;
     const LoopTurns turns{loop, names};

@@ -1,0 +1,128 @@
+#include "controller/http/server.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "shell/link.hpp"
+#include "shell/loop_turns.hpp"
+#include "shell/unique_fd.hpp"
+
+namespace ballast::controller::http {
+namespace {
+
+// Each request takes longer than the part may have of a turn.
+class SlowService final : public Service {
+  public:
+    Caller authenticate(const Credentials&) override { return {}; }
+    Answer handle(const Request& request) override {
+        const std::int64_t began = mono_ns();
+        while (mono_ns() - began < Loop::part_budget.ms * 1'000'000) {
+        }
+        paths.push_back(request.path);
+        ++this_turn;
+        if (request.path == "/stream") {
+            Stream stream;
+            stream.format = Format::ndjson;
+            return stream;
+        }
+        Reply reply;
+        reply.body = request.path;
+        return reply;
+    }
+    bool over(const Wait&) override { return true; }
+    Reply conclude(const Request&, const Wait&) override { return {}; }
+    Reading read(Stream&, std::span<char>, std::size_t&) override { return Reading::over; }
+
+    std::vector<std::string> paths;
+    std::size_t this_turn = 0;
+};
+
+// Sends its one request before the loop turns, and reads until the server closes.
+struct Client {
+    Client(Loop& loop, std::uint16_t port, const std::string& path, std::function<void()> on_end) {
+        std::string why;
+        fd.reset(start_connect("127.0.0.1", port, why));
+        watch = std::make_unique<FdWatch>(
+            loop, fd.get(), Interest::write,
+            [this, path, on_end](Interest ready) { ready == Interest::write ? ask(path) : hear(on_end); });
+    }
+    void ask(const std::string& path) {
+        const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        ASSERT_EQ(::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL), std::ssize(request));
+        watch->set(Interest::read);
+    }
+    void hear(const std::function<void()>& on_end) {
+        std::array<char, 4096> bytes{};
+        const ssize_t got = ::recv(fd.get(), bytes.data(), bytes.size(), 0);
+        if (got > 0) {
+            answer.append(bytes.data(), static_cast<std::size_t>(got));
+        } else if (got == 0) {
+            watch->set(Interest::none);
+            on_end();
+        }
+    }
+    UniqueFd fd;
+    std::unique_ptr<FdWatch> watch;
+    std::string answer;
+};
+
+TEST(HttpTurns, RequestsBeyondATurnsTimeAreAnsweredInLaterOnes) {
+    Loop loop;
+    constexpr auto names = std::to_array<std::string_view>({"other", "http"});
+    const LoopTurns turns{loop, names};
+    Timer too_long{loop, [&] {
+                       ADD_FAILURE() << "not everybody was answered";
+                       loop.stop();
+                   }};
+    too_long.start_once(seconds(30));
+    HttpConfig config;
+    config.listen = "127.0.0.1";
+    config.plain = true;
+    config.connections_max = 16;
+    config.connections_per_address_max = 16;
+    config.header_bytes_max = 4096;
+    config.body_bytes_max = 4096;
+    config.idle_timeout = seconds(30);
+    config.request_timeout = seconds(30);
+    SlowService service;
+    std::string why;
+    (void)loop.enter(1);
+    const std::unique_ptr<Server> server = Server::open(loop, config, service, why);
+    (void)loop.enter(0);
+    ASSERT_NE(server, nullptr) << why;
+    std::size_t most_in_a_turn = 0;
+    TurnEnd turn_end{loop,
+                     [&] { most_in_a_turn = std::max(most_in_a_turn, std::exchange(service.this_turn, 0)); }};
+    std::size_t ended = 0;
+    std::vector<std::unique_ptr<Client>> clients;
+    const std::vector<std::string> asked{"/a", "/b", "/stream", "/c", "/d", "/e"};
+    for (const std::string& path : asked) {
+        clients.push_back(std::make_unique<Client>(loop, server->port(), path, [&] {
+            if (++ended == asked.size()) {
+                loop.stop();
+            }
+        }));
+    }
+    loop.run();
+    EXPECT_EQ(most_in_a_turn, 1U) << "each of them takes as long as a turn has";
+    EXPECT_EQ(service.paths.size(), asked.size());
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        EXPECT_TRUE(clients[i]->answer.starts_with("HTTP/1.1 200")) << asked[i] << ": " << clients[i]->answer;
+        if (asked[i] != "/stream") {
+            EXPECT_TRUE(clients[i]->answer.ends_with("\r\n\r\n" + asked[i])) << clients[i]->answer;
+        }
+    }
+    EXPECT_EQ(server->counters().waiting_now, 0U);
+    EXPECT_EQ(server->counters().readers_now, 0U);
+}
+
+}  // namespace
+}  // namespace ballast::controller::http
