@@ -1,6 +1,6 @@
 // Where a job stands, as its journal says it. A stage is on disk before the step that it names is taken; what
-// may follow what is a table, checked by the compiler for dead ends and for the ways that must not exist. The
-// stages of a migration are those of docs/migration.md.
+// may follow what is a table, which the compiler checks (stages.cpp) for dead ends and for the ways that must
+// not exist. The stages of a migration are those of docs/migration.md.
 #pragma once
 
 #include <array>
@@ -132,58 +132,6 @@ constexpr bool belongs(JobKind kind, Stage stage) noexcept {
     }
     return false;
 }
-
-// Whether `to` can follow `from` in any number of steps without passing `avoiding`.
-constexpr bool reachable(JobKind kind, Stage from, Stage to, Stage avoiding = Stage::none) noexcept {
-    const std::span<const Transition> table = transitions(kind);
-    std::array<bool, 64> seen{};
-    seen[static_cast<std::size_t>(from)] = true;
-    for (std::size_t round = 0; round < table.size(); ++round) {
-        for (const Transition& row : table) {
-            if (seen[static_cast<std::size_t>(row.from)] && row.to != avoiding) {
-                seen[static_cast<std::size_t>(row.to)] = true;
-            }
-        }
-    }
-    return seen[static_cast<std::size_t>(to)];
-}
-
-constexpr bool every_stage_is_reachable(JobKind kind) noexcept {
-    for (const Transition& row : transitions(kind)) {
-        if (!reachable(kind, Stage::none, row.from) || !reachable(kind, Stage::none, row.to) ||
-            row.from == row.to || row.to == Stage::none) {
-            return false;
-        }
-    }
-    return !transitions(kind).empty();
-}
-
-static_assert(every_stage_is_reachable(JobKind::create) && every_stage_is_reachable(JobKind::pause) &&
-              every_stage_is_reachable(JobKind::unpause) && every_stage_is_reachable(JobKind::save) &&
-              every_stage_is_reachable(JobKind::restore) && every_stage_is_reachable(JobKind::shutdown) &&
-              every_stage_is_reachable(JobKind::destroy) && every_stage_is_reachable(JobKind::migrate_in) &&
-              every_stage_is_reachable(JobKind::migrate_out) && every_stage_is_reachable(JobKind::clone) &&
-              every_stage_is_reachable(JobKind::disk_create) &&
-              every_stage_is_reachable(JobKind::image_index) &&
-              every_stage_is_reachable(JobKind::disk_delete) &&
-              every_stage_is_reachable(JobKind::golden_keep));
-static_assert(!reachable(JobKind::migrate_in, Stage::none, Stage::running, Stage::committed),
-              "a destination must not run a guest without having the right to run on disk");
-static_assert(!reachable(JobKind::migrate_in, Stage::refused, Stage::committed) &&
-                  !reachable(JobKind::migrate_in, Stage::refused, Stage::running) &&
-                  !reachable(JobKind::migrate_in, Stage::lost, Stage::refused),
-              "a refused or lost migration stays so");
-static_assert(!reachable(JobKind::migrate_in, Stage::running, Stage::refused),
-              "what ran at the destination cannot be given back");
-static_assert(!reachable(JobKind::migrate_out, Stage::none, Stage::started, Stage::commit_sent),
-              "a source must not destroy its copy before it gave the right to run away");
-static_assert(!reachable(JobKind::migrate_out, Stage::started, Stage::returned) &&
-                  !reachable(JobKind::migrate_out, Stage::returned, Stage::started) &&
-                  !reachable(JobKind::migrate_out, Stage::out_lost, Stage::returned),
-              "a verdict is final");
-static_assert(!reachable(JobKind::save, Stage::save_complete, Stage::saving) &&
-                  !reachable(JobKind::restore, Stage::consuming, Stage::restoring),
-              "the right to run goes from domain to file, or back, once");
 
 // Stages that a deadline or a cancel order may still end: nothing irreversible has been done.
 constexpr bool abortable(Stage stage) noexcept {

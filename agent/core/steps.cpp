@@ -12,43 +12,6 @@ constexpr Duration back_off_max = seconds(30);
 
 }  // namespace
 
-std::string_view to_string(Stage stage) noexcept {
-    switch (stage) {
-        case Stage::none: return "none";
-        case Stage::creating: return "creating";
-        case Stage::created: return "created";
-        case Stage::pausing: return "pausing";
-        case Stage::unpausing: return "unpausing";
-        case Stage::saving: return "saving";
-        case Stage::save_complete: return "save_complete";
-        case Stage::restoring: return "restoring";
-        case Stage::consuming: return "consuming";
-        case Stage::stopping: return "stopping";
-        case Stage::destroying: return "destroying";
-        case Stage::connecting: return "connecting";
-        case Stage::transferring: return "transferring";
-        case Stage::commit_sent: return "commit_sent";
-        case Stage::started: return "started";
-        case Stage::returned: return "returned";
-        case Stage::out_lost: return "lost";
-        case Stage::expecting: return "expecting";
-        case Stage::receiving: return "receiving";
-        case Stage::restored: return "restored";
-        case Stage::committed: return "committed";
-        case Stage::running: return "running";
-        case Stage::refused: return "refused";
-        case Stage::lost: return "lost";
-        case Stage::disk_creating: return "disk_creating";
-        case Stage::disk_deleting: return "disk_deleting";
-        case Stage::golden_keeping: return "golden_keeping";
-        case Stage::cloning: return "cloning";
-        case Stage::copying: return "copying";
-        case Stage::fetching: return "fetching";
-        case Stage::indexing: return "indexing";
-    }
-    return "invalid";
-}
-
 void Core::enter(std::uint32_t row, Stage stage, Actions& out) noexcept {
     Row& job = rows_[row];
     BALLAST_ASSERT(allowed(job.record.kind, job.record.stage, stage));

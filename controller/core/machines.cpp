@@ -3,6 +3,17 @@
 namespace ballast::controller {
 namespace {
 
+static_assert(well_formed(job_machine) && well_formed(side_machine) && well_formed(link_machine));
+static_assert(recovers(job_machine, JobState::failed, JobState::failed));
+static_assert(recovers(side_machine, SideState::lost, SideState::lost));
+static_assert(recovers(link_machine, LinkState::closed, LinkState::closed));
+static_assert(well_formed(common_desktop) && well_formed(private_desktop) && well_formed(session_machine));
+static_assert(recovers(common_desktop, DesktopState::failed, DesktopState::inactive));
+static_assert(recovers(private_desktop, DesktopState::failed, DesktopState::inactive));
+static_assert(session_machine.allows(SessionState::opening, SessionState::closing) &&
+                  session_machine.allows(SessionState::closing, SessionState::closed),
+              "a session that is not opened in time is closed");
+
 template <const auto& machine>
 constexpr auto states_of() noexcept {
     std::array<StateView, machine.facts.size()> views{};

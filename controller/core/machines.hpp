@@ -79,11 +79,6 @@ inline constexpr Machine<LinkState, 3, 3> link_machine{
         {LinkState::accepted, LinkState::closed, "lost, replaced by a newer one, or it broke the protocol"},
     }}};
 
-static_assert(well_formed(job_machine) && well_formed(side_machine) && well_formed(link_machine));
-static_assert(recovers(job_machine, JobState::failed, JobState::failed));
-static_assert(recovers(side_machine, SideState::lost, SideState::lost));
-static_assert(recovers(link_machine, LinkState::closed, LinkState::closed));
-
 // All of them, without their types.
 std::span<const MachineView> machines() noexcept;
 

@@ -11,6 +11,21 @@ namespace {
 constexpr std::size_t steps_max = 20'000;
 constexpr const char* images_directory = "/images";
 
+// One list and one size for all worlds: to make either takes longer than most steps.
+Actions& no_actions_yet() {
+    static Actions actions;
+    actions.clear();
+    return actions;
+}
+std::size_t bytes_of_core(const CoreSettings& settings) {
+    static const std::size_t bytes = [&settings] {
+        Arena counting;
+        (void)Core{counting, settings};
+        return counting.used_bytes() + 64;
+    }();
+    return bytes;
+}
+
 }  // namespace
 
 World::World(Schedule schedule, std::uint64_t seed, bool images)
@@ -27,9 +42,7 @@ void World::boot(std::size_t index) {
     Host& host = hosts_[index];
     const CoreSettings settings{
         .host_name = host_names[index], .journal_id = journals[index], .images_directory = images_directory};
-    Arena counting;
-    (void)Core{counting, settings};
-    host.memory.assign(counting.used_bytes() + 64, {});
+    host.memory.assign(bytes_of_core(settings), {});
     Arena arena{host.memory};
     host.core = std::make_unique<Core>(arena, settings);
     for (const auto& [id, record] : host.disk) {
@@ -37,7 +50,7 @@ void World::boot(std::size_t index) {
             violation_ = "a record on disk is not accepted at start";
         }
     }
-    Actions actions;
+    Actions& actions = no_actions_yet();
     host.core->start(now(), actions);
     host.todo.assign(actions.begin(), actions.end());
     host.inbox.push_back([this, index](Host&) { feed(index, LinkUpEvent{}); });
@@ -74,7 +87,7 @@ void World::watch() {
 
 void World::feed(std::size_t index, const Event& event) {
     Host& host = hosts_[index];
-    Actions actions;
+    Actions& actions = no_actions_yet();
     {
         const ::ballast::test::SealedHeap seal;
         (void)host.core->step(event, now(), actions);

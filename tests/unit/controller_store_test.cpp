@@ -253,9 +253,9 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
         ASSERT_TRUE(put.prepare(connection, records::put_plan));
         ASSERT_TRUE(put_row(put, plan));
         ASSERT_TRUE(put_host.prepare(connection, records::put_plan_host));
-        ASSERT_TRUE(put_row(put_host, plan.id, 0, load));
+        ASSERT_TRUE(put_row(put_host, plan.id, 0U, load));
         ASSERT_TRUE(put_move.prepare(connection, records::put_move));
-        ASSERT_TRUE(put_row(put_move, plan.id, 0, move));
+        ASSERT_TRUE(put_row(put_move, plan.id, 0U, move));
         ASSERT_TRUE(move_rows.prepare(connection, records::get_moves));
         ASSERT_TRUE(rows.prepare(connection, records::get_plans));
         ASSERT_TRUE(host_rows.prepare(connection, records::get_plan_hosts));

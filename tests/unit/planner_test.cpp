@@ -90,7 +90,7 @@ TEST_F(Planner, EvensOutACalmPoolOnlyWhileTheGainPaysForTheMove) {
 
 TEST_F(Planner, GuestsOfOneGroupAreKeptApart) {
     hot_and_idle();
-    for (const VmIndex v : {0, 3}) {
+    for (const VmIndex v : {0U, 3U}) {
         vms[v].anti_affinity = "web";
     }
     EXPECT_EQ(moves(ballast), "mid>h2");

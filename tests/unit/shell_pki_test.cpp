@@ -35,11 +35,11 @@ class ShellPki : public ::testing::Test {
         return WEXITSTATUS(::pclose(output));
     }
     std::set<std::string> files() const {
-        std::set<std::string> names;
+        std::set<std::string> found;
         for (const auto& entry : std::filesystem::directory_iterator{pool}) {
-            names.insert(entry.path().filename());
+            found.insert(entry.path().filename());
         }
-        return names;
+        return found;
     }
     unsigned mode_of(const std::string& name) const {
         struct stat status {};

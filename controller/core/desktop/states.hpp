@@ -233,11 +233,4 @@ inline constexpr Machine<SessionState, 4, 4> session_machine{
         {SessionState::closing, SessionState::closed, "nothing of it is open any more"},
     }}};
 
-static_assert(well_formed(common_desktop) && well_formed(private_desktop) && well_formed(session_machine));
-static_assert(recovers(common_desktop, DesktopState::failed, DesktopState::inactive));
-static_assert(recovers(private_desktop, DesktopState::failed, DesktopState::inactive));
-static_assert(session_machine.allows(SessionState::opening, SessionState::closing) &&
-                  session_machine.allows(SessionState::closing, SessionState::closed),
-              "a session that is not opened in time is closed");
-
 }  // namespace ballast::controller
