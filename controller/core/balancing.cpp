@@ -37,7 +37,8 @@ void tick_balancing(Step& step) noexcept {
     }
     const policy::Policy* policy = policy::find_policy(balance.policy);
     BALLAST_ASSERT(policy != nullptr);
-    const Status computed = compute_plan(step, *policy, balance.parameters);
+    const policy::Parameters parameters = within_search_limit(balance.parameters);
+    const Status computed = compute_plan(step, *policy, parameters);
     BALLAST_ASSERT(computed.ok());
     const policy::Plan& plan = step.t.plan;
     if (plan.source != policy::no_index) {
@@ -51,7 +52,7 @@ void tick_balancing(Step& step) noexcept {
         decide_nothing(step, decision);
         return;
     }
-    const std::uint32_t row = keep_plan(step, JobOrigin::balancing, *policy, balance.parameters);
+    const std::uint32_t row = keep_plan(step, JobOrigin::balancing, *policy, parameters);
     BALLAST_ASSERT(row != no_row);  // no plan is being carried out, so one could make room
     decision.kind = DecisionKind::planned;
     decision.plan_id = step.t.plans[row].record.id;

@@ -53,6 +53,7 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
         outcome.pointer = "/parameters/window";
         return;
     }
+    parameters = within_search_limit(parameters);
     const Status computed = compute_plan(step, *policy, parameters);
     BALLAST_ASSERT(computed.ok());
     outcome.kind = OutcomeKind::plan;

@@ -1,4 +1,6 @@
 // Plans: computed by a policy, kept with their reasons, started and ended.
+#include <algorithm>
+
 #include "controller/core/step.hpp"
 #include "policy/planner/transfer.hpp"
 #include "policy/policy.hpp"
@@ -74,6 +76,13 @@ std::uint32_t add_plan_row(Step& step) noexcept {
 
 PoolSpread keep_spread(const policy::PoolLoad& load) noexcept {
     return {load.cpu_stddev, load.memory_stddev, load.net_stddev, load.disk_stddev, load.memory_used_stddev};
+}
+
+policy::Parameters within_search_limit(const policy::Parameters& asked) noexcept {
+    policy::Parameters parameters = asked;
+    const std::uint32_t ms = parameters.time_budget_ms;
+    parameters.time_budget_ms = ms == 0 ? search_ms_max : std::min(ms, search_ms_max);  // 0: without an end
+    return parameters;
 }
 
 Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept {

@@ -177,6 +177,11 @@ std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_
                                       Consent consent) noexcept;
 
 // ---- plans.cpp, plan_runner.cpp ----
+// The controller's loop stands still while a policy searches: whatever was asked for, no longer than this, by
+// the planner's own count (the same plan on every machine). The next round goes on from where this one has
+// come.
+inline constexpr std::uint32_t search_ms_max = 10;
+policy::Parameters within_search_limit(const policy::Parameters& asked) noexcept;
 // Computes into t.plan. Fault of policy::plan.
 Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept;
 // Keeps t.plan in a row. `no_row` when all plans are being carried out.

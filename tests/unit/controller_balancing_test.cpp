@@ -62,6 +62,23 @@ TEST(ControllerBalancing, AnOperatorsRoundTakesAHostThatWasNotMeasuredForNoIdleO
     EXPECT_EQ(plan.rejected.front().limit, 1.0);
 }
 
+TEST(ControllerBalancing, ARoundSearchesNoLongerThanTheLoopMayStandStillAndItsPlanSaysSo) {
+    World world;
+    world.add_host("h1", 1);
+    world.connect_all();
+    world.seconds(5);
+    for (const auto& [asked, taken] : {std::pair{0U, 10U}, {5U, 5U}, {10U, 10U}, {3'600'000U, 10U}}) {
+        Command rebalance;
+        rebalance.kind = CommandKind::rebalance;
+        rebalance.policy = "ballast";
+        rebalance.dry_run = true;
+        rebalance.has_parameters = true;
+        rebalance.parameters.time_budget_ms = asked;
+        ASSERT_EQ(world.command(rebalance).kind, OutcomeKind::plan);
+        EXPECT_EQ(world.core->dry_plan().record.parameters.time_budget_ms, taken);
+    }
+}
+
 TEST(ControllerBalancing, GuestsWhoseNamesBeginAlikeAreKeptApart) {
     Settings settings = planner_on();
     settings.balance.apart.push("web-");
