@@ -25,6 +25,7 @@ struct Guest {
     Rank home = nobody;  // where it was when the board was set up
     Rank next = nobody;  // of the same node
     Rank previous = nobody;
+    Rank partner = nobody;    // of a swap that relief has chosen: the two are not to go one by one
     Rank came_from = nobody;  // where its last migration took it away from, while that is remembered
     std::int64_t memory_mib = 0;
     double gib = 0;           // that a migration sends

@@ -17,6 +17,7 @@ constexpr std::size_t index(Axis axis) noexcept {
 
 Objective::Objective(const Parameters& parameters) noexcept
     : kind_{static_cast<ObjectiveKind>(parameters.objective)},
+      swap_counts_{double(parameters.swap_counts)},
       price_per_move_{parameters.price_per_move},
       price_per_gib_{parameters.price_per_gib},
       price_per_second_{parameters.price_per_second} {

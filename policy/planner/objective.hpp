@@ -30,6 +30,14 @@ class Objective {
     double change_at(const Node& node, const Point& by) const noexcept {
         return node.counts ? change(curves_, node.at, by) : 0;
     }
+    // The same in squares of utilisations alone, without the knees; nothing of a deviation.
+    double squares_change(const Node& node, const Point& by) const noexcept {
+        double sum = 0;
+        for (std::size_t a = 0; a < axis_count && node.counts; ++a) {
+            sum += curves_.quadratic[a] * by[a] * (2 * node.at[a] + by[a]);
+        }
+        return sum;
+    }
     // How loaded the node is, if it changed by `by`: its highest utilisation of a weighed resource. No move
     // may leave its destination above its source. A deviation evens out resources of which none is short:
     // there, what is below `calm` is as good as `calm`.
@@ -59,6 +67,8 @@ class Objective {
     double price(const Guest& guest) const noexcept {
         return price_per_move_ + price_per_gib_ * guest.gib + price_per_second_ * guest.seconds;
     }
+    // How many migrations a swap of two guests counts as.
+    double swap_counts() const noexcept { return swap_counts_; }
     bool exact() const noexcept { return kind_ == ObjectiveKind::load; }
 
   private:
@@ -67,6 +77,7 @@ class Objective {
     Curves curves_;
     double calm_ = 0;
     Point spread_{};  // deviation on each axis now
+    double swap_counts_ = 2;
     double price_per_move_ = 0;
     double price_per_gib_ = 0;
     double price_per_second_ = 0;

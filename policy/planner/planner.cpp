@@ -54,7 +54,8 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     objective_ = Objective{parameters};
     const std::uint32_t migrations_max = parameters.moves_max > 0 ? parameters.moves_max : UINT32_MAX;
     look_ahead(workspace);
-    const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_};
+    const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_,
+                              parameters.swap_counts == 1};
     relief_.drain(board_, objective_, limits, out);
     const bool hot = mark_hot(workspace);
     const bool urgent = hot || relief_.migrations() > 0;
@@ -79,8 +80,9 @@ void Planner::relieve_the_rest() noexcept {
     if (relief_comes_last_ && mark_hot(*measured_)) {
         const std::uint32_t migrations_max = parameters_->moves_max > 0 ? parameters_->moves_max : UINT32_MAX;
         relief_.relieve(board_, objective_,
-                        {migrations_max, keep_spare_host_, parameters_->relief_margin, thresholds_}, hot_,
-                        *out_);
+                        {migrations_max, keep_spare_host_, parameters_->relief_margin, thresholds_,
+                         parameters_->swap_counts == 1},
+                        hot_, *out_);
     }
 }
 

@@ -30,11 +30,11 @@ bool Relief::cool(Rank n, const Point& by, double margin) const noexcept {
     return true;
 }
 
-// How far above a threshold the node is at worst; negative when below all.
-double Relief::heat(Rank n) const noexcept {
+// How far above a threshold the node, changed by `by`, is at worst; negative when below all.
+double Relief::heat(Rank n, const Point& by) const noexcept {
     double worst = -std::numeric_limits<double>::infinity();
     for (std::size_t a = 0; a < axis_count; ++a) {
-        worst = std::max(worst, board_->node(n).at[a] - limits_.thresholds[a]);
+        worst = std::max(worst, board_->node(n).at[a] + by[a] - limits_.thresholds[a]);
     }
     return worst;
 }
@@ -196,8 +196,11 @@ void Relief::relieve(Board& board, Objective& objective, const ReliefLimits& lim
         }
     }
     const auto nodes = order_.first(count);
-    std::sort(nodes.begin(), nodes.end(),
-              [&](Rank a, Rank b) { return heat(a) != heat(b) ? heat(a) > heat(b) : a < b; });
+    std::sort(nodes.begin(), nodes.end(), [&](Rank a, Rank b) {
+        const double left = heat(a, Point{});
+        const double right = heat(b, Point{});
+        return left != right ? left > right : a < b;
+    });
     solved_ = true;
     for (const Rank n : nodes) {
         objective.follow(board);
@@ -238,6 +241,9 @@ std::size_t Relief::candidates(Rank n, bool sessions) noexcept {
 }
 
 bool Relief::relieve_node(Rank n) noexcept {
+    if (limits_.swap_is_one && relieve_by_actions(n)) {
+        return true;
+    }
     for (const auto& [sessions, margin] : {std::pair{false, limits_.margin}, {false, 0.0}, {true, 0.0}}) {
         place_margin_ = margin;
         const std::size_t count = candidates(n, sessions);

@@ -16,8 +16,9 @@ namespace ballast::policy::planner {
 struct ReliefLimits {
     std::uint32_t migrations_max = UINT32_MAX;
     bool keep_spare_host = false;
-    double margin = 0;   // sources go down to their thresholds less this, destinations up to it
-    Point thresholds{};  // infinite: not looked at
+    double margin = 0;         // sources go down to their thresholds less this, destinations up to it
+    Point thresholds{};        // infinite: not looked at
+    bool swap_is_one = false;  // a swap of two guests counts as one action
 };
 
 class Relief {
@@ -47,6 +48,29 @@ class Relief {
         Rank node = nobody;
     };
 
+    // Relief by single actions (relief_action.cpp).
+    struct Action {
+        Rank guest = nobody;
+        Rank to = nobody;
+        Rank with = nobody;  // comes back in a swap
+        double cost = 0;     // what it changes, prices included
+    };
+    struct Effect {
+        Point here{};   // on the node that the guest leaves
+        Point there{};  // and where it goes
+    };
+    // What the node must be after an action: cooler than before, below its thresholds, or that less the
+    // margin.
+    enum class Wanted : std::uint8_t { cooler, threshold, margin };
+
+    bool relieve_by_actions(Rank n) noexcept;
+    bool act(Rank n, bool sessions, Wanted wanted) noexcept;
+    void consider(const Action& action, Wanted wanted, Action& best) const noexcept;
+    Effect effect(const Action& action) const noexcept;
+    double cost_of(const Action& action, const Effect& by) const noexcept;
+    bool permitted(const Action& action) const noexcept;
+    bool carry_out(const Action& action) noexcept;
+
     bool relieve_node(Rank n) noexcept;
     std::size_t candidates(Rank n, bool sessions) noexcept;
     bool relieve_with(Rank n, std::size_t count, std::size_t size, double margin) noexcept;
@@ -58,7 +82,7 @@ class Relief {
     bool make_room(Rank g) noexcept;
     bool go(Rank g, Rank to) noexcept;
     bool cool(Rank n, const Point& by, double margin) const noexcept;
-    double heat(Rank n) const noexcept;
+    double heat(Rank n, const Point& by) const noexcept;
     void greedy(Rank n, std::size_t count) noexcept;
     void reject(Rank g, Plan& out) const noexcept;
 

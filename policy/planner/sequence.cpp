@@ -72,7 +72,7 @@ double Sequence::worth(const Step& step) const noexcept {
     double net = -by(step.from, step.with, step.guest) - by(step.to, step.guest, step.with);
     net -= objective_->price(board_->guest(step.guest));
     if (step.with != nobody) {
-        net = (net - objective_->price(board_->guest(step.with))) / 2;
+        net = (net - objective_->price(board_->guest(step.with))) / objective_->swap_counts();
     }
     const bool session =
         board_->guest(step.guest).session || (step.with != nobody && board_->guest(step.with).session);
@@ -132,13 +132,27 @@ bool Sequence::consider(const Step& step, std::size_t first, std::size_t second,
     return true;
 }
 
+// Whether the guest and the one that relief swaps it for still have each other's places to go to.
+bool Sequence::waits_for_partner(const Pending& pending) const noexcept {
+    const Rank partner = board_->guest(pending.guest).partner;
+    if (partner == nobody || board_->guest(partner).node != pending.to) {
+        return false;
+    }
+    const auto all = pending_.first(pending_count_);
+    return std::any_of(all.begin(), all.end(), [&](const Pending& each) {
+        return each.guest == partner && each.to == board_->guest(pending.guest).node;
+    });
+}
+
 Sequence::Candidate Sequence::next() noexcept {
     Candidate best;
     best.worth = nothing_found;
     for (std::size_t i = 0; i < pending_count_; ++i) {
         const Pending& each = pending_[i];
         const Rank from = board_->guest(each.guest).node;
-        consider({each.guest, from, each.to}, i, i, best);
+        if (!waits_for_partner(each)) {
+            consider({each.guest, from, each.to}, i, i, best);
+        }
         const auto pair = pair_of(*board_, each);
         for (std::size_t j = i + 1; j < pending_count_ && pair_of(*board_, pending_[j]) == pair; ++j) {
             if (pending_[j].to == from && board_->guest(pending_[j].guest).node == each.to) {

@@ -54,6 +54,7 @@ class Sequence {
     bool feasible(Step& step) const noexcept;
     double worth(const Step& step) const noexcept;
     bool worse_than_source(const Step& step) const noexcept;
+    bool waits_for_partner(const Pending& pending) const noexcept;
     Candidate next() noexcept;
     void take(const Candidate& candidate) noexcept;
     bool make_way() noexcept;

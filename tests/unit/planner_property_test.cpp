@@ -51,6 +51,7 @@ void draw(PoolBook& book, std::uint64_t seed, bool troubles) {
     book.parameters.cool_down_seconds = 300;
     book.parameters.objective = static_cast<std::uint32_t>(random.below(3));
     book.parameters.price_per_move = random.chance(0.5) ? 0.02 : 0.1;
+    book.parameters.swap_counts = random.chance(0.5) ? 1 : 2;
 }
 
 std::size_t of_group(const PoolBook& book, HostIndex host, std::string_view group) {

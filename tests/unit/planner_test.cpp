@@ -240,6 +240,40 @@ TEST_F(Planner, AnOverloadThatOnlyASwapSolvesIsSolvedThoughItsPriceIsMoreThanItS
     EXPECT_TRUE(plan.moves.empty());
 }
 
+TEST_F(Planner, WhereASwapCountsAsOneItRelievesTwoHostsThatSuitEachOtherAtOnce) {
+    host("h1").net_mbps = 1000;
+    host("h2").net_mbps = 1000;
+    for (const char* name : {"a", "b", "c"}) {
+        vm(name, 0, 3.0);
+    }
+    for (const char* name : {"x", "y", "z"}) {
+        vm(name, 1, 0.1).net_mbps = keep({300});
+    }
+    host("h3").net_mbps = 1000;
+    vm("w", 2, 4.0).net_mbps = keep({400});
+    parameters.balance = 0;
+    EXPECT_EQ(moves(ballast), "a>h3 x>h1") << "a move for each";
+    parameters.swap_counts = 1;
+    ASSERT_TRUE(run(ballast).ok());
+    ASSERT_EQ(plan.moves.size(), 1U);
+    EXPECT_EQ(plan.moves[0].kind, MoveKind::swap);
+    EXPECT_EQ(plan.moves[0].memory_mib, 2 * vms[0].memory_mib);
+    EXPECT_TRUE(plan.unresolved.empty());
+}
+
+TEST_F(Planner, ASwapThatMemoryLetsNeitherGuestBeginIsNotChosen) {
+    host("h1", 10, 1000).net_mbps = 1000;
+    host("h2", 10, 1000).net_mbps = 1000;
+    vm("a", 0, 6.0, 500);
+    vm("b", 0, 3.5, 400);
+    vm("x", 1, 0.1, 500).net_mbps = keep({600});
+    vm("y", 1, 0.1, 400).net_mbps = keep({350});
+    parameters.swap_counts = 1;
+    parameters.balance = 0;
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_EQ(plan.unresolved.size(), 2U);
+}
+
 TEST_F(Planner, WhenAllHostsAreHotItSaysSoAndMovesNobody) {
     for (const char* name : {"h1", "h2", "h3"}) {
         host(name);
