@@ -80,11 +80,12 @@ DesktopEndpoint endpoint_of(const Core& core, const SessionRow& session) {
 }
 
 // What is left of a bound that counts from `since`; nothing when there is no bound or it does not run.
-void render_left(JsonOut& json, std::string_view name, std::uint32_t bound_seconds, WallTime since) {
-    if (bound_seconds == 0 || since.unix_ms == 0) {
+void render_left(JsonOut& json, std::string_view name, std::uint32_t bound_seconds, WallTime has_begun,
+                 Instant since) {
+    if (bound_seconds == 0 || has_begun.unix_ms == 0) {
         return;
     }
-    const std::int64_t gone = (wall_now().unix_ms - since.unix_ms) / 1000;
+    const std::int64_t gone = (mono_now() - since).ms / 1000;
     json.member(name, std::max<std::int64_t>(0, std::int64_t{bound_seconds} - gone));
 }
 
@@ -94,13 +95,14 @@ void render_timers(JsonOut& json, const Core& core, const SessionRow& session) {
         return;
     }
     const PoolRules& rules = core.desktop_pool(pool).record.rules;
-    render_left(json, "max_seconds_left", rules.session_max_seconds, session.record.opened);
+    render_left(json, "max_seconds_left", rules.session_max_seconds, session.record.opened, session.opened);
     if (session.relay_heard) {
         json.member("connected", session.connected);
         json.member("idle_seconds", session.idle_seconds);
-        render_left(json, "idle_seconds_left", rules.session_idle_seconds, session.record.last_used);
+        render_left(json, "idle_seconds_left", rules.session_idle_seconds, session.record.last_used,
+                    session.last_used);
     }
-    render_left(json, "disconnect_seconds_left", rules.disconnect_seconds, session.record.left);
+    render_left(json, "disconnect_seconds_left", rules.disconnect_seconds, session.record.left, session.left);
 }
 
 void render_endpoint(JsonOut& json, const Core& core, const SessionRow& session) {

@@ -231,6 +231,31 @@ TEST(Desktops, TimersEndSessions) {
     EXPECT_TRUE(desk.host("h1").relays.empty() && desk.host("h2").relays.empty());
 }
 
+TEST(Desktops, AClockThatIsSetNeitherEndsNorProlongsASession) {
+    constexpr std::int64_t day_ms = 86'400'000;
+    for (const std::int64_t by_ms : {day_ms, -day_ms}) {
+        Desk desk;
+        DesktopPoolRecord pool = kiosk({1, 0, 0, 1});
+        pool.rules.session_max_seconds = 100;
+        pool.rules.session_idle_seconds = 90;
+        pool.rules.disconnect_seconds = 80;
+        pool.rules.console = Console::relay;
+        pool.guest.vnc = true;
+        desk.make(pool);
+        desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+        const std::uint64_t id = desk.open("user").session_id;
+        const std::string host = desk.place_of("kiosk-001");
+        desk.relay_status(host, id, wire::RelayState::connected, 0);
+        desk.now.wall.unix_ms += by_ms;
+        desk.seconds(70);
+        EXPECT_EQ(desk.session(id).state, SessionState::open);
+        desk.relay_status(host, id, wire::RelayState::connected, 1);
+        desk.seconds(35);
+        EXPECT_EQ(desk.session(id).state, SessionState::closed);
+        EXPECT_EQ(desk.session(id).ended_by, Cause::session_expired);
+    }
+}
+
 TEST(Desktops, AMigratedDesktopTakesItsSessionsEndpointAlong) {
     Desk desk;
     DesktopPoolRecord pool = kiosk({1, 0, 0, 1});

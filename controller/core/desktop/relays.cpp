@@ -36,8 +36,10 @@ void take_presence(Step& step, std::uint32_t row, const wire::RelayStatus& statu
     if (connected) {
         session.record.left = WallTime{};
         session.record.last_used = {step.now.wall.unix_ms - std::int64_t{status.idle_seconds} * 1000};
+        session.last_used = step.now.mono - seconds(status.idle_seconds);
     } else if (session.record.left.unix_ms == 0) {
         session.record.left = step.now.wall;
+        session.left = step.now.mono;
     }
     if (turned) {  // not with every report: the disk would never rest
         step.out.add(PersistSession{row});

@@ -108,7 +108,9 @@ void start_desktops(Tables& t, const Now& now) noexcept {
                 now.mono + (session.record.state == SessionState::opening ? t.settings.desktops.opening
                                                                           : t.settings.desktops.closing);
             // Nobody watched while we were away: that time counts for nobody.
+            session.opened = instant_of(session.record.opened, now);
             session.record.last_used = now.wall;
+            session.last_used = session.left = now.mono;
             session.record.left = session.record.left.unix_ms == 0 ? WallTime{} : now.wall;
         }
     }

@@ -96,6 +96,11 @@ struct SessionRow {
     bool relay_up = false;
     FixedString<63> relay_address;
     std::uint16_t relay_port = 0;
+    // The record's times of these names by the clock that nobody sets: timers run by it. Meaningless while the
+    // record has none.
+    Instant opened;
+    Instant last_used;
+    Instant left;
     bool connected = false;
     bool relay_heard = false;  // it was told whether somebody is connected
     std::uint32_t idle_seconds = 0;

@@ -70,24 +70,20 @@ bool passes(const Outcome& denied) noexcept {
     });
 }
 
-// Seconds since `then`; 0 when that is unknown or to come.
-std::int64_t seconds_since(const Step& step, WallTime then) noexcept {
-    return then.unix_ms == 0 ? 0 : std::max<std::int64_t>(0, (step.now.wall.unix_ms - then.unix_ms) / 1000);
-}
-
 void watch_timers(Step& step, std::uint32_t row) noexcept {
     const SessionRow& session = step.t.sessions[row];
     const PoolRules& rules = rules_of(step.t, session);
-    const auto over = [&step](std::uint32_t bound, WallTime since) {
-        return bound > 0 && since.unix_ms != 0 && seconds_since(step, since) >= bound;
+    const SessionRecord& record = session.record;
+    const auto over = [&step](std::uint32_t bound, WallTime has_begun, Instant since) {
+        return bound > 0 && has_begun.unix_ms != 0 && step.now.mono >= since + seconds(bound);
     };
-    if (over(rules.session_max_seconds, session.record.opened)) {
+    if (over(rules.session_max_seconds, record.opened, session.opened)) {
         end_session(step, row, Cause::session_expired,
                     compose("the longest time of a session, ", rules.session_max_seconds, " s, is over"));
-    } else if (session.relay_heard && over(rules.session_idle_seconds, session.record.last_used)) {
+    } else if (session.relay_heard && over(rules.session_idle_seconds, record.last_used, session.last_used)) {
         end_session(step, row, Cause::session_idle,
                     compose("no input for ", rules.session_idle_seconds, " s"));
-    } else if (over(rules.disconnect_seconds, session.record.left)) {
+    } else if (over(rules.disconnect_seconds, record.left, session.left)) {
         end_session(step, row, Cause::disconnected,
                     compose("nobody was connected for ", rules.disconnect_seconds, " s"));
     }
@@ -236,6 +232,7 @@ void advance_session(Step& step, std::uint32_t row) noexcept {
     }
     if (session.record.state == SessionState::opening) {
         session.record.opened = session.record.last_used = step.now.wall;
+        session.opened = session.last_used = step.now.mono;
         const std::int64_t took_ms = step.now.wall.unix_ms - session.record.requested.unix_ms;
         step.t.counters.grant_took[static_cast<std::size_t>(session.record.taken_from)].add_ms(
             static_cast<std::uint64_t>(std::max<std::int64_t>(took_ms, 0)));  // the clock may be set
