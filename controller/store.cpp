@@ -144,6 +144,10 @@ bool Store::Impl::write_plan(const PlanView& plan) {
     for (std::uint32_t i = 0; ok && i < plan.hosts.size(); ++i) {
         ok = records::put(line(Sql::put_plan_host), id, i, plan.hosts[i]);
     }
+    for (std::size_t i = 0; ok && i < policy::constraint_count; ++i) {
+        const PlanRule rule{static_cast<policy::Constraint>(i), plan.by_rule.vms[i], plan.by_rule.hosts[i]};
+        ok = (rule.vms == 0 && rule.hosts == 0) || records::put(line(Sql::put_rule), id, rule);
+    }
     return ok;
 }
 

@@ -226,6 +226,14 @@ bool get(Statement& row, PlanHostLoad& load) {
     return !row.corrupt();
 }
 
+bool put(Line line, std::uint64_t plan_id, const PlanRule& rule) {
+    return line.bind(plan_id).bind(rule.rule).bind(rule.vms).bind(rule.hosts).end();
+}
+bool get(Statement& row, PlanRule& rule) {
+    row.read(rule.rule, policy::constraint_last).read(rule.vms).read(rule.hosts);
+    return !row.corrupt();
+}
+
 bool put(Line line, const IdempotencyRecord& record) {
     line.bind(record.key.high).bind(record.key.low).bind(record.body.high).bind(record.body.low);
     line.bind(record.expires).bind(record.effect).bind(record.job_id).bind(record.plan_id);

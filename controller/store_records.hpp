@@ -43,6 +43,9 @@ inline constexpr std::string_view get_plan_hosts =
     "SELECT host,before_cpu,before_memory,before_net,after_cpu,after_memory,after_net,unresolved,"
     "before_disk,before_memory_used,after_disk,after_memory_used,compared,measured_cpu,measured_memory,"
     "measured_net,measured_disk,measured_memory_used FROM plan_hosts WHERE plan_id=? ORDER BY position";
+inline constexpr std::string_view put_rule = "REPLACE INTO plan_rules VALUES(?,?,?,?)";
+inline constexpr std::string_view get_rules =
+    "SELECT rule,vms,hosts FROM plan_rules WHERE plan_id=? ORDER BY rule";
 inline constexpr std::string_view put_key = "REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?,?,?)";
 inline constexpr std::string_view get_keys = "SELECT * FROM idempotency ORDER BY key_high, key_low";
 
@@ -68,6 +71,7 @@ bool put(Line line, const PlanRecord& record);
 bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanMove& move);
 bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanRejection& rejection);
 bool put(Line line, std::uint64_t plan_id, std::uint32_t position, const PlanHostLoad& load);
+bool put(Line line, std::uint64_t plan_id, const PlanRule& rule);
 bool put(Line line, const IdempotencyRecord& record);
 bool put(Line line, const DesktopRecord& record);
 bool put(Line line, const SessionRecord& record);
@@ -86,6 +90,7 @@ bool get(Statement& row, PlanRecord& record);
 bool get(Statement& row, PlanMove& move);
 bool get(Statement& row, PlanRejection& rejection);
 bool get(Statement& row, PlanHostLoad& load);
+bool get(Statement& row, PlanRule& rule);
 bool get(Statement& row, IdempotencyRecord& record);
 
 }  // namespace ballast::controller::records

@@ -104,15 +104,22 @@ Status Store::Impl::restore_plan(Core& core, const PlanRecord& stored) {
     std::vector<PlanMove> moves;
     std::vector<PlanRejection> rejected;
     std::vector<PlanHostLoad> hosts;
+    std::vector<PlanRule> rules;
     if (!read_list(records::get_moves, record.id, moves) ||
         !read_list(records::get_rejections, record.id, rejected) ||
-        !read_list(records::get_plan_hosts, record.id, hosts)) {
+        !read_list(records::get_plan_hosts, record.id, hosts) ||
+        !read_list(records::get_rules, record.id, rules)) {
         return Err{Fault::image_corrupt};
+    }
+    RuleCounts by_rule;
+    for (const PlanRule& rule : rules) {
+        by_rule.vms[static_cast<std::size_t>(rule.rule)] = rule.vms;
+        by_rule.hosts[static_cast<std::size_t>(rule.rule)] = rule.hosts;
     }
     record.moves = static_cast<std::uint32_t>(moves.size());
     record.rejected = static_cast<std::uint32_t>(rejected.size());
     record.hosts = static_cast<std::uint32_t>(hosts.size());
-    return core.restore_plan({record, moves, rejected, hosts});
+    return core.restore_plan({record, moves, rejected, hosts, by_rule});
 }
 
 Status Store::restore_into(Core& core, std::string& why) {

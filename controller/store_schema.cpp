@@ -156,6 +156,12 @@ ALTER TABLE plan_hosts ADD COLUMN measured_memory REAL NOT NULL DEFAULT 0;
 ALTER TABLE plan_hosts ADD COLUMN measured_net REAL NOT NULL DEFAULT 0;
 ALTER TABLE plan_hosts ADD COLUMN measured_disk REAL NOT NULL DEFAULT 0;
 ALTER TABLE plan_hosts ADD COLUMN measured_memory_used REAL NOT NULL DEFAULT 0;
+)sql",
+    // How many guests and hosts each rule kept as they were.
+    R"sql(
+CREATE TABLE plan_rules(
+  plan_id INTEGER NOT NULL REFERENCES plans(id) ON DELETE CASCADE, rule INTEGER NOT NULL, vms INTEGER NOT NULL,
+  hosts INTEGER NOT NULL, PRIMARY KEY(plan_id, rule)) STRICT, WITHOUT ROWID;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -11,7 +11,8 @@ StoredPlan copy_of(const controller::PlanView& view) {
     return {view.record,
             {view.moves.begin(), view.moves.end()},
             {view.rejected.begin(), view.rejected.end()},
-            {view.hosts.begin(), view.hosts.end()}};
+            {view.hosts.begin(), view.hosts.end()},
+            view.by_rule};
 }
 
 }  // namespace
@@ -54,7 +55,7 @@ std::string_view StoreContent::restore_into(controller::Core& core) const {
         }
     }
     for (const auto& [id, plan] : plans) {
-        if (!core.restore_plan({plan.record, plan.moves, plan.rejected, plan.hosts}).ok()) {
+        if (!core.restore_plan({plan.record, plan.moves, plan.rejected, plan.hosts, plan.by_rule}).ok()) {
             return "plans";
         }
     }

@@ -18,6 +18,7 @@ struct StoredPlan {
     std::vector<controller::PlanMove> moves;
     std::vector<controller::PlanRejection> rejected;
     std::vector<controller::PlanHostLoad> hosts;
+    controller::RuleCounts by_rule;
 };
 using KeyOf = std::pair<std::uint64_t, std::uint64_t>;
 

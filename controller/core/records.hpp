@@ -207,10 +207,16 @@ struct PlanRecord {
     PoolSpread measured;   // of all hosts that were up then
 };
 // How many guests each rule kept from moving, and how many hosts from giving guests away. By
-// policy::Constraint. Not kept over a restart.
+// policy::Constraint. Kept with plans; of decisions, like all else of them, not over a restart.
 struct RuleCounts {
     std::array<std::uint32_t, policy::constraint_count> vms{};
     std::array<std::uint32_t, policy::constraint_count> hosts{};
+};
+// Those of one rule, as the store writes and reads them.
+struct PlanRule {
+    policy::Constraint rule{};
+    std::uint32_t vms = 0;
+    std::uint32_t hosts = 0;
 };
 // A plan with its lists, as the core keeps it and as the store writes and reads it.
 struct PlanView {

@@ -154,6 +154,7 @@ Status Core::restore_plan(const PlanView& plan) noexcept {
     std::copy(plan.moves.begin(), plan.moves.end(), kept.moves.begin());
     std::copy(plan.rejected.begin(), plan.rejected.end(), kept.rejected.begin());
     std::copy(plan.hosts.begin(), plan.hosts.end(), kept.hosts.begin());
+    kept.by_rule = plan.by_rule;
     return {};
 }
 

@@ -42,13 +42,16 @@ class Crash(PoolCase):
         self.expect_problem("idempotency-key-reused", 422, "POST", "/v1/vms/vm2-01:unpause", {}, key)
 
     def test_plans_and_flags_of_hosts_are_kept(self):
+        # With samples of every host: then each guest has a rule that keeps it.
+        wait_until("guests are judged", lambda: self.pool.post("/v1/explain", {"policy": "vds-1a"}).get("by_rule"))
         plan = self.pool.post("/v1/plans", {"policy": "vds-1a"})
+        self.assertTrue(plan["by_rule"]["vms"], plan)
         self.pool.post("/v1/hosts/h1:cordon")
         self.pool.controller.kill()
         self.pool.controller.start()
         self.pool.wait_for_controller()
         wait_until("the host is back", lambda: self.pool.get("/v1/hosts/h1")["state"] == "cordoned")
-        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}")["policy"], "vds-1a")
+        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}"), plan)
         self.pool.post("/v1/hosts/h1:uncordon")
         self.wait_for_hosts()
 
@@ -82,15 +85,18 @@ class FullDisk(PoolCase):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def test_a_full_disk_refuses_changes_and_nothing_else(self):
+        # With samples of every host: then each guest has a rule that keeps it.
+        wait_until("guests are judged", lambda: self.pool.post("/v1/explain", {"policy": "vds-1a"}).get("by_rule"))
         plan = self.pool.post("/v1/plans", {"policy": "vds-1a"})
+        self.assertTrue(plan["by_rule"]["vms"], plan)
         self.bound_files(0)
         problem = self.expect_problem("no-capacity", 503, "POST", "/v1/hosts/h1:cordon")
         self.assertIn("the store cannot be written", problem["detail"])
         self.assertIn("store_trouble", self.pool.get("/v1/status"))
-        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}")["policy"], "vds-1a")
+        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}"), plan)
         self.bound_files(resource.RLIM_INFINITY)
         wait_until("changes are taken again", lambda: "store_trouble" not in self.pool.get("/v1/status"))
         self.wait_for_hosts()
         self.assertEqual(self.pool.get("/v1/hosts/h1")["state"], "up")  # what was refused did not happen
-        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}")["policy"], "vds-1a")
+        self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}"), plan)
         self.assertEqual(self.pool.post("/v1/hosts/h1:cordon")["state"], "cordoned")
