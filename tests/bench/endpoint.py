@@ -92,7 +92,8 @@ def answers_under_load(site):
     jobs = site.pool.get("/v1/jobs?limit=1000&kind=migrate&state=succeeded")["jobs"]
     return {"times": [float(ms) for ms, _ in rows], "moves": len(jobs),
             "slow_turns": metric(site, "ballast_loop_slow_turns_total") - slow,
-            "longest_turn_ms": 1000 * metric(site, "ballast_loop_blocked_seconds_max")}
+            "longest_turn_ms": 1000 * metric(site, "ballast_loop_blocked_seconds_max"),
+            "off_cpu_ms": 1000 * metric(site, "ballast_loop_off_cpu_seconds_max")}
 
 
 def event_delays(site):

@@ -87,6 +87,7 @@ def at_the_endpoint(programs):
     report("  99th percentile", scale.percentile(loaded["times"], 0.99), unit="ms", bound=5)
     report("  guests moved meanwhile", loaded["moves"], unit="")
     report("  longest turn of the loop", loaded["longest_turn_ms"], unit="ms", bound=20)
+    report("  what of one turn had no processor: others ran", loaded["off_cpu_ms"], unit="ms")
     report("a change until a reader has its event, the request included: median", statistics.median(figures["event_ms"]),
            unit="ms")
     report("  99th percentile", scale.percentile(figures["event_ms"], 0.99), unit="ms", bound=50)
