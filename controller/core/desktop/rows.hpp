@@ -96,8 +96,8 @@ struct SessionRow {
     bool relay_up = false;
     FixedString<63> relay_address;
     std::uint16_t relay_port = 0;
-    // The record's times of these names by the clock that nobody sets: timers run by it. Meaningless while the
-    // record has none.
+    // The record's times of these names by the clock that nobody sets: timers run by it. Meaningless while
+    // the record has none.
     Instant opened;
     Instant last_used;
     Instant left;
