@@ -95,7 +95,8 @@ rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 soak_src := cli/offline/simulate_soak.cpp
 # Small rather than fast: code that runs at start only, and much of it (templates of toml++ and fmt), or a few times a
 # second, or once in the life of a worker process.
-worker_src := $(wildcard agent/worker*.cpp agent/image_*.cpp) agent/adopt.cpp agent/record_codec.cpp agent/save_files.cpp
+worker_src := $(wildcard agent/worker*.cpp agent/image_*.cpp) agent/memory_filter.cpp agent/sketches.cpp agent/adopt.cpp \
+              agent/record_codec.cpp agent/save_files.cpp
 small_src := $(worker_src) shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp $(proto_src)
 room_policy := $(wildcard policy/*.cpp)
 room_planner := $(wildcard policy/planner/*.cpp)
@@ -403,7 +404,7 @@ pool_file_src := $(addprefix cli/offline/,pool_file.cpp pool_handler.cpp plannin
 $(call fuzz_obj,$(filter cli/%,$(pool_file_src))): FUZZ_FLAGS += -fno-sanitize=pointer-overflow
 $(OUT)/fuzz/pool_file_fuzz: $(call fuzz_obj,$(pool_file_src))
 $(OUT)/fuzz/image_index_fuzz: $(call fuzz_obj,image/core/index_format.cpp image/core/grid.cpp)
-$(OUT)/fuzz/image_messages_fuzz: $(call fuzz_obj,$(addprefix image/core/,transfer_messages.cpp key_code.cpp recipe.cpp))
+$(OUT)/fuzz/image_messages_fuzz: $(call fuzz_obj,$(addprefix image/core/,transfer_messages.cpp key_code.cpp recipe.cpp page_finder.cpp page_units.cpp))
 $(OUT)/fuzz/rfb_fuzz: $(call fuzz_obj,$(addprefix agent/relay/,rfb_handshake.cpp rfb_input.cpp) shell/vnc_auth.cpp \
                                           shell/random.cpp)
 $(OUT)/fuzz/%_fuzz: $(OUT)/fuzz/tests/fuzz/%_fuzz.o $(call fuzz_obj,$(fuzz_lib_src)) $(gen_obj)

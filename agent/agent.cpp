@@ -301,6 +301,7 @@ WorkerSetup Agent::base_setup() const {
     setup.sim_seed = config_.hypervisor.sim.seed;
     setup.images_directory.assign_cut(config_.images_directory);
     setup.images_keep_hours = config_.images_keep_hours;
+    setup.page_references = config_.page_references;
     setup.image_secret.assign_cut(config_.state_dir + "/image-secret");
     setup.sketches.assign_cut(sketches_directory(config_));
     return setup;

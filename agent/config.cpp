@@ -161,6 +161,7 @@ bool load_config(const std::string& path, const std::string& hypervisor_kind, Ag
     read_relay(*file, out);
     out.store_directory = directory(*file, "store.directory", "");
     out.images_directory = directory(*file, "images.directory", "");
+    out.page_references = file->flag("images.page_references", false);
     out.images_keep_hours = number(*file, "images.keep_hours", 72, 1, 8760, "hours");
     read_sim(*file, out, out.hypervisor.sim);
     file->finish();

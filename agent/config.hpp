@@ -39,6 +39,7 @@ struct AgentConfig {
     std::string store_directory;   // empty: none
     std::string images_directory;  // empty: none
     std::uint32_t images_keep_hours = 0;
+    bool page_references = false;
 
     HypervisorSettings hypervisor;
 };

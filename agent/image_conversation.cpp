@@ -46,7 +46,11 @@ bool make_image_pair(int type, UniqueFd& near_end, UniqueFd& far_end) {
     return static_cast<bool>(far_end);
 }
 
-int spawn_image(const std::string& path, int channel, int stream, int lock, pid_t& pid) {
+int out_of_the_way(int fd) {
+    return fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, image_descriptors_from);
+}
+
+int spawn_image(const std::string& path, int channel, int stream, int lock, int memory, pid_t& pid) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, channel, image_channel_fd);
@@ -55,6 +59,9 @@ int spawn_image(const std::string& path, int channel, int stream, int lock, pid_
     }
     if (lock >= 0) {
         posix_spawn_file_actions_adddup2(&actions, lock, image_lock_fd);
+    }
+    if (memory >= 0) {
+        posix_spawn_file_actions_adddup2(&actions, memory, image_memory_fd);
     }
     char name[] = "ballast-image";
     char mode[] = "--worker";
@@ -66,15 +73,15 @@ int spawn_image(const std::string& path, int channel, int stream, int lock, pid_
 
 // Both directions between the link and the process's stream. Each ends with its end mark; a broken link ends
 // both.
-class Relay {
+class ImageRelay {
   public:
-    Relay(BlockingLink& link, UniqueFd stream) : link_{link}, stream_{std::move(stream)} {
+    ImageRelay(BlockingLink& link, UniqueFd stream) : link_{link}, stream_{std::move(stream)} {
         out_ = std::thread{[this] { send_all(); }};
         in_ = std::thread{[this] { receive_all(); }};
     }
-    ~Relay() { (void)join(); }
-    Relay(const Relay&) = delete;
-    Relay& operator=(const Relay&) = delete;
+    ~ImageRelay() { (void)join(); }
+    ImageRelay(const ImageRelay&) = delete;
+    ImageRelay& operator=(const ImageRelay&) = delete;
 
     // Waits for both. The first fault of the link.
     Status join() {
@@ -216,17 +223,20 @@ ImageProcess::~ImageProcess() {
     }
 }
 
-Status ImageProcess::start(ImageSetup setup, int lock_fd, bool stream, std::string& why) {
+Status ImageProcess::start(ImageSetup setup, int lock_fd, bool stream, std::string& why, int memory_fd) {
     UniqueFd far_channel;
     UniqueFd far_stream;
-    const UniqueFd lock{lock_fd < 0 ? -1 : ::fcntl(lock_fd, F_DUPFD_CLOEXEC, image_descriptors_from)};
+    const UniqueFd lock{out_of_the_way(lock_fd)};
+    const UniqueFd memory{out_of_the_way(memory_fd)};
     if (!make_image_pair(SOCK_SEQPACKET, channel_, far_channel) ||
-        (stream && !make_image_pair(SOCK_STREAM, stream_, far_stream)) || (lock_fd >= 0 && !lock)) {
+        (stream && !make_image_pair(SOCK_STREAM, stream_, far_stream)) || (lock_fd >= 0 && !lock) ||
+        (memory_fd >= 0 && !memory)) {
         why = fmt::format("no channel for an image process: {}", std::strerror(errno));
         return Err{Fault::io_failed};
     }
     const std::string path = program_path();
-    if (const int error = spawn_image(path, far_channel.get(), far_stream.get(), lock.get(), pid_);
+    if (const int error =
+            spawn_image(path, far_channel.get(), far_stream.get(), lock.get(), memory.get(), pid_);
         error != 0) {
         pid_ = -1;
         why = fmt::format("cannot start {}: {}", path, std::strerror(error));
@@ -237,8 +247,7 @@ Status ImageProcess::start(ImageSetup setup, int lock_fd, bool stream, std::stri
     return {};
 }
 
-void ImageProcess::limit(std::uint32_t bandwidth_mbps) const noexcept {
-    const ImageCommand command{bandwidth_mbps};
+void ImageProcess::tell(const ImageCommand& command) const noexcept {
     (void)::send(channel_.get(), &command, sizeof command, MSG_NOSIGNAL);
 }
 
@@ -274,7 +283,7 @@ Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, const 
                 ImageReport& last, std::string& why) {
     ImageProcess process;
     BALLAST_CHECK(process.start(setup, lock_fd, true, why));
-    Relay relay{link, process.take_stream()};
+    ImageRelay relay{link, process.take_stream()};
     if (!follow(process, events, last)) {
         relay.break_off();
     }

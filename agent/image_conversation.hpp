@@ -26,12 +26,13 @@ class ImageProcess {
     ImageProcess& operator=(const ImageProcess&) = delete;
 
     // `lock_fd`: the guest's lock, which the process holds too; -1: none. `stream`: whether it gets a
-    // conversation. `io_failed` with a sentence in `why`.
-    Status start(ImageSetup setup, int lock_fd, bool stream, std::string& why);
+    // conversation. `memory_fd`: its image_memory_fd. `io_failed` with a sentence in `why`.
+    Status start(ImageSetup setup, int lock_fd, bool stream, std::string& why, int memory_fd = -1);
     int channel() const noexcept { return channel_.get(); }
     // The other end of its conversation.
     UniqueFd take_stream() noexcept { return std::move(stream_); }
-    void limit(std::uint32_t bandwidth_mbps) const noexcept;
+    void limit(std::uint32_t bandwidth_mbps) const noexcept { tell({.bandwidth_mbps = bandwidth_mbps}); }
+    void tell(const ImageCommand& command) const noexcept;
     // False: it has ended without another word.
     bool next_report(ImageReport& out) const;
 

@@ -80,6 +80,7 @@ std::string encode_record(const JobRecord& record) {
         out.put(disk.path);
         out.put(disk.size_bytes);
     }
+    out.put(record.effect.referenced_bytes);
     out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
     return std::move(out.bytes());
 }
@@ -137,6 +138,9 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
     }
     if (version >= 3) {
         get_images(in, record);
+    }
+    if (version >= 4) {
+        in.get(record.effect.referenced_bytes);
     }
     if (!in.ok() || !in.at_end() || !belongs(record.kind, record.stage)) {
         return Err{Fault::image_corrupt};

@@ -84,7 +84,11 @@ void Worker::progress(std::uint64_t done_bytes, std::uint32_t round, bool guest_
     if (guest_suspended && suspended_ == Instant{}) {
         suspended_ = now;
     }
-    effect_.memory_bytes = sender_ != nullptr ? sender_->image_bytes() : done_bytes;
+    if (sender_ != nullptr && memory_filter_) {
+        count_memory(memory_filter_->progress());
+    } else {
+        effect_.memory_bytes = sender_ != nullptr ? sender_->image_bytes() : done_bytes;
+    }
     effect_.rounds = std::max(effect_.rounds, round + 1);
     if (now >= next_progress_) {
         next_progress_ = now + progress_every;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/image_conversation.hpp"
+#include "agent/memory_filter.hpp"
 #include "agent/worker_protocol.hpp"
 #include "shell/link.hpp"
 #include "shell/unique_fd.hpp"
@@ -70,6 +70,11 @@ class Worker final : public ProgressSink {
     Status take_disk(BlockingLink& link, const wire::MigrationImage& begin, std::string& why);
     Status publish();
     bool images_are_final() const noexcept;
+    // The memory as references: worker_memory.cpp
+    Status start_memory_filter(ImageTask task, int link_fd);
+    Status finish_memory_filter();
+    void count_memory(const ImageReport& now) noexcept;
+    Status take_last_of_disk(BlockingLink& link, const wire::MigrationImage& begin, std::string& why);
     void begin_image_round();
     void image_progress(const ImageReport& now);
     void end_image(const ImageDisk& disk, const ImageReport& last);
@@ -111,7 +116,10 @@ class Worker final : public ProgressSink {
     std::array<bool, limits::disks_per_domain_max> image_seen_{};  // a conversation about it has succeeded
     std::array<bool, limits::disks_per_domain_max> image_last_{};  // the last one has
     bool images_published_ = false;
-    std::unique_ptr<BlockingLink> link_;  // kept until the end: reports count what went over it
+    bool page_references_ = false;  // both sides want the memory so
+    std::optional<MemoryFilter> memory_filter_;
+    class ImageReceiver* receiver_ = nullptr;  // during receive_memory: what take_last_of_disk asks
+    std::unique_ptr<BlockingLink> link_;       // kept until the end: reports count what went over it
 };
 
 }  // namespace ballast::agent

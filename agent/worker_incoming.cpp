@@ -66,7 +66,8 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
         (void)link.send(wire::Message{wire::MigrationAccept{.accepted = false,
                                                             .fault = fault,
                                                             .detail = command ? command->detail : Detail{},
-                                                            .journal_id = {}}});
+                                                            .journal_id = {},
+                                                            .page_references = false}});
         return failed(fault, "the migration was not expected");
     }
     setup_.record.uuid = command->uuid;
@@ -79,14 +80,20 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     if (open.copy_storage) {
         watch_peer_host(link.fd());
         if (const Status status = prepare_images(open); !status.ok()) {
-            (void)link.send(wire::Message{wire::MigrationAccept{
-                .accepted = false, .fault = status.fault(), .detail = detail_, .journal_id = {}}});
+            (void)link.send(wire::Message{wire::MigrationAccept{.accepted = false,
+                                                                .fault = status.fault(),
+                                                                .detail = detail_,
+                                                                .journal_id = {},
+                                                                .page_references = false}});
             return status;
         }
     }
-    if (!link
-             .send(wire::Message{wire::MigrationAccept{
-                 .accepted = true, .fault = Fault::none, .detail = {}, .journal_id = setup_.journal_id}})
+    page_references_ = open.copy_storage && open.page_references;
+    if (!link.send(wire::Message{wire::MigrationAccept{.accepted = true,
+                                                       .fault = Fault::none,
+                                                       .detail = {},
+                                                       .journal_id = setup_.journal_id,
+                                                       .page_references = page_references_}})
              .ok()) {
         return failed(Fault::connection_lost, "the source was gone when it was accepted");
     }
@@ -126,18 +133,34 @@ Status Worker::receive_memory(BlockingLink& link, const wire::MigrationOpen& ope
     ImageReceiver receiver{link, image_silence,
                            [this, &link](const wire::MigrationImage& begin, Detail& why) {
                                std::string said;
-                               const Status taken = take_disk(link, begin, said);
+                               const Status taken = take_last_of_disk(link, begin, said);
                                why = std::string_view{said};
                                return taken;
                            }};
+    receiver_ = &receiver;
+    if (page_references_) {
+        BALLAST_CHECK(start_memory_filter(ImageTask::unpack_memory, receiver.image_fd()));
+    }
     Domain domain;
-    const Status restored =
+    Status restored =
         receiver.image_fd() < 0
             ? Status{Err{Fault::io_failed}}
-            : hypervisor_->receive_image(receiver.image_fd(), incoming_suffix, moved, *this, domain);
+            : hypervisor_->receive_image(memory_filter_ ? memory_filter_->fd() : receiver.image_fd(),
+                                         incoming_suffix, moved, *this, domain);
+    if (memory_filter_) {
+        memory_filter_->hang_up();
+    }
     Detail said;
     const Status relayed = receiver.finish(!restored.ok(), said);
-    effect_.memory_bytes = receiver.image_bytes();
+    if (memory_filter_) {
+        // What it says of the stream explains why the hypervisor could not restore it.
+        const Status unpacked = finish_memory_filter();
+        if (!unpacked.ok() && unpacked.fault() != Fault::connection_lost) {
+            return unpacked;
+        }
+    } else {
+        effect_.memory_bytes = receiver.image_bytes();
+    }
     if (!relayed.ok() && relayed.fault() != Fault::cancelled) {
         return failed(relayed.fault(), said.empty() ? "the transfer broke off" : said.view());
     }

@@ -42,7 +42,8 @@ struct WorkerSetup {
     Path images_directory;
     std::uint32_t images_keep_hours = 0;
     Path image_secret;  // a file
-    Path sketches;      // a directory
+    bool page_references = false;
+    Path sketches;  // a directory
 };
 
 // Later ones, from the agent.

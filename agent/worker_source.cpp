@@ -70,7 +70,8 @@ Status Worker::migrate_out() {
                                    .can_zstd = true,
                                    .can_lz4 = true,
                                    .copy_storage = record.copy_storage,
-                                   .disks = disks_to_announce()};
+                                   .disks = disks_to_announce(),
+                                   .page_references = record.copy_storage && setup_.page_references};
     if (!link->send(wire::Message{open}).ok()) {
         return failed(Fault::connection_lost, "the destination closed the connection at once");
     }
@@ -87,6 +88,7 @@ Status Worker::migrate_out() {
     if (!accept->accepted) {
         return failed(accept->fault == Fault::none ? Fault::peer_refused : accept->fault, accept->detail);
     }
+    page_references_ = open.page_references && accept->page_references;
     WorkerReport accepted;
     accepted.news = WorkerNews::accepted;
     accepted.journal_id = accept->journal_id;
@@ -111,10 +113,18 @@ Status Worker::send_guest(BlockingLink& link) {
     if (sender.image_fd() < 0) {
         return failed(Fault::io_failed, "no socket pair for the image");
     }
+    if (page_references_) {
+        BALLAST_CHECK(start_memory_filter(ImageTask::pack_memory, sender.image_fd()));
+    }
     sender_ = &sender;
-    const Status called = hypervisor_->send_image(domain, sender.image_fd(), setup_.record.mode, *this);
+    Status called = hypervisor_->send_image(domain, memory_filter_ ? memory_filter_->fd() : sender.image_fd(),
+                                            setup_.record.mode, *this);
     const Instant ended = mono_now();
     sender_ = nullptr;
+    if (memory_filter_) {
+        const Status packed = finish_memory_filter();
+        called = called.ok() ? packed : called;
+    }
     if (setup_.record.copy_storage && called.ok()) {
         // Until the last piece of the stream is there, the destination attaches no disk.
         suspended_ = suspended_ == Instant{} ? ended : suspended_;
@@ -122,7 +132,7 @@ Status Worker::send_guest(BlockingLink& link) {
         BALLAST_CHECK(copy_rest(link));
     }
     const Status relayed = sender.finish(called.ok());
-    effect_.memory_bytes = sender.image_bytes();
+    effect_.memory_bytes = memory_filter_ ? effect_.memory_bytes : sender.image_bytes();
     effect_.compression = sender.compression();
     if (!relayed.ok()) {
         // Perhaps it said why before it closed.

@@ -113,7 +113,7 @@ bool put(Line line, const JobRecord& record) {
     line.bind(record.memory_bytes).bind(record.wire_bytes).bind(record.downtime_ms);
     line.bind(record.total_ms).bind(record.rounds).bind(record.compression);
     line.bind(record.copy_storage).bind(record.bandwidth_mbps).bind(record.image_bytes);
-    return line.bind(record.image_wire_bytes).bind(record.image_rounds).end();
+    return line.bind(record.image_wire_bytes).bind(record.image_rounds).bind(record.referenced_bytes).end();
 }
 bool get(Statement& row, JobRecord& record) {
     row.read(record.id).read(record.kind, JobKind::image_index).read(record.origin, JobOrigin::session);
@@ -132,7 +132,7 @@ bool get(Statement& row, JobRecord& record) {
     row.read(record.memory_bytes).read(record.wire_bytes).read(record.downtime_ms);
     row.read(record.total_ms).read(record.rounds).read(record.compression, wire::Compression::lz4);
     row.read(record.copy_storage).read(record.bandwidth_mbps).read(record.image_bytes);
-    row.read(record.image_wire_bytes).read(record.image_rounds);
+    row.read(record.image_wire_bytes).read(record.image_rounds).read(record.referenced_bytes);
     return !row.corrupt();
 }
 

@@ -162,6 +162,10 @@ ALTER TABLE plan_hosts ADD COLUMN measured_memory_used REAL NOT NULL DEFAULT 0;
 CREATE TABLE plan_rules(
   plan_id INTEGER NOT NULL REFERENCES plans(id) ON DELETE CASCADE, rule INTEGER NOT NULL, vms INTEGER NOT NULL,
   hosts INTEGER NOT NULL, PRIMARY KEY(plan_id, rule)) STRICT, WITHOUT ROWID;
+)sql",
+    // Pages of memory that did not travel.
+    R"sql(
+ALTER TABLE jobs ADD COLUMN referenced_bytes INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint8_t domain_segment = 1;
 constexpr std::uint8_t domain_zeros = 2;
 constexpr std::uint8_t domain_image = 3;
+constexpr std::uint8_t domain_pages = 4;
 
 }  // namespace
 
@@ -45,6 +46,16 @@ void Digester::add_segment(const Digest& digest) {
     mac_.add(digest);
 }
 Digest Digester::end_image() {
+    return mac_.finish();
+}
+
+void Digester::begin_pages(std::uint64_t unit) {
+    begin(domain_pages, unit);
+}
+void Digester::add_page(std::span<const std::byte> page) {
+    mac_.add(page);
+}
+Digest Digester::end_pages() {
     return mac_.finish();
 }
 

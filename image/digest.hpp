@@ -23,6 +23,11 @@ class Digester {
     void add_segment(const Digest& digest);
     Digest end_image();
 
+    // Of the pages in one unit of a memory stream that are references.
+    void begin_pages(std::uint64_t unit);
+    void add_page(std::span<const std::byte> page);
+    Digest end_pages();
+
   private:
     void begin(std::uint8_t domain, std::uint64_t number);
 

@@ -96,7 +96,7 @@ Status ImageSender::open(std::string& why) {
     control_.image_bytes = work.image_bytes;
     BALLAST_CHECK(work.digests.open_temporary(options_.work_prefix + "digests", work.image_bytes, why));
     BALLAST_CHECK(work.there.open_temporary(options_.work_prefix + "there", work.image_bytes, why));
-    BALLAST_CHECK(work.sent_blocks.open(options_.sent_blocks, why));
+    BALLAST_CHECK(work.sent_blocks.open(options_.sent_blocks, options_.block_seed, why));
     BALLAST_CHECK(work.block_placements.create(options_.work_prefix + "blocks", why));
     BALLAST_CHECK(work.sector_entries.create(options_.work_prefix + "sectors", why));
     return work.sector_placements.create(options_.work_prefix + "placed", why);
@@ -204,12 +204,13 @@ Status ImageSender::send_next(std::string& why) {
     BALLAST_CHECK(work.there.get(number, known, is_there, why));
     if (is_there && known == read->digest) {
         ++report_.skipped_segments;
-        return {};
+        return remember_skipped(*read, why);
     }
     if (!read->zero) {
         return send_segment(*read, false, why);
     }
     ++report_.zero_segments;
+    BALLAST_CHECK(work.sent_blocks.forget(number, why));
     const bool joins = work.zeros.count > 0 && work.zeros.first + work.zeros.count == number;
     if (!joins || work.zeros.count == zeros_at_once_max) {
         BALLAST_CHECK(flush_zeros(why));
@@ -217,6 +218,19 @@ Status ImageSender::send_next(std::string& why) {
     }
     ++work.zeros.count;
     return {};
+}
+
+// What an earlier attempt sent may be remembered as something older, or not at all. Later rounds skip only
+// what the first one has seen.
+Status ImageSender::remember_skipped(const ReadSegment& read, std::string& why) {
+    Work& work = *work_;
+    if (!options_.match_blocks || work.sent_blocks.load(read.number, read.digest)) {
+        return {};
+    }
+    return read.zero ? work.sent_blocks.forget(read.number, why)
+                     : work.sent_blocks.keep(
+                           read.number, read.digest,
+                           std::span{read.bytes}.first(segment_length(work.image_bytes, read.number)), why);
 }
 
 Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::string& why) {

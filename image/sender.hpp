@@ -25,6 +25,8 @@ struct SendOptions {
     // Where to remember what the destination was given, block by block, so that a later round sends changed
     // blocks and not the segments around them. Survives a cut. Empty: nowhere.
     std::string sent_blocks;
+    // Of the fingerprints in it: a secret, the same whenever this image is sent.
+    std::uint64_t block_seed = 0;
     int zstd_level = zstd_level_default;
     // Looks for sectors within the blocks that were not found, if the destination has them indexed, and if a
     // sample says that it pays.
@@ -75,6 +77,7 @@ class ImageSender {
     Status match_sectors(bool keep, std::uint64_t& found, std::string& why);
     Status send_segments(std::string& why);
     Status send_next(std::string& why);
+    Status remember_skipped(const ReadSegment& segment, std::string& why);
     Status send_segment(const ReadSegment& segment, bool whole, std::string& why);
     Status flush_zeros(std::string& why);
     Status hear(bool wait, std::string& why);

@@ -8,13 +8,13 @@
 #include <xxhash.h>
 
 namespace ballast::image {
-namespace {
 
-constexpr std::size_t kept_block_bytes = 4096;
+std::uint64_t block_fingerprint(std::span<const std::byte> block, std::uint64_t seed) noexcept {
+    return XXH3_64bits_withSeed(block.data(), block.size(), seed);
+}
 
-}  // namespace
-
-Status SentBlocks::open(const std::string& path, std::string& why) {
+Status SentBlocks::open(const std::string& path, std::uint64_t seed, std::string& why) {
+    seed_ = seed;
     return path.empty() ? Status{} : open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, file_, why);
 }
 
@@ -23,15 +23,23 @@ Status SentBlocks::keep(std::uint64_t segment, const Digest& digest, std::span<c
     if (!file_.fd) {
         return {};
     }
-    Record record{.digest = digest};
-    for (std::size_t at = 0; at < content.size(); at += kept_block_bytes) {
-        const auto block = content.subspan(at, std::min(content.size() - at, kept_block_bytes));
-        record.blocks[at / kept_block_bytes] = XXH3_64bits(block.data(), block.size());
+    SentRecord record{.digest = digest};
+    for (std::size_t at = 0; at < content.size(); at += sent_block_bytes) {
+        const auto block = content.subspan(at, std::min(content.size() - at, sent_block_bytes));
+        record.blocks[at / sent_block_bytes] = block_fingerprint(block, seed_);
     }
     return write_exactly(file_, segment * sizeof record, std::as_bytes(std::span{&record, 1}), why);
 }
 
+Status SentBlocks::forget(std::uint64_t segment, std::string& why) {
+    constexpr SentRecord nothing;
+    const bool known = !load(segment, nothing.digest) && loaded_.digest != nothing.digest;
+    return known ? write_exactly(file_, segment * sizeof nothing, std::as_bytes(std::span{&nothing, 1}), why)
+                 : Status{};
+}
+
 bool SentBlocks::load(std::uint64_t segment, const Digest& digest) {
+    loaded_ = {};
     std::string ignored;  // a file that ends before knows nothing of this segment
     const std::span<std::byte> into = std::as_writable_bytes(std::span{&loaded_, 1});
     return file_.fd && read_exactly(file_, segment * sizeof loaded_, into, ignored).ok() &&
@@ -39,7 +47,7 @@ bool SentBlocks::load(std::uint64_t segment, const Digest& digest) {
 }
 
 bool SentBlocks::same(std::size_t block, std::span<const std::byte> content) const noexcept {
-    return loaded_.blocks[block] == XXH3_64bits(content.data(), content.size());
+    return loaded_.blocks[block] == block_fingerprint(content, seed_);
 }
 
 }  // namespace ballast::image

@@ -109,6 +109,7 @@ void fields(Io& io, ObjectOf<Io, schema::JobUpdate> object, PlainOf<Io, JobUpdat
     BALLAST_NUMBER(image_wire_bytes);
     BALLAST_NUMBER(image_rounds);
     BALLAST_NUMBER(time_left_ms);
+    BALLAST_NUMBER(referenced_bytes);
 }
 
 template <class Io>

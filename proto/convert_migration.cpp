@@ -38,6 +38,7 @@ void fields(Io& io, ObjectOf<Io, schema::MigrationOpen> object, PlainOf<Io, Migr
     BALLAST_NUMBER(can_lz4);
     BALLAST_NUMBER(copy_storage);
     BALLAST_LIST(disks);
+    BALLAST_NUMBER(page_references);
 }
 
 template <class Io>
@@ -46,6 +47,7 @@ void fields(Io& io, ObjectOf<Io, schema::MigrationAccept> object, PlainOf<Io, Mi
     BALLAST_WORD(fault);
     BALLAST_TEXT(detail);
     BALLAST_UUID(journal_id);
+    BALLAST_NUMBER(page_references);
 }
 
 template <class Io>

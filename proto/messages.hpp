@@ -243,6 +243,7 @@ struct JobUpdate {
     std::uint64_t image_wire_bytes = 0;
     std::uint32_t image_rounds = 0;
     std::uint64_t time_left_ms = 0;
+    std::uint64_t referenced_bytes = 0;
     friend bool operator==(const JobUpdate&, const JobUpdate&) = default;
 };
 
@@ -291,6 +292,7 @@ struct MigrationOpen {
     bool can_lz4 = false;
     bool copy_storage = false;
     FixedVector<MigrationDisk, limits::disks_per_domain_max> disks;
+    bool page_references = false;
     friend bool operator==(const MigrationOpen&, const MigrationOpen&) = default;
 };
 struct MigrationAccept {
@@ -298,6 +300,7 @@ struct MigrationAccept {
     Fault fault = Fault::none;
     Detail detail;
     Uuid journal_id;
+    bool page_references = false;
     friend bool operator==(const MigrationAccept&, const MigrationAccept&) = default;
 };
 struct MigrationEnd {

@@ -364,6 +364,7 @@ wire::JobUpdate Core::update(std::uint32_t row) const noexcept {
     update.image_wire_bytes = record.effect.image_wire_bytes;
     update.image_rounds = record.effect.image_rounds;
     update.time_left_ms = record.effect.time_left_ms;
+    update.referenced_bytes = record.effect.referenced_bytes;
     return update;
 }
 

@@ -25,6 +25,8 @@ struct Effect {
     std::uint64_t image_wire_bytes = 0;  // in all rounds, both ways
     std::uint32_t image_rounds = 0;      // begun
     std::uint64_t time_left_ms = 0;      // of the round; 0: not known
+    // Of memory_bytes, pages that did not travel because the destination has them.
+    std::uint64_t referenced_bytes = 0;
 };
 
 // A disk of the guest that goes along with it. At the destination `path` lies below its own directory.

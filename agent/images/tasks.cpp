@@ -52,6 +52,8 @@ bool ImageWork::run() {
         case ImageTask::send: status = send(why); break;
         case ImageTask::receive: status = receive(why); break;
         case ImageTask::sketch: status = sketch(why); break;
+        case ImageTask::pack_memory: status = pack_memory(why); break;
+        case ImageTask::unpack_memory: status = unpack_memory(why); break;
     }
     over_ = true;
     attendant_.join();
@@ -85,8 +87,21 @@ void ImageWork::attend() {
                 return;  // the worker is gone, and this process soon
             }
             control_.bandwidth_mbps = command.bandwidth_mbps;
+            if (command.settle_bytes != 0) {
+                const std::lock_guard lock{settling_};
+                settle_bytes_ = command.settle_bytes;
+                settle();
+            }
         }
         report(ImageReport::Kind::progress, Fault::none, {});
+    }
+}
+
+// With the lock held.
+void ImageWork::settle() {
+    if (settle_bytes_ != 0 && dealt_bytes_ >= settle_bytes_) {
+        settle_bytes_ = 0;
+        report(ImageReport::Kind::settled, Fault::none, {});
     }
 }
 
@@ -137,9 +152,8 @@ Status ImageWork::sketch(std::string& why) {
     return write_durable(std::string{setup_.journal.view()}, encode(maker.sketch()), why);
 }
 
-Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::string& why) const {
+Status ImageWork::read_secret(std::string& secret, std::string& why) const {
     const std::string path{setup_.secret.view()};
-    std::string secret;
     Status status = read_bounded(path, secret_bytes, secret, why);
     if (status.fault() == Fault::not_found) {
         secret.resize(secret_bytes);
@@ -154,6 +168,23 @@ Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::st
               " bytes: delete it, and transfers begin anew";
         return Err{Fault::image_corrupt};
     }
+    return {};
+}
+
+Status ImageWork::derive_block_seed(std::uint64_t& seed, std::string& why) const {
+    std::string secret;
+    BALLAST_CHECK(read_secret(secret, why));
+    HmacSha256 mac{bytes_of(secret)};
+    mac.add(bytes_of("blocks "));
+    mac.add(std::as_bytes(std::span{setup_.guest.bytes}));
+    const Sha256 digest = mac.finish();
+    std::memcpy(&seed, digest.data(), sizeof seed);
+    return {};
+}
+
+Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::string& why) const {
+    std::string secret;
+    BALLAST_CHECK(read_secret(secret, why));
     HmacSha256 mac{bytes_of(secret)};
     const auto say = [&](std::string_view purpose) {
         mac.add(bytes_of(purpose));
@@ -180,6 +211,7 @@ Status ImageWork::send(std::string& why) {
     options.sent_blocks = image_ + sent_suffix;
     options.match_blocks = setup_.first;
     BALLAST_CHECK(derive(options.transfer, options.key, why));
+    BALLAST_CHECK(derive_block_seed(options.block_seed, why));
     image::SocketStream stream{UniqueFd{image_stream_fd}};
     image::ImageSender sender{std::move(options), control_};
     return sender.run(stream, why);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,11 +28,17 @@ class ImageWork {
     Status send(std::string& why);
     Status receive(std::string& why);
     Status sketch(std::string& why);
+    Status pack_memory(std::string& why);
+    Status unpack_memory(std::string& why);
     Status refresh_index(std::string& why);
     // The key of the digests and the name of the transfer: the same for this disk of this guest whenever this
     // host sends it.
     Status derive(image::TransferId& id, image::TransferKey& key, std::string& why) const;
+    // Of what is remembered of blocks that were sent: the same for all disks of this guest.
+    Status derive_block_seed(std::uint64_t& seed, std::string& why) const;
+    Status read_secret(std::string& secret, std::string& why) const;
     std::vector<image::LocalImage> local_images() const;
+    void settle();
     void report(ImageReport::Kind kind, Fault fault, std::string_view detail);
     void attend();  // in a thread: commands come in, progress goes out
 
@@ -39,6 +46,10 @@ class ImageWork {
     std::string image_;
     image::TransferControl control_;
     std::atomic<bool> over_{false};
+    // unpack_memory: what the worker asked for, and whether everything that came is dealt with.
+    std::mutex settling_;
+    std::uint64_t settle_bytes_ = 0;  // 0: nothing, or answered
+    std::uint64_t dealt_bytes_ = 0;   // when last everything that had come was
     std::thread attendant_;
 };
 

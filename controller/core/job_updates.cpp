@@ -101,6 +101,7 @@ void take_figures(JobRecord& record, const wire::JobUpdate& update) noexcept {
     record.image_wire_bytes = update.image_wire_bytes;
     record.image_rounds = update.image_rounds;
     record.time_left_ms = update.time_left_ms;
+    record.referenced_bytes = update.referenced_bytes;
 }
 
 void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) noexcept {
@@ -109,6 +110,7 @@ void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) n
         record.mode = update.mode;
         step.t.counters.migration_memory_bytes += update.memory_bytes;
         step.t.counters.migration_wire_bytes += update.wire_bytes;
+        step.t.counters.migration_referenced_bytes += update.referenced_bytes;
         step.t.counters.migration_downtime_ms += update.downtime_ms;
         step.t.counters.migration_took.add_ms(update.total_ms);
     }

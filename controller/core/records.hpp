@@ -118,6 +118,8 @@ struct JobRecord {
     std::uint64_t image_wire_bytes = 0;
     std::uint32_t image_rounds = 0;
     std::uint64_t time_left_ms = 0;  // not stored: true for a moment
+    // Of memory_bytes, pages that did not travel because the destination has them
+    std::uint64_t referenced_bytes = 0;
 };
 
 enum class PlanState : std::uint8_t { ready = 0, applying = 1, done = 2, cancelled = 3 };

@@ -175,6 +175,9 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         {"ballast_relay_statuses_total", "What agents said of relays.", counters.relay_statuses},
         {"ballast_migration_memory_bytes_total", "Guest memory fed into migration streams.",
          counters.migration_memory_bytes},
+        {"ballast_migration_referenced_bytes_total",
+         "Bytes of memory that did not travel, because the destination had the pages.",
+         counters.migration_referenced_bytes},
         {"ballast_migration_wire_bytes_total", "Bytes that migrations sent.", counters.migration_wire_bytes},
     };
     for (const Row& row : rows) {

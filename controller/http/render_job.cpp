@@ -22,6 +22,7 @@ void render_migration(JsonOut& json, const JobRecord& record) {
     json.member("source_step", record.source.step_name.view());
     json.member("destination_step", record.destination.step_name.view());
     json.member("memory_bytes", record.memory_bytes);
+    json.member("referenced_bytes", record.referenced_bytes);
     json.member("wire_bytes", record.wire_bytes);
     json.member("compression", to_word(record.compression));
     json.member("rounds", record.rounds);

@@ -106,6 +106,7 @@ class Update:
         self.image_wire_bytes = first(fields, 21)
         self.image_rounds = first(fields, 22)
         self.time_left_ms = first(fields, 23)
+        self.referenced_bytes = first(fields, 24)
 
     @property
     def ended(self):

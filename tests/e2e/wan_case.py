@@ -25,6 +25,9 @@ def digest(path):
 
 
 class WanCase(unittest.TestCase):
+    BYTES_PER_PAGE = 64
+    MIGRATION = ""  # more settings of migrations
+    IMAGES = ""  # and of images
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="ballast-wan-")
         self.addCleanup(folder.cleanup)
@@ -40,8 +43,8 @@ class WanCase(unittest.TestCase):
         directory = os.path.join(self.folder, name)
         os.makedirs(f"{directory}/images")
         agent = Agent(PROGRAM, directory, name, self.controller.port,
-                      sim="operation_speed = 50\nimage_bytes_per_page = 64",
-                      migration=f'[images]\ndirectory = "{directory}/images"')
+                      sim=f"operation_speed = 50\nimage_bytes_per_page = {self.BYTES_PER_PAGE}",
+                      migration=f'{self.MIGRATION}\n[images]\ndirectory = "{directory}/images"\n{self.IMAGES}')
         self.controller.add(agent)
         agent.start()
         self.addCleanup(agent.stop)

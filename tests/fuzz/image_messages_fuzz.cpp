@@ -1,10 +1,14 @@
-// Bodies of an image's transfer as a hostile peer could send them: recipes, keys, matches and the rest. What
-// is accepted is within its bounds, and recipes and keys say the same when written again.
+// Bodies of an image's transfer as a hostile peer could send them: recipes, keys, matches and the rest, and
+// units of a memory stream. What is accepted is within its bounds, and recipes, keys and pages say the same
+// when written again. And a hypervisor's stream of any bytes, in which pages are looked for.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
 
 #include "base/assert.hpp"
+#include "image/core/page_finder.hpp"
+#include "image/core/page_units.hpp"
 #include "image/core/transfer_messages.hpp"
 
 namespace {
@@ -98,6 +102,51 @@ void check_others(std::span<const std::byte> body) {
     }
 }
 
+void check_units(std::span<const std::byte> body) {
+    static constexpr std::array<std::uint32_t, 2> blocks{768, 1};
+    static PagesUnit unit;
+    static PagesUnit again;
+    static std::vector<std::byte> bytes(unit_body_bytes_max);
+    const PageBounds bounds{.kept_pages = 64, .image_blocks = blocks};
+    if (body.size() >= unit_head_bytes) {
+        if (const auto head = decode_unit_head(body.first<unit_head_bytes>()); head.ok()) {
+            BALLAST_ASSERT(head.value().body_bytes <= unit_body_bytes_max);
+        }
+    }
+    if (const auto end = decode_end_unit(body); end.ok()) {
+        BALLAST_ASSERT(end.value().tail.size() <= unit_tail_bytes_max);
+    }
+    if (!decode_pages(body, bounds, unit).ok()) {
+        return;
+    }
+    std::uint32_t pages = 0;
+    for (const PageRun& run : unit.runs) {
+        BALLAST_ASSERT(run.kind != PageKind::block || run.first + run.pages <= blocks[run.image]);
+        BALLAST_ASSERT(run.kind != PageKind::kept || run.first + run.pages <= bounds.kept_pages);
+        pages += run.pages;
+    }
+    BALLAST_ASSERT(pages == unit.pages && pages <= pages_in_unit_max);
+    const std::size_t used = encode_pages(unit.runs, unit.digest, bytes);
+    std::copy(unit.literals.begin(), unit.literals.end(), bytes.begin() + static_cast<std::ptrdiff_t>(used));
+    BALLAST_ASSERT(decode_pages(std::span{bytes}.first(used + unit.literals.size()), bounds, again).ok());
+    BALLAST_ASSERT(std::equal(unit.runs.begin(), unit.runs.end(), again.runs.begin(), again.runs.end()));
+}
+
+void check_finder(std::span<const std::byte> stream) {
+    XenPageFinder finder;
+    while (!stream.empty()) {
+        const PageFinder::Next next = finder.next();
+        BALLAST_ASSERT(next.bytes > 0 &&
+                       (next.kind != PageFinder::Kind::head || next.bytes <= page_head_bytes_max));
+        if (next.bytes > stream.size()) {
+            return;
+        }
+        const auto piece = stream.first(static_cast<std::size_t>(next.bytes));
+        next.kind == PageFinder::Kind::head ? finder.take(piece) : finder.passed(piece.size());
+        stream = stream.subspan(piece.size());
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -105,5 +154,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_recipe(body);
     check_keys(body);
     check_others(body);
+    check_units(body);
+    check_finder(body);
     return 0;
 }

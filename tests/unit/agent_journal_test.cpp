@@ -44,7 +44,8 @@ JobRecord sample_record() {
                      .image_bytes = 7,
                      .image_done_bytes = 8,
                      .image_wire_bytes = 9,
-                     .image_rounds = 10};
+                     .image_rounds = 10,
+                     .referenced_bytes = 12};
     record.copy_storage = true;
     record.published = true;
     record.bandwidth_mbps = 50;
@@ -81,6 +82,7 @@ TEST(AgentRecord, ComesBackAsItWasWritten) {
     EXPECT_EQ(back.disks[0].path, record.disks[0].path);
     EXPECT_EQ(back.disks[0].size_bytes, 11U);
     EXPECT_EQ(back.effect.image_rounds, 10U);
+    EXPECT_EQ(back.effect.referenced_bytes, 12U);
 }
 
 TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
@@ -94,8 +96,10 @@ TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     constexpr std::size_t checksum_bytes = 8;
     constexpr std::size_t images_bytes = 1 + 1 + 4 + 3 * 8 + 4 + 1;
     constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
-    for (const char version : {'\1', '\2'}) {
-        const std::size_t unknown_bytes = images_bytes + (version == '\1' ? volume_bytes : 0);
+    constexpr std::size_t references_bytes = 8;
+    for (const char version : {'\1', '\2', '\3'}) {
+        const std::size_t unknown_bytes = references_bytes + (version <= '\2' ? images_bytes : 0) +
+                                          (version == '\1' ? volume_bytes : 0);
         std::string older = bytes.substr(0, bytes.size() - checksum_bytes - unknown_bytes);
         older[4] = version;
         const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());

@@ -237,7 +237,8 @@ bool World::step_incoming(Worker& worker) {
                                              true,
                                              true,
                                              images_,
-                                             {}};
+                                             {},
+                                             false};
                     if (images_) {
                         open.disks.push({.device = "xvda", .path = "guest.img", .size_bytes = 1 << 20});
                     }

@@ -158,6 +158,7 @@ TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
     job.image_bytes = 1ULL << 41;
     job.image_wire_bytes = 11;
     job.image_rounds = 3;
+    job.referenced_bytes = 12;
     {
         Statement put;
         Statement rows;
@@ -194,6 +195,7 @@ TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
         EXPECT_EQ(back.image_bytes, job.image_bytes);
         EXPECT_EQ(back.image_wire_bytes, job.image_wire_bytes);
         EXPECT_EQ(back.image_rounds, job.image_rounds);
+        EXPECT_EQ(back.referenced_bytes, job.referenced_bytes);
     }
     sqlite3_close(connection);
 }

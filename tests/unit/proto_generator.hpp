@@ -27,11 +27,11 @@ class MessageGenerator {
         use(Message{HandoverQuery{uuid(), text<HostName>(), text<HostName>(), uuid(), uuid()}});
         use(Message{HandoverAnswer{uuid(), text<HostName>(), word(Verdict::lost)}});
         use(Message{MigrationOpen{
-            u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}}});
+            u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}, flag()}});
         use(Message{JobLimit{u64(), u32()}});
         use(Message{image_sketch()});
         use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});
-        use(Message{MigrationAccept{flag(), fault(), text<Detail>(), uuid()}});
+        use(Message{MigrationAccept{flag(), fault(), text<Detail>(), uuid(), flag()}});
         use(Message{MigrationEnd{u64()}});
         use(Message{MigrationReady{}});
         use(Message{MigrationCommit{uuid()}});
@@ -219,6 +219,7 @@ class MessageGenerator {
         update.image_wire_bytes = u64();
         update.image_rounds = u32();
         update.time_left_ms = u64();
+        update.referenced_bytes = u64();
         return update;
     }
 

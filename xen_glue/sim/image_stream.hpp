@@ -22,7 +22,9 @@ class ImageWriter {
     ImageWriter& operator=(const ImageWriter&) = delete;
 
     Status begin(const ImageConfig& config);
-    // `bytes_per_page` bytes follow for each page, about a quarter of them not compressible.
+    // `bytes_per_page` bytes follow for each page, about a quarter of them not compressible. Whole pages are
+    // more like a guest's: of every eight, two are blocks of its first raw disk as it is now, one is zeros,
+    // one is as the one before.
     Status pages(const PagesHead& head, std::uint32_t bytes_per_page);
     Status suspended(const CarriedState& state);
     Status end(std::uint64_t pages_total);
