@@ -4,6 +4,9 @@
 
 namespace ballast::agent {
 
+// What the source holds back of a packed stream is one chunk.
+static_assert(memory_piece_bytes == chunk_plain_bytes_max);
+
 Status Worker::start_memory_filter(ImageTask task, int link_fd) {
     ImageSetup setup;
     setup.task = task;

@@ -13,8 +13,8 @@ constexpr std::size_t tail_bytes = 1;
 
 }  // namespace
 
-std::unique_ptr<PageFinder> make_xen_page_finder(std::span<const std::byte, stream_magic_bytes> magic) {
-    return XenPageFinder::begins(magic) ? std::make_unique<XenPageFinder>() : nullptr;
+std::shared_ptr<PageFinder> make_xen_page_finder(std::span<const std::byte, stream_magic_bytes> magic) {
+    return XenPageFinder::begins(magic) ? std::make_shared<XenPageFinder>() : nullptr;
 }
 
 MemoryPacker::MemoryPacker(PackOptions options, TransferControl& control)

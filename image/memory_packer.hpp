@@ -17,8 +17,8 @@ namespace ballast::image {
 
 // For the stream that begins so; none when it is not known.
 using MakePageFinder =
-    std::function<std::unique_ptr<PageFinder>(std::span<const std::byte, stream_magic_bytes>)>;
-std::unique_ptr<PageFinder> make_xen_page_finder(std::span<const std::byte, stream_magic_bytes> magic);
+    std::function<std::shared_ptr<PageFinder>(std::span<const std::byte, stream_magic_bytes>)>;
+std::shared_ptr<PageFinder> make_xen_page_finder(std::span<const std::byte, stream_magic_bytes> magic);
 
 struct PackOptions {
     MakePageFinder make_finder = make_xen_page_finder;
@@ -68,7 +68,7 @@ class MemoryPacker {
     PackOptions options_;
     TransferControl& control_;
     PackReport report_;
-    std::unique_ptr<PageFinder> finder_;
+    std::shared_ptr<PageFinder> finder_;
     std::unique_ptr<PipeReader> in_;
     std::unique_ptr<PipeWriter> out_;
     std::vector<std::byte> ring_memory_;

@@ -1,5 +1,4 @@
 // A guest's memory between a hypervisor call and the agents' connection: docs/wan_migration.md.
-#include "agent/compression.hpp"
 #include "agent/images/sim_pages.hpp"
 #include "agent/images/tasks.hpp"
 #include "image/memory_packer.hpp"
@@ -9,11 +8,8 @@
 namespace ballast::agent {
 namespace {
 
-// What is held back at the source is one chunk.
-static_assert(image::unit_padding_bytes_max == chunk_plain_bytes_max);
-
-std::unique_ptr<image::PageFinder> make_finder(std::span<const std::byte, image::stream_magic_bytes> magic) {
-    return SimPageFinder::begins(magic) ? std::make_unique<SimPageFinder>()
+std::shared_ptr<image::PageFinder> make_finder(std::span<const std::byte, image::stream_magic_bytes> magic) {
+    return SimPageFinder::begins(magic) ? std::make_shared<SimPageFinder>()
                                         : image::make_xen_page_finder(magic);
 }
 
@@ -22,6 +18,7 @@ std::unique_ptr<image::PageFinder> make_finder(std::span<const std::byte, image:
 Status ImageWork::pack_memory(std::string& why) {
     image::PackOptions options;
     options.make_finder = make_finder;
+    options.alignment_bytes = memory_piece_bytes;
     random_bytes(options.key);
     for (const Path& path : setup_.images) {
         options.sent_blocks.push_back(std::string{path.view()} + sent_suffix);

@@ -19,6 +19,9 @@ inline constexpr int image_lock_fd = 5;    // the guest's lock: held as long as 
 // pack_memory, unpack_memory: the agents' side of the stream; image_stream_fd is the hypervisor call's.
 inline constexpr int image_memory_fd = 6;
 
+// Pieces of a packed stream of memory that a source sends, or holds back, as one.
+inline constexpr std::size_t memory_piece_bytes = 128 * 1024;
+
 // Beside the agent's own program.
 inline constexpr const char* image_program = "ballast-image";
 

@@ -26,12 +26,14 @@ class PageFinder {
         std::uint64_t bytes = UINT64_MAX;
     };
 
-    virtual ~PageFinder() = default;
     virtual Next next() const noexcept = 0;
     virtual void take(std::span<const std::byte> head) noexcept = 0;
     virtual void passed(std::uint64_t bytes) noexcept = 0;
     // No page follows, and what does is needed before the guest can run.
     virtual bool memory_over() const noexcept = 0;
+
+  protected:
+    ~PageFinder() = default;  // owned as what they are: this folder frees nothing
 };
 
 // The image of `xl save`: its head, libxl's stream in it and libxc's in that (version 2 or 3, pages of 4 KiB,

@@ -98,8 +98,8 @@ TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
     constexpr std::size_t references_bytes = 8;
     for (const char version : {'\1', '\2', '\3'}) {
-        const std::size_t unknown_bytes = references_bytes + (version <= '\2' ? images_bytes : 0) +
-                                          (version == '\1' ? volume_bytes : 0);
+        const std::size_t unknown_bytes =
+            references_bytes + (version <= '\2' ? images_bytes : 0) + (version == '\1' ? volume_bytes : 0);
         std::string older = bytes.substr(0, bytes.size() - checksum_bytes - unknown_bytes);
         older[4] = version;
         const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());

@@ -26,8 +26,17 @@ class MessageGenerator {
         use(Message{job_update()});
         use(Message{HandoverQuery{uuid(), text<HostName>(), text<HostName>(), uuid(), uuid()}});
         use(Message{HandoverAnswer{uuid(), text<HostName>(), word(Verdict::lost)}});
-        use(Message{MigrationOpen{
-            u32(), uuid(), uuid(), text<Name>(), text<HostName>(), u64(), flag(), flag(), flag(), {}, flag()}});
+        use(Message{MigrationOpen{u32(),
+                                  uuid(),
+                                  uuid(),
+                                  text<Name>(),
+                                  text<HostName>(),
+                                  u64(),
+                                  flag(),
+                                  flag(),
+                                  flag(),
+                                  {},
+                                  flag()}});
         use(Message{JobLimit{u64(), u32()}});
         use(Message{image_sketch()});
         use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});

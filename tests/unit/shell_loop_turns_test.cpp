@@ -9,7 +9,7 @@
 namespace ballast {
 namespace {
 
-constexpr auto names = std::to_array<std::string_view>({"other", "first", "second"});
+constexpr auto task_names = std::to_array<std::string_view>({"other", "first", "second"});
 constexpr LoopPart first = 1;
 constexpr LoopPart second = 2;
 
@@ -20,7 +20,7 @@ void use_time(std::int64_t ns) {
 
 TEST(LoopTurns, TimeIsOfThePartInWhichItsTimerWasMade) {
     Loop loop;
-    const LoopTurns turns{loop, names};
+    const LoopTurns turns{loop, task_names};
     (void)loop.enter(second);
     Timer last{loop, [&] { loop.stop(); }};
     (void)loop.enter(first);
@@ -87,7 +87,7 @@ TEST(LoopTurns, APartIsSpentAfterItsTimeOfATurnAndOnlyThen) {
 
 TEST(LoopTurns, WaitingInACallbackIsTimeWithoutAProcessor) {
     Loop loop;
-    const LoopTurns turns{loop, names};
+    const LoopTurns turns{loop, task_names};
     Timer last{loop, [&] { loop.stop(); }};
     Timer waits{loop, [&] {
                     ::usleep(30'000);
@@ -101,7 +101,7 @@ TEST(LoopTurns, WaitingInACallbackIsTimeWithoutAProcessor) {
 
 TEST(LoopTurns, WhatComesBeforeTheFirstTurnIsNone) {
     Loop loop;
-    const LoopTurns turns{loop, names};
+    const LoopTurns turns{loop, task_names};
     use_time(2'000'000);
     EXPECT_EQ(turns.turns(), 0U);
     Timer last{loop, [&] { loop.stop(); }};
