@@ -102,7 +102,7 @@ TEST_F(MemoryStream, PagesThatTheDestinationHoldsDoNotTravel) {
 
 TEST_F(MemoryStream, WhatIsNoKnownStreamPassesUnchanged) {
     Prng prng{5};
-    for (const std::size_t size : {0, 1, 15, 16, 17, 70'000, 300'000}) {
+    for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 15, 16, 17, 70'000, 300'000}) {
         Bytes stream(size);
         std::generate(stream.begin(), stream.end(), [&prng] { return static_cast<std::byte>(prng.next()); });
         expect_the_same(stream);
@@ -246,7 +246,8 @@ TEST_F(MemoryStream, AHostileSourceIsAnErrorAndNothingMore) {
 // them must be in pieces before it, and the piece must complete the stream.
 TEST_F(MemoryStream, WhatFollowsTheMemoryBeginsAtItsOwnPiece) {
     share_image({1, 2, 3});
-    for (const std::size_t emulator_bytes : {0, 100, 131072 - 60, 131072, 400'000}) {
+    for (const std::size_t emulator_bytes :
+         std::initializer_list<std::size_t>{0, 100, 131072 - 60, 131072, 400'000}) {
         XenStream stream;
         stream.pages({page(1), page(9), page(2)});
         const std::size_t memory = stream.bytes().size();
