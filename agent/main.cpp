@@ -12,6 +12,7 @@
 #include "agent/agent.hpp"
 #include "agent/save_files.hpp"
 #include "agent/worker.hpp"
+#include "shell/footprint.hpp"
 #include "shell/log.hpp"
 #include "shell/notify.hpp"
 
@@ -113,6 +114,7 @@ int main(int argc, char** argv) {
         return adopt(config, arguments.adopt);
     }
     ::signal(SIGPIPE, SIG_IGN);
+    reserve_stack();
     Loop loop;
     const SignalWatch signals{loop, [&loop](int number) {
                                   if (number != SIGHUP) {

@@ -21,6 +21,7 @@
 #include "controller/shell_budget.hpp"
 #include "controller/store.hpp"
 #include "shell/durable_file.hpp"
+#include "shell/footprint.hpp"
 #include "shell/log.hpp"
 #include "shell/loop.hpp"
 #include "shell/loop_turns.hpp"
@@ -248,6 +249,7 @@ int serve(const ControllerConfig& config) {
     if (!engine->restore(why).ok()) {
         return fail(why);
     }
+    reserve_stack();
     Loop loop;
     const LoopTurns turns{loop, loop_part_names};
     const std::unique_ptr<Agents> agents =

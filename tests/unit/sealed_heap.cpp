@@ -13,6 +13,12 @@ namespace {
 
 thread_local bool sealed = false;
 
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+namespace {
+
 void check_seal() noexcept {
     if (sealed) {
         sealed = false;  // what happens from here on may allocate
@@ -23,8 +29,6 @@ void check_seal() noexcept {
 }
 
 }  // namespace
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 extern "C" {
 // glibc's own, under the names that it keeps for those who stand in front of it.

@@ -32,6 +32,7 @@ critical_load = 0.8
 policy = "{policy}"
 cool_down_seconds = 60
 interval_seconds = 5
+{sites}
 """
 
 AGENT_TOML = """
@@ -70,7 +71,7 @@ class Pool:
         self.programs = pathlib.Path(programs)
         self.folder = pathlib.Path(folder)
         self.settings = {"folder": folder, "pki": self.folder / "pki", "agents_port": agents_port,
-                         "http_port": http_port, "policy": policy, "sample_interval": sample_interval}
+                         "http_port": http_port, "policy": policy, "sample_interval": sample_interval, "sites": ""}
         self.controller = None
         self.hosts = []
 

@@ -9,6 +9,18 @@ from scenarios import expect
 IMAGES = "/srv/images"
 IMAGE_MIB = 24
 LINK = "rate 50mbit delay 20ms limit 2000"  # each way: 40 ms there and back
+SITES = """
+[[sites]]
+name = "here"
+hosts = ["h1"]
+[[sites]]
+name = "there"
+hosts = ["h2"]
+[[links]]
+between = ["here", "there"]
+bandwidth_mbps = 50
+latency_ms = 40
+"""
 CUT_SECONDS = 30
 MIB = 1 << 20
 
@@ -44,6 +56,17 @@ def digest_behind_the_head(host, path):
     return host.run(f"tail -c +4097 {path} | sha256sum", timeout=180).split()[0]
 
 
+def expect_ranked(site, name):
+    """h2 is the one destination, by the configured link, and has nothing of the image; returns the predicted seconds."""
+    job = site.api.post(f"/v1/vms/{name}:index", {})
+    ended = site.api.wait_for_job(job["id"], 120)
+    expect(ended["state"] == "succeeded", f"the index of {name}'s image: {ended}")
+    ranked = site.api.get(f"/v1/vms/{name}/destinations")["destinations"]
+    expect([(one["host"], one["site"], one["possible"]) for one in ranked] == [("h2", "there", True)], f"destinations: {ranked}")
+    expect((ranked[0]["bandwidth_mbps"], ranked[0]["latency_ms"]) == (50, 40), f"the link's figures: {ranked[0]}")
+    return ranked[0]["seconds"]
+
+
 def move(site, name, destination, cut=False):
     """Sends the guest with its image; returns the ended job and what the source's kernel has sent meanwhile."""
     source = site.lab["h1" if destination == "h2" else "h2"]
@@ -65,9 +88,11 @@ def move(site, name, destination, cut=False):
 
 
 def image_goes_along(site):
-    """a running guest moves over 50 Mbit/s and 40 ms with the raw disk of its own host; a cut of 30 s in the middle; its counter and its disk go on; the way back carries only what changed"""
+    """a running guest moves over 50 Mbit/s and 40 ms with the raw disk of its own host, to the site that the ranking names; a cut of 30 s in the middle; its counter and its disk go on; the way back carries only what changed"""
     h1, h2 = site.lab.hosts
     shape(site)
+    site.pool.restart_controller(balance=False, sites=SITES)
+    site.pool.wait_for_hosts(["h1", "h2"])
     try:
         path = f"{IMAGES}/traveller.img"
         h1.run(f"head -c {IMAGE_MIB}M /dev/urandom > {path}")
@@ -76,6 +101,8 @@ def image_goes_along(site):
         guests.tell(h1, "traveller", "disk on")
         boot = site.expect_ticking("traveller")[-1].boot
 
+        seconds = expect_ranked(site, "traveller")
+        print(f"       predicted: {seconds:.0f} s", flush=True)
         job, sent = move(site, "traveller", "h2", cut=True)
         images = job["migration"]["images"]
         print(f"       out: {images}, {sent} bytes sent by h1's kernel, downtime {job['migration']['downtime_ms']} ms", flush=True)
@@ -100,3 +127,5 @@ def image_goes_along(site):
         site.destroy("traveller")
     finally:
         unshape(site)
+        site.pool.restart_controller(balance=False)
+        site.pool.wait_for_hosts(["h1", "h2"])
