@@ -374,7 +374,8 @@ fuzz_obj = $(sort $(foreach file,$(1),$(or $(patsubst $(OUT)/obj/%,$(OUT)/fuzz/%
 fuzz_targets := $(patsubst tests/fuzz/%.cpp,$(OUT)/fuzz/%,$(fuzz_src))
 # Left out are checks that took half of the compiler's time: null pointers and most of what object-size finds the address
 # sanitizer finds too; misaligned access and a wrong dynamic type are not looked for here (BUILD=asan looks for them).
-FUZZ_FLAGS := -std=c++20 -O1 -gline-tables-only -fsanitize=fuzzer-no-link,address,undefined \
+# And no line tables: a crash names its functions, and leaves its input.
+FUZZ_FLAGS := -std=c++20 -O1 -fsanitize=fuzzer-no-link,address,undefined \
               -fno-sanitize=null,alignment,object-size,vptr -fno-sanitize-recover=all -I. -I$(OUT)/gen \
               -DBALLAST_VERSION='"$(VERSION)"' -MMD -MP
 fuzz-programs: $(fuzz_targets)
