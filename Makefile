@@ -274,12 +274,12 @@ clang_flags = $(filter-out -Wno-subobject-linkage,$(test_flags))
 $(tests_obj): private CXX := $(if $(shell command -v ccache),ccache )clang++-14
 $(tests_obj): private CXXFLAGS := $(clang_flags) -include-pch $(test_pch).pch
 $(tests_obj): $(test_pch).pch
-# ccache knows it by the sum.
+# ccache knows it by the sum, and by the folder: clang names the headers in it with their whole paths.
 $(test_pch).pch: Makefile | $(gen_hdr)
 	$(call say,PCH,tests)
 	@mkdir -p $(@D)
 	@printf '#include "%s"\n' gtest/gtest.h controller/core/core.hpp agent/core/core.hpp policy/policy.hpp > $(test_pch)
-	@{ clang++-14 --version; clang++-14 $(clang_flags) -E -P -MF /dev/null -x c++-header $(test_pch); } | sha256sum > $@.sum
+	@{ pwd; clang++-14 --version; clang++-14 $(clang_flags) -E -P -MF /dev/null -x c++-header $(test_pch); } | sha256sum > $@.sum
 	$(Q)clang++-14 $(clang_flags) -fpch-instantiate-templates -MF $(test_pch).d -MT $@ -x c++-header -o $@ $(test_pch)
 else
 $(tests_obj): CXXFLAGS := $(test_flags)
@@ -387,7 +387,7 @@ $(fuzz_pch).pch: Makefile
 	$(call say,PCH,fuzz)
 	@mkdir -p $(@D)
 	@printf '#include <%s>\n' $(headers) > $(fuzz_pch)
-	@{ clang++-14 --version; cat $(fuzz_pch); } | sha256sum > $@.sum
+	@{ pwd; clang++-14 --version; cat $(fuzz_pch); } | sha256sum > $@.sum
 	$(Q)clang++-14 $(filter-out -MMD -MP,$(FUZZ_FLAGS)) -x c++-header -o $@ $(fuzz_pch)
 define fuzz_compile
 	$(call say,FUZZCXX,$<)
