@@ -299,6 +299,16 @@ void tick_jobs(Step& step) noexcept {
     }
 }
 
+namespace {
+
+// Where a source is to connect to is what the destination said, and to a controller that has just started it
+// may not have said anything yet.
+bool peer_is_known(const Tables& t, const JobRow& job) noexcept {
+    return job.destination_host != no_row && t.hosts[job.destination_host].migration_port != 0;
+}
+
+}  // namespace
+
 void resend_orders(Step& step, std::uint32_t host) noexcept {
     for (std::uint32_t row = 0; row < step.t.jobs.rows().size(); ++row) {
         JobRow& job = step.t.jobs[row];
@@ -315,14 +325,23 @@ void resend_orders(Step& step, std::uint32_t host) noexcept {
             continue;
         }
         if (job.source_host == host && open(job.record.source.state)) {
-            send_order(step, row,
-                       job.record.kind == JobKind::migrate ? JobKind::migrate_out : job.record.kind);
+            if (job.record.kind != JobKind::migrate) {
+                send_order(step, row, job.record.kind);
+            } else if (peer_is_known(step.t, job)) {
+                send_order(step, row, JobKind::migrate_out);
+            } else {
+                job.awaits_peer = true;
+            }
             if (job.record.copy_storage) {
                 send_limit(step, job);
             }
             if (job.record.cancel_asked) {
                 send_cancel(step, host, job.record.id);
             }
+        }
+        if (job.destination_host == host && job.awaits_peer) {
+            job.awaits_peer = false;
+            send_order(step, row, JobKind::migrate_out);
         }
         if (job.destination_host == host && open(job.record.destination.state)) {
             send_order(step, row, JobKind::migrate_in);

@@ -173,6 +173,7 @@ struct JobRow {
     Instant source_heard;  // the last word of each side\'s agent
     Instant destination_heard;
     std::uint32_t move = no_row;  // index in the plan's moves
+    bool awaits_peer = false;  // the source is told to begin once the destination has said where it listens
     Cause cause = Cause::job_begun;
     // "queued", "preparing", "transferring", "ended"... for people
     std::string_view step() const noexcept;

@@ -127,6 +127,7 @@ void World::take_order(Agent& agent, const wire::JobOrder& order) {
         tell(agent, known->second);
         return;
     }
+    EXPECT_TRUE(order.kind != JobKind::migrate_out || order.peer_port != 0) << "an agent refuses that";
     AgentJob& job = agent.jobs[order.job_id];
     job.order = order;
     job.update.job_id = order.job_id;

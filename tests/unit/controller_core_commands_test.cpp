@@ -395,5 +395,32 @@ TEST(ControllerBudget, RowsAddUpToWhatIsReserved) {
     EXPECT_LT(sum, 32U << 20) << "64 hosts and 2,000 guests";
 }
 
+// Whenever the controller dies, and although the destination is the later one to come back: the source is not
+// told to begin before anybody knows where it is to connect to (World::take_order looks), and it is then.
+TEST(ControllerCore, AfterARestartTheSourceWaitsForItsDestination) {
+    int moved = 0;
+    for (int events = 1; events <= 12; ++events) {
+        World world;
+        world.add_host("h1");
+        world.add_host("h2");
+        world.add_guest("h1", "a", 0.5);
+        world.connect_all();
+        world.warm_up();
+        world.kill_at(events, false);
+        (void)world.vm(CommandKind::vm_migrate, "a", "h2");
+        for (int i = 0; i < 20 && world.host("h1").link != 0; ++i) {
+            world.second();
+        }
+        ASSERT_EQ(world.host("h1").link, 0U) << "it has died";
+        world.connect("h1");
+        world.second();
+        world.connect("h2");
+        world.seconds(60);
+        EXPECT_TRUE(world.place_of("a") == "h1" || world.place_of("a") == "h2") << world.place_of("a");
+        moved += world.place_of("a") == "h2" ? 1 : 0;
+    }
+    EXPECT_GT(moved, 6);
+}
+
 }  // namespace
 }  // namespace ballast::controller::test
