@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/online/destinations_table.hpp"
 #include "cli/online/follow.hpp"
 #include "cli/online/progress.hpp"
 #include "cli/table.hpp"
@@ -56,6 +57,11 @@ Exit change_all(Online& online, const std::vector<Change>& changes, const ActOpt
             jobs.push_back(text.root().at("id").count());
         } else if (context.format() == Format::table) {
             context.print(printable(answer_line(change.what, text.root())) + "\n");
+            if (const Json ranked = text.root().at("destinations"); ranked.size() > 0) {
+                context.print("\n" +
+                              destinations_table(ranked).text(
+                                  {context.colour(), true, context.terminal() ? terminal_columns() : 0}));
+            }
         } else {
             context.print(response.body);
         }

@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 
+#include "cli/online/destinations_table.hpp"
 #include "cli/online/kinds.hpp"
 #include "cli/online/online.hpp"
 #include "cli/table.hpp"
@@ -40,6 +41,11 @@ void describe_into(Json object, std::size_t indent, std::string& out) {
         if (member.is_object()) {
             out += margin + std::string{name} + "\n";
             describe_into(member, indent + 2, out);
+        } else if (objects && name == "destinations") {
+            out += margin + std::string{name} + "\n";
+            for (const std::string& line : destinations_table(member).lines({})) {
+                out += margin + "  " + line + "\n";
+            }
         } else if (objects) {
             out += margin + std::string{name} + "\n";
             member.each_item([&](Json item) { out += margin + "  " + printable(item.plain()) + "\n"; });

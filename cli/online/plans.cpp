@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/online/change.hpp"
+#include "cli/online/destinations_table.hpp"
 #include "cli/online/follow.hpp"
 #include "cli/online/online.hpp"
 #include "cli/times.hpp"
@@ -204,6 +205,24 @@ struct ExplainOptions {
     std::string to;
 };
 
+// Where the guest could go with its disk images. Nothing of one whose images nobody has indexed and for which
+// no host says that it takes images: there the pool's disks are shared.
+std::string explained_destinations(Json answer, const TableStyle& style) {
+    const Json destinations = answer.at("destinations");
+    bool possible = false;
+    destinations.each_item([&](Json each) { possible = possible || each.at("possible").flag(); });
+    const bool indexed = answer.at("images.indexed").flag();
+    if (destinations.size() == 0 || !(possible || indexed)) {
+        return {};
+    }
+    return "\nwith its disk images" +
+           std::string{indexed
+                           ? ":\n"
+                           : ", which have never been indexed (ballast vm index), so that only its memory "
+                             "counts:\n"} +
+           destinations_table(destinations).text(style);
+}
+
 std::string explained(Json answer, const TableStyle& style) {
     std::string out =
         printable(answer.at("policy").plain()) + ": " + printable(answer.at("conclusion").plain()) + "\n";
@@ -228,6 +247,7 @@ std::string explained(Json answer, const TableStyle& style) {
                    ", needs " + reason.at("need").plain() + ")\n";
         });
     }
+    out += explained_destinations(answer, style);
     Table moves{{{"MOVES"}, {"FROM"}, {"TO"}, {"SAVES", true}, {"PRICE", true}, {"WHY"}}};
     answer.at("moves").each_item([&](Json move) {
         moves.row({{move.at("vm").plain()},

@@ -42,7 +42,8 @@ struct Counters {
     std::uint64_t links_lost = 0;
     std::uint64_t host_reports = 0;
     std::uint64_t samples = 0;
-    std::uint64_t samples_ignored = 0;  // out of sequence, or of a guest that is elsewhere
+    std::uint64_t samples_ignored = 0;         // out of sequence, or of a guest that is elsewhere
+    std::uint64_t image_sketches_ignored = 0;  // of a guest that is elsewhere, or older than what is known
     std::uint64_t hosts_became_stale = 0;
     std::uint64_t duplicates_seen = 0;  // guests that executed on two hosts
     std::uint64_t protocol_faults = 0;

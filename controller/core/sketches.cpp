@@ -36,6 +36,11 @@ Status on_image_sketch(Step& step, std::uint32_t host, const wire::ImageSketch& 
     if (of_guest && vm == no_row) {
         return {};  // the guest is gone, or over a limit
     }
+    if (of_guest && t.vms[vm].host != host) {
+        // The host speaks of a guest that has left it: its images there are none that would travel.
+        ++t.counters.image_sketches_ignored;
+        return {};
+    }
     from.takes_images = true;
     if (t.sketches.limit() == 0) {
         return {};  // its operator wants none
@@ -43,7 +48,8 @@ Status on_image_sketch(Step& step, std::uint32_t host, const wire::ImageSketch& 
     std::uint32_t row = find_sketch(t, host, vm);
     const WallTime built{sketch.built_unix_ms};
     if (row != no_row && of_guest && t.sketches[row].built > built) {
-        return {};  // left on a host where the guest was before
+        ++t.counters.image_sketches_ignored;  // left there when the guest was on this host before
+        return {};
     }
     row = row == no_row ? t.add_sketch() : row;
     if (row == no_row) {

@@ -17,6 +17,15 @@ void estimate_member(JsonOut& json, std::string_view name, bool known, double va
     known ? json.number(value) : json.null();
 }
 
+// Why a host is not the one that is chosen: what excludes it, or how much later the guest would be there.
+std::string why_not(const Destination& each, const Destination& first) {
+    if (!each.possible) {
+        return rule_sentence(each.constraint, each.have, each.limit);
+    }
+    return each.row == first.row ? std::string{}
+                                 : rule_sentence(policy::Constraint::slower, each.seconds, first.seconds);
+}
+
 void render_ranking(JsonOut& json, const Core& core, const Ranking& ranking) {
     const VmRow& vm = core.vm(ranking.vm);
     const std::string_view from = core.host(vm.host).record.name;
@@ -28,39 +37,13 @@ void render_ranking(JsonOut& json, const Core& core, const Ranking& ranking) {
     json.member("from", from);
     json.member("site", site_name(sites, site_of(sites, from)));
     json.key("images");
-    json.object();
-    json.member("indexed", ranking.images_known);
-    json.member("indexed_at", ranking.indexed);
-    json.member("bytes", ranking.image_bytes);
-    json.member("distinct_blocks", ranking.distinct_blocks);
-    estimate_member(json, "compressed", ranking.images_known, ranking.compressed);
-    json.end_object();
+    render_ranked_images(json, ranking);
     json.key("chosen");
     found ? json.text(ranking.destinations.front().host.view()) : json.null();
     json.key("destinations");
     render_destinations(json, ranking.destinations);
     json.end_object();
     json.next_document();
-}
-
-std::string ranking_table(const Ranking& ranking) {
-    TextTable table{
-        {"HOST", "SITE", "MBPS", "LATENCY_MS", "SHARE%", "MISSING_MIB", "WIRE_MIB", "SECONDS", "WHY_NOT"}};
-    const auto estimate_cell = [&](const Destination& each, double value, int decimals) {
-        each.possible&& each.images_known ? table.cell(value, decimals) : table.cell("");
-    };
-    for (const Destination& each : ranking.destinations) {
-        table.cell(each.host.view());
-        table.cell(each.site.view());
-        table.cell(std::uint64_t{each.bandwidth_mbps});
-        table.cell(std::uint64_t{each.latency_ms});
-        estimate_cell(each, each.share * 100, 1);
-        estimate_cell(each, static_cast<double>(each.missing_bytes) / mib_shown_bytes, 1);
-        estimate_cell(each, static_cast<double>(each.image_wire_bytes) / mib_shown_bytes, 1);
-        each.possible ? table.cell(each.seconds, 1) : table.cell("");
-        table.cell(each.possible ? std::string{} : rule_sentence(each.constraint, each.have, each.limit));
-    }
-    return table.text();
 }
 
 // `?bandwidth_mbps=`; 0 without it. Nothing: it is no number that it may be.
@@ -78,6 +61,36 @@ std::optional<std::uint32_t> asked_limit(const Request& request) {
 }
 
 }  // namespace
+
+std::string ranking_table(const Ranking& ranking) {
+    TextTable table{
+        {"HOST", "SITE", "MBPS", "LATENCY_MS", "SHARE%", "MISSING_MIB", "WIRE_MIB", "SECONDS", "WHY_NOT"}};
+    const auto estimate_cell = [&](const Destination& each, double value, int decimals) {
+        each.possible&& each.images_known ? table.cell(value, decimals) : table.cell("");
+    };
+    for (const Destination& each : ranking.destinations) {
+        table.cell(each.host.view());
+        table.cell(each.site.view());
+        table.cell(std::uint64_t{each.bandwidth_mbps});
+        table.cell(std::uint64_t{each.latency_ms});
+        estimate_cell(each, each.share * 100, 1);
+        estimate_cell(each, static_cast<double>(each.missing_bytes) / mib_shown_bytes, 1);
+        estimate_cell(each, static_cast<double>(each.image_wire_bytes) / mib_shown_bytes, 1);
+        each.possible ? table.cell(each.seconds, 1) : table.cell("");
+        table.cell(why_not(each, ranking.destinations.front()));
+    }
+    return table.text();
+}
+
+void render_ranked_images(JsonOut& json, const Ranking& ranking) {
+    json.object();
+    json.member("indexed", ranking.images_known);
+    json.member("indexed_at", ranking.indexed);
+    json.member("bytes", ranking.image_bytes);
+    json.member("distinct_blocks", ranking.distinct_blocks);
+    estimate_member(json, "compressed", ranking.images_known, ranking.compressed);
+    json.end_object();
+}
 
 void render_destinations(JsonOut& json, std::span<const Destination> destinations) {
     json.array();
@@ -104,7 +117,9 @@ void render_destinations(JsonOut& json, std::span<const Destination> destination
             json.member("constraint", policy::to_string(each.constraint));
             json.member("have", each.have);
             json.member("limit", each.limit);
-            json.member("why", std::string_view{rule_sentence(each.constraint, each.have, each.limit)});
+        }
+        if (const std::string why = why_not(each, destinations.front()); !why.empty()) {
+            json.member("why", std::string_view{why});
         }
         json.end_object();
     }

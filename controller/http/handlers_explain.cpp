@@ -195,14 +195,18 @@ void explain_round(JsonOut& json, const Core& core, const PlanView& plan, const 
     render_by_rule(json, plan.by_rule);
 }
 
+std::string_view migrate_decision(const Outcome& outcome) noexcept {
+    return outcome.kind == OutcomeKind::problem      ? "refused"
+           : outcome.kind == OutcomeKind::already_so ? "already_so"
+                                                     : "accepted";
+}
+
 // What an operator's migrate would do with the guest: a host, or why none.
 void explain_migrate(JsonOut& json, const Outcome& outcome) {
     json.key("migrate");
     json.object();
+    json.member("decision", migrate_decision(outcome));
     const bool possible = outcome.kind != OutcomeKind::problem;
-    json.member("decision", !possible                                 ? "refused"
-                            : outcome.kind == OutcomeKind::already_so ? "already_so"
-                                                                      : "accepted");
     if (possible && !outcome.host.empty()) {
         json.member("to", outcome.host.view());
     }
@@ -236,6 +240,53 @@ std::string explain_text(const Core& core, const PlanView& plan, const ExplainAs
     return std::string{plan.record.conclusion.view()} + "\n\n" + table.text();
 }
 
+// What an operator's migrate of the guest would do, to the host that was asked for or to any.
+const Outcome* consider_migrate(Api& api, const ExplainAsked& asked) {
+    Command move;
+    move.kind = CommandKind::vm_migrate;
+    move.target = FixedString<63>{to_text(api.core().vm(asked.vm).record.uuid).view()};
+    move.to = asked.to;
+    return api.consider(move);
+}
+
+// Where it could go with its disk images: all hosts, whichever was asked for. No guest in it: it cannot move
+// now at all.
+const Ranking& rank_hosts(Api& api, const ExplainAsked& asked) {
+    Command move;
+    move.kind = CommandKind::vm_migrate;
+    move.target = FixedString<63>{to_text(api.core().vm(asked.vm).record.uuid).view()};
+    move.copy_storage = true;
+    static_cast<void>(api.consider(move));
+    return api.core().last_ranking();
+}
+
+std::string explain_guest_text(Api& api, const ExplainAsked& asked) {
+    std::string text;
+    if (const Outcome* outcome = consider_migrate(api, asked); outcome != nullptr) {
+        text += "\nan operator's migrate: " + std::string{migrate_decision(*outcome)} +
+                (outcome->kind == OutcomeKind::problem || outcome->host.empty()
+                     ? std::string{}
+                     : " to " + std::string{outcome->host.view()}) +
+                (outcome->detail.empty() ? std::string{} : ": " + std::string{outcome->detail.view()}) + "\n";
+    }
+    if (const Ranking& ranking = rank_hosts(api, asked); ranking.vm != no_row) {
+        text += "\nwith its disk images:\n" + ranking_table(ranking);
+    }
+    return text;
+}
+
+void explain_guest(JsonOut& json, Api& api, const ExplainAsked& asked) {
+    if (const Outcome* outcome = consider_migrate(api, asked); outcome != nullptr) {
+        explain_migrate(json, *outcome);
+    }
+    if (const Ranking& ranking = rank_hosts(api, asked); ranking.vm != no_row) {
+        json.key("images");
+        render_ranked_images(json, ranking);
+        json.key("destinations");
+        render_destinations(json, ranking.destinations);
+    }
+}
+
 }  // namespace
 
 Answer explain(Api& api, const Call& call) {
@@ -263,24 +314,16 @@ Answer explain(Api& api, const Call& call) {
     if (call.request.format == Format::text) {
         reply.content_type = "text/plain; charset=utf-8";
         reply.body = explain_text(core, round, asked);
+        if (asked.vm != no_row) {
+            reply.body += explain_guest_text(api, asked);
+        }
         return reply;
     }
     JsonOut json{reply.body, reply_bytes_max};
     json.object();
     explain_round(json, core, round, asked);
     if (asked.vm != no_row) {
-        Command move;
-        move.kind = CommandKind::vm_migrate;
-        move.target = FixedString<63>{to_text(core.vm(asked.vm).record.uuid).view()};
-        move.to = asked.to;
-        if (const Outcome* outcome = api.consider(move); outcome != nullptr) {
-            explain_migrate(json, *outcome);
-        }
-        move.copy_storage = true;
-        if (api.consider(move) != nullptr && core.last_ranking().vm != no_row) {
-            json.key("destinations");
-            render_destinations(json, core.last_ranking().destinations);
-        }
+        explain_guest(json, api, asked);
     }
     json.end_object();
     json.next_document();

@@ -147,6 +147,10 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         {"ballast_hosts_became_stale_total", "Times that a host's samples stopped.",
          counters.hosts_became_stale},
         {"ballast_duplicates_seen_total", "Guests that executed on two hosts.", counters.duplicates_seen},
+        {"ballast_image_sketches_ignored_total",
+         "Samples of guests' disk images that a host other than the guest's sent, or that were older than "
+         "those known.",
+         counters.image_sketches_ignored},
         {"ballast_protocol_faults_total", "Messages that broke the protocol.", counters.protocol_faults},
         {"ballast_orphan_results_total", "Results of jobs that this controller never made.",
          counters.orphan_results},

@@ -1,6 +1,7 @@
 // The JSON forms and table rows of hosts, guests, jobs, plans and decisions. docs/http.md shows each.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +15,11 @@ void render_host(JsonOut& json, const Core& core, std::uint32_t host);
 void render_vm(JsonOut& json, const Core& core, std::uint32_t vm);
 void render_job(JsonOut& json, const JobRow& job);
 void render_plan(JsonOut& json, const PlanView& plan);
-// An array; of those that are not possible the rule that excludes them.
+// An array, the best first; of the others why not: the rule that excludes them, or how much later they are.
 void render_destinations(JsonOut& json, std::span<const Destination> destinations);
+// What is known of the images of the guest that was ranked.
+void render_ranked_images(JsonOut& json, const Ranking& ranking);
+std::string ranking_table(const Ranking& ranking);
 void render_decision(JsonOut& json, const DecisionRow& decision);
 // "by_rule": how many guests and hosts each rule kept as they are; nothing when none is counted.
 void render_by_rule(JsonOut& json, const RuleCounts& by_rule);

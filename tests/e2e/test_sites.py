@@ -161,6 +161,12 @@ class Destinations(Sites):
         explained = self.pool.post("/v1/explain", {"vm": "web"})
         self.assertEqual([each["host"] for each in explained["destinations"]], ["p2", "p1"])
         self.assertEqual({each["constraint"] for each in explained["migrate"]["reasons"]}, {"other_site"})
+        self.assertTrue(explained["images"]["indexed"])
+        self.assertNotIn("why", explained["destinations"][0])
+        self.assertIn("elsewhere in", explained["destinations"][1]["why"])
+        self.assert_ranked(self.ballast("explain", "vm", "web"))
+        self.assert_ranked(self.ballast("explain", "vm", "web", "--to", "p1"))
+        self.assert_ranked(self.ballast("vm", "migrate", "web", "--storage", "copy", "--dry-run"))
         dry = self.pool.post("/v1/vms/web:migrate?dry_run=true", {"storage": "copy"})
         self.assertEqual((dry["host"], dry["destinations"][0]["host"]), ("p2", "p2"))
         # Agents say it again to a controller that has been away.
@@ -178,6 +184,15 @@ class Destinations(Sites):
         decision = next(each for each in self.pool.get("/v1/decisions")["decisions"] if each.get("job") == job["id"])
         self.assertEqual([each["host"] for each in decision["destinations"]], ["p2", "p1"])
         self.assertIn("to site paris", decision["why"])
+        self.assert_ranked(self.ballast("describe", "decision", str(decision["id"])))
+
+    def assert_ranked(self, done):
+        """What the command printed has p2 first, then p1 with the reason against it."""
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split(maxsplit=8) for line in done.stdout.splitlines() if line.split()[3:4] == ["40"]]
+        self.assertEqual([row[0] for row in rows], ["p2", "p1"], done.stdout)
+        self.assertEqual(rows[0][8], "-", done.stdout)
+        self.assertRegex(rows[1][8], "the guest would be there in .* s, and elsewhere in .* s")
 
     def destinations_or_none(self, name):
         """The host that would be chosen once the guest's images are known."""

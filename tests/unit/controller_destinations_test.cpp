@@ -244,6 +244,26 @@ TEST_F(Ranked, SamplesAreBoundedReplacedAndForgottenWithTheirHost) {
     EXPECT_EQ(use().used, 3U);
 }
 
+TEST_F(Ranked, ASampleOfAGuestThatIsElsewhereIsIgnoredAndCounted) {
+    tell("h1", sketch(guest, 0, 10));
+    tell("h3", sketch(Uuid{}, 0, 10));
+    wire::ImageSketch of_another_host = sketch(guest, 100, 10);
+    of_another_host.built_unix_ms += 1;
+    tell("h3", of_another_host);
+    EXPECT_EQ(world.core->counters().image_sketches_ignored, 1U);
+    static_cast<void>(migrate(true));
+    EXPECT_EQ(found("h3").share, 1.0);
+    // Its own host may send it anew, but nothing older than what it has sent.
+    of_another_host.built_unix_ms -= 2;
+    tell("h1", of_another_host);
+    EXPECT_EQ(world.core->counters().image_sketches_ignored, 2U);
+    of_another_host.built_unix_ms += 2;
+    tell("h1", of_another_host);
+    EXPECT_EQ(world.core->counters().image_sketches_ignored, 2U);
+    static_cast<void>(migrate(true));
+    EXPECT_EQ(found("h3").share, 0.0);
+}
+
 TEST_F(Ranked, ASampleThatCannotBeIsRefused) {
     wire::ImageSketch bad = sketch(Uuid{}, 0, 3);
     bad.keys[1] = bad.keys[0];
