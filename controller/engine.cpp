@@ -4,12 +4,16 @@
 #include <variant>
 
 #include "base/assert.hpp"
+#include "controller/store_log.hpp"
 #include "shell/log.hpp"
 #include "shell/loop.hpp"
 
 namespace ballast::controller {
 
 namespace {
+
+// Without a commit for so long, the next one is not expected right now.
+constexpr Duration store_quiet = milliseconds(100);
 
 std::string_view word(Subject subject) noexcept {
     switch (subject) {
@@ -149,6 +153,19 @@ void Engine::end_turn() {
     }
     if (open_ || (trouble_.empty() && store_.dirty())) {
         seal();
+    } else {
+        fold_log_if(log_pages_quiet, store_quiet);
+    }
+}
+
+// Whoever decides something meanwhile waits for it.
+void Engine::fold_log_if(int pages, Duration quiet) {
+    if (!trouble_.empty() || store_.busy() || store_.log_pages() < pages) {
+        return;
+    }
+    if (const Instant at = mono_now(); at - store_used_ >= quiet) {
+        store_used_ = at;
+        store_.fold_log();
     }
 }
 
@@ -177,6 +194,8 @@ void Engine::store_ended() {
             break_down();
         }
         finish(stored);
+        store_used_ = mono_now();
+        fold_log_if(log_pages_max, {});  // those who waited for this transaction have their answers
     }
 }
 

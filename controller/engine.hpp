@@ -86,6 +86,7 @@ class Engine {
     void tell(const Action& action, const Now& now);
     void seal();
     void finish(bool stored);
+    void fold_log_if(int pages, Duration quiet);
     void break_down();
     void try_to_recover();
 
@@ -108,6 +109,7 @@ class Engine {
     std::uint64_t awaited_commit_ = 0;  // the store's number of the one in flight
     bool jobs_changed_ = false;         // since the last seal
     bool sealed_jobs_changed_ = false;
+    Instant store_used_;  // when its thread was last given something or has ended a transaction
     std::string trouble_;
 };
 

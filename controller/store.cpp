@@ -18,8 +18,7 @@ namespace ballast::controller {
 namespace {
 
 // Synced at every commit (FULL), so that an acknowledged request survives power loss. Locked against a second
-// controller. The log is folded back into the file every log_pages: the batch that does it takes two more
-// syncs.
+// controller. No commit folds the log back into the file: that takes two syncs more (see fold_log).
 constexpr const char* settings_sql =
     "PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
     "PRAGMA cache_size=-1024;PRAGMA trusted_schema=OFF;PRAGMA "
@@ -62,7 +61,7 @@ std::unique_ptr<Store> Store::open(const std::string& path, WallTime now, std::s
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     const bool set = opened == SQLITE_OK &&
                      sqlite3_exec(impl.connection, settings_sql, nullptr, nullptr, nullptr) == SQLITE_OK &&
-                     sqlite3_wal_autocheckpoint(impl.connection, log_pages) == SQLITE_OK;
+                     sqlite3_wal_autocheckpoint(impl.connection, 0) == SQLITE_OK;
     umask(previous);
     if (!set) {
         const int code = sqlite3_errcode(impl.connection);
@@ -274,6 +273,12 @@ bool Store::settle() noexcept {
     impl_->writer->settle();
     return impl_->writer->ok();
 }
+int Store::log_pages() const noexcept {
+    return impl_->writer->log_pages();
+}
+void Store::fold_log() {
+    impl_->writer->fold();
+}
 void Store::wait() noexcept {
     impl_->writer->wait();
 }
@@ -304,6 +309,9 @@ std::uint64_t Store::commits() const noexcept {
 }
 const Histogram& Store::commit_took() const noexcept {
     return impl_->writer->commit_took();
+}
+const Histogram& Store::fold_took() const noexcept {
+    return impl_->writer->fold_took();
 }
 
 std::uint64_t Store::bytes_on_disk() const {

@@ -57,6 +57,11 @@ class Store {
     bool settle() noexcept;
     // Submits and waits. False: the disk failed.
     bool commit();
+    // What commits have written to the log since it was last folded back whole. REQUIRES: !busy().
+    int log_pages() const noexcept;
+    // The thread begins to fold the log back into the file; the next commit begins the log anew. What fails
+    // is left for the next time: all of it is in the log. REQUIRES: !busy().
+    void fold_log();
     // After a failure: takes back what was not committed, and tries whether a change can be written and
     // synced.
     bool try_again();
@@ -73,6 +78,7 @@ class Store {
     std::uint64_t commits() const noexcept;
     // How long each took, its sync included.
     const Histogram& commit_took() const noexcept;
+    const Histogram& fold_took() const noexcept;
     // Size of the database file and its log.
     std::uint64_t bytes_on_disk() const;
 

@@ -13,7 +13,7 @@ namespace ballast::controller {
 
 void lengthen_log(const std::string& path) noexcept {
     static constexpr std::array<char, 64 * 1024> zeros{};
-    constexpr std::size_t wanted_bytes = log_pages * log_frame_bytes;
+    constexpr std::size_t wanted_bytes = log_pages_max * log_frame_bytes;
     const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0) {

@@ -5,9 +5,10 @@
 
 namespace ballast::controller {
 
-// Pages that are written before the log is folded back into the file and begun anew, and what they take in
-// it.
-inline constexpr int log_pages = 2048;
+// So many pages the log holds before it is folded back into the file and begun anew, whoever waits for the
+// disk meanwhile; from the lesser number on, it is done as soon as nobody does. And what a page takes in it.
+inline constexpr int log_pages_max = 2048;
+inline constexpr int log_pages_quiet = 512;
 inline constexpr std::size_t log_page_bytes = 4096;
 inline constexpr std::size_t log_frame_bytes = log_page_bytes + 24;  // with the header of each
 

@@ -9,9 +9,26 @@
 
 namespace ballast::controller {
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::uint64_t us_since(Clock::time_point began) noexcept {
+    const auto took = Clock::now() - began;
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+}
+
+}  // namespace
+
 bool StoreWriter::open(sqlite3* connection, std::span<Statement> statements) {
     connection_ = connection;
     statements_ = statements;
+    // After each commit, by whoever has committed.
+    const auto note_pages = [](void* pages, sqlite3*, const char*, int in_log) {
+        *static_cast<int*>(pages) = in_log;
+        return SQLITE_OK;
+    };
+    sqlite3_wal_hook(connection, note_pages, &log_pages_);
     return begin_.prepare(connection, "BEGIN IMMEDIATE") && commit_.prepare(connection, "COMMIT");
 }
 
@@ -53,8 +70,17 @@ void StoreWriter::hand_over(bool ends) {
     thread_.start();
 }
 
+void StoreWriter::fold() {
+    settle();
+    folds_ = true;
+    thread_.start();
+}
+
 void StoreWriter::settle() noexcept {
     BALLAST_ASSERT(!thread_.busy());
+    if (std::exchange(folds_, false)) {
+        fold_took_.add_us(took_us_);
+    }
     if (std::exchange(handed_, false)) {
         batches_[1 - filling_].clear();
         ok_ = ok_ && !failed_;
@@ -82,7 +108,9 @@ void StoreWriter::start_over() {
 }
 
 void StoreWriter::work() noexcept {
-    if (!failed_ && !execute(batches_[1 - filling_], ends_)) {
+    if (folds_) {
+        fold_back();
+    } else if (!failed_ && !execute(batches_[1 - filling_], ends_)) {
         failed_ = true;
         error_ = sqlite3_errmsg(connection_);
     }
@@ -94,14 +122,24 @@ bool StoreWriter::execute(const Batch& batch, bool ends) noexcept {
         return false;
     }
     if (ends) {
-        const auto began = std::chrono::steady_clock::now();
+        const Clock::time_point began = Clock::now();
         began_ = !commit_.start().run();
-        const auto took = std::chrono::steady_clock::now() - began;
-        took_us_ =
-            static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+        took_us_ = us_since(began);
         return !began_;
     }
     return true;
+}
+
+void StoreWriter::fold_back() noexcept {
+    const Clock::time_point began = Clock::now();
+    int in_log = 0;
+    int folded = 0;
+    if (sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &folded) ==
+            SQLITE_OK &&
+        folded == in_log) {
+        log_pages_ = 0;
+    }
+    took_us_ = us_since(began);
 }
 
 }  // namespace ballast::controller

@@ -33,12 +33,15 @@ class StoreWriter {
     // Sends the present batch on its way, if there is something in it. It is on disk when that many are
     // committed; never, when one before it failed. REQUIRES: !busy().
     std::uint64_t submit();
+    // See Store. REQUIRES: !busy().
+    int log_pages() const noexcept { return log_pages_; }
+    void fold();
     bool busy() const noexcept { return thread_.busy(); }
     void wait() noexcept { thread_.wait(); }
     // Readable when a batch, or a part of one, has ended; until clear().
     int ended_fd() const noexcept { return thread_.ended_fd(); }
     void clear_ended() noexcept { thread_.clear(); }
-    // Takes note of how a batch has ended, which frees its buffer. REQUIRES: !busy().
+    // Takes note of how a batch or a fold has ended, which frees the batch's buffer. REQUIRES: !busy().
     void settle() noexcept;
     // False since a batch failed: it and what came after it is not in the store, and never will be.
     bool ok() const noexcept { return ok_; }
@@ -49,6 +52,7 @@ class StoreWriter {
 
     std::uint64_t commits() const noexcept { return commits_; }
     const Histogram& commit_took() const noexcept { return commit_took_; }
+    const Histogram& fold_took() const noexcept { return fold_took_; }
 
   private:
     Batch& filling() noexcept { return batches_[filling_]; }
@@ -56,6 +60,7 @@ class StoreWriter {
     void hand_over(bool ends);
     void work() noexcept;
     bool execute(const Batch& batch, bool ends) noexcept;
+    void fold_back() noexcept;
 
     sqlite3* connection_ = nullptr;
     std::span<Statement> statements_;
@@ -65,6 +70,7 @@ class StoreWriter {
     bool ok_ = true;
     std::uint64_t commits_ = 0;
     Histogram commit_took_;
+    Histogram fold_took_;
 
     // ---- the thread's while it is busy ----
     Statement begin_;
@@ -72,7 +78,9 @@ class StoreWriter {
     bool ends_ = false;    // the batch that it executes ends its transaction
     bool began_ = false;   // a transaction is open
     bool failed_ = false;  // the batch, or an earlier part of it
-    bool handed_ = false;  // there is an outcome to take note of
+    bool handed_ = false;  // there is a batch's outcome to take note of
+    bool folds_ = false;   // it folds the log instead of executing a batch
+    int log_pages_ = 0;
     std::uint64_t took_us_ = 0;
     std::string error_;
 

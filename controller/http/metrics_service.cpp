@@ -26,6 +26,9 @@ void write_process(MetricsOut& out, const Api& api) {
     out.value(api.engine().store().commits());
     out.metric("ballast_store_commit_seconds", "histogram", "Commits of the store, their sync included.");
     out.value(api.engine().store().commit_took());
+    out.metric("ballast_store_fold_seconds", "histogram",
+               "Times that the log of the store was folded back into its file.");
+    out.value(api.engine().store().fold_took());
     out.metric("ballast_agent_links", "gauge", "Connections of agents.");
     out.value(std::uint64_t{around.agents->connected()});
     out.metric("ballast_agent_links_refused_total", "counter",

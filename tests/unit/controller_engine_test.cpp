@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "controller/store_log.hpp"
 #include "controller/store_records.hpp"
 #include "tests/unit/controller_directory.hpp"
 
@@ -192,6 +193,31 @@ TEST_F(EngineTest, LetsTheTurnsDuringASyncShareTheNextTransaction) {
     EXPECT_EQ(store_->commits(), before + 2);
     open();
     EXPECT_NE(engine_->core().find_desktop_pool("pool4"), no_row);
+}
+
+TEST_F(EngineTest, FoldsAFullLogBackOnceThoseWhoWaitedForItHaveTheirAnswers) {
+    settings_.limits.history_stored = 1'000'000;
+    settings_.limits.desktop_pools = 1000;
+    open();
+    const HistoryChange change{uuid(3), {created, 1, 1, MachineKind::job, 0, 1, Cause::agent}};
+    constexpr int changes = 10'000;  // some 100 pages
+    constexpr int pages_of_a_commit_max = 400;
+    int requests = 0;
+    for (; store_->fold_took().count() < 2; ++requests) {
+        ASSERT_LT(requests, 3 * log_pages_max) << "each commit writes a page, at least";
+        for (int i = 0; i < changes; ++i) {
+            ASSERT_TRUE(store_->write({&change, 1}));
+        }
+        ASSERT_EQ(make_pool("pool" + std::to_string(requests)).kind, OutcomeKind::changed);
+        engine_->settle();
+        ASSERT_EQ(turns_stored_, requests + 1);
+        store_->wait();
+        ASSERT_TRUE(store_->settle());
+        ASSERT_LT(store_->log_pages(), log_pages_max + pages_of_a_commit_max);
+    }
+    EXPECT_EQ(turns_lost_, 0);
+    open();
+    EXPECT_NE(engine_->core().find_desktop_pool("pool" + std::to_string(requests - 1)), no_row);
 }
 
 TEST_F(EngineTest, CommitsATransactionThatOutgrowsItsBufferAsOne) {

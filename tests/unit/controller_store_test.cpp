@@ -221,6 +221,32 @@ TEST_F(StoreTest, TakesAKeyWithAllItsBits) {
     sqlite3_close(connection);
 }
 
+TEST_F(StoreTest, FoldsItsLogOnlyWhenItIsTold) {
+    auto store = open();
+    ASSERT_NE(store, nullptr) << why_;
+    TokenRecord token;
+    token.name = "one";
+    constexpr std::size_t tokens = 30;
+    int before = 0;
+    for (token.id = 1; token.id <= tokens; ++token.id) {
+        ASSERT_TRUE(store->put_token(token)) << store->last_error();
+        ASSERT_GT(store->log_pages(), before);
+        before = store->log_pages();
+    }
+    store->fold_log();
+    store->wait();
+    ASSERT_TRUE(store->settle());
+    EXPECT_EQ(store->log_pages(), 0);
+    EXPECT_EQ(store->fold_took().count(), 1U);
+    ASSERT_TRUE(store->forget_token(1));
+    EXPECT_LT(store->log_pages(), before) << "the log did not begin anew";
+    store = nullptr;
+    store = open();
+    std::vector<TokenRecord> kept;
+    ASSERT_TRUE(store->read_tokens(kept, why_)) << why_;
+    EXPECT_EQ(kept.size(), tokens - 1);
+}
+
 // A plan of a policy with parameters and resources that the first schema had no columns for.
 TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
     sqlite3* connection = nullptr;
