@@ -15,6 +15,8 @@
 
 #include <fmt/core.h>
 
+#include "agent/transfer.hpp"
+
 extern char** environ;
 
 namespace ballast::agent {
@@ -79,15 +81,22 @@ class ImageRelay {
         out_ = std::thread{[this] { send_all(); }};
         in_ = std::thread{[this] { receive_all(); }};
     }
-    ~ImageRelay() { (void)join(); }
+    ~ImageRelay() {
+        std::string ignored;
+        (void)join(ignored);
+    }
     ImageRelay(const ImageRelay&) = delete;
     ImageRelay& operator=(const ImageRelay&) = delete;
 
-    // Waits for both. The first fault of the link.
-    Status join() {
+    // Waits for both. The first fault of the link, or what the peer called the migration off with; then `why`
+    // is its sentence.
+    Status join(std::string& why) {
         if (out_.joinable()) {
             out_.join();
             in_.join();
+        }
+        if (fault_ != Fault::none) {
+            why = said_.empty() ? "the connection broke while an image was being copied" : said_;
         }
         return fault_ == Fault::none ? Status{} : Status{Err{fault_.load()}};
     }
@@ -143,6 +152,11 @@ class ImageRelay {
                 ::shutdown(stream_.get(), SHUT_WR);
                 return;
             }
+            if (const auto* aborted = std::get_if<wire::MigrationAborted>(&message)) {
+                said_ = aborted->detail.view();
+                give_up(reason_of(*aborted));
+                return;
+            }
             if (!std::holds_alternative<std::monostate>(message) ||
                 chunk.compression != wire::Compression::none) {
                 give_up(Fault::protocol_violation);
@@ -170,6 +184,7 @@ class ImageRelay {
     BlockingLink& link_;
     UniqueFd stream_;
     std::atomic<Fault> fault_{Fault::none};
+    std::string said_;  // of the receiving thread, until it is joined
     std::thread out_;
     std::thread in_;
 };
@@ -287,11 +302,7 @@ Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, const 
     if (!follow(process, events, last)) {
         relay.break_off();
     }
-    const Status relayed = relay.join();
-    if (!relayed.ok()) {
-        why = "the connection broke while an image was being copied";
-        return relayed;
-    }
+    BALLAST_CHECK(relay.join(why));
     return result_of(last, why);
 }
 

@@ -17,6 +17,11 @@ namespace ballast::agent {
 // A host that is gone (not merely a process) is noticed within about 20 s, even while nothing is being sent.
 void watch_peer_host(int fd) noexcept;
 
+// Why the peer called a migration off; a peer that gives no reason has refused.
+inline Fault reason_of(const wire::MigrationAborted& word) noexcept {
+    return word.fault == Fault::none ? Fault::peer_refused : word.fault;
+}
+
 // Sends what is written to `image_fd()` as chunks, then the end mark.
 class ImageSender {
   public:
@@ -29,10 +34,11 @@ class ImageSender {
     // The end for the hypervisor call; -1 when the system would not give one.
     int image_fd() const noexcept;
     // With `hold_end`, when the call has ended: waits until all but the last chunk is sent. The link is the
-    // caller's until finish(). The fault of the connection.
+    // caller's until finish(). Faults as finish().
     Status drain();
     // To be called when the call has ended: closes its end and waits until all is sent. With `complete` the
     // end mark follows. The fault of the connection, when there was one: the image has then not arrived.
+    // `cancelled`: the destination has something to say, which is there to be received.
     Status finish(bool complete);
     // Image bytes taken over, compression used; from any thread.
     std::uint64_t image_bytes() const noexcept;
@@ -56,9 +62,10 @@ class ImageReceiver {
 
     int image_fd() const noexcept;
     // To be called when the hypervisor call has ended. Waits until the end mark has come (a call may return
-    // before) or the connection has failed; with `abandon` only until the thread has noticed. The fault: of
-    // the connection, or `image_corrupt` when the end mark disagrees, or what the source said when it gave up
-    // (then in `detail` as well).
+    // before) or the connection has failed; with `abandon` only until the thread has noticed, after the end
+    // of what `on_image` has begun: the link can be used to say why. The fault: of the connection, or
+    // `image_corrupt` when the end mark disagrees, or what the source said when it gave up (then in `detail`
+    // as well).
     Status finish(bool abandon, Detail& detail);
     std::uint64_t image_bytes() const noexcept;
 

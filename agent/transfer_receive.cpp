@@ -1,3 +1,4 @@
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,8 +24,8 @@ struct ImageReceiver::Impl {
     OnImage on_image;
     UniqueFd near_end;
     UniqueFd far_end;
+    UniqueFd abandoned;  // readable: it is
     std::atomic<std::uint64_t> image_bytes{0};
-    std::atomic<bool> abandoned{false};
     // Of the thread, until it is joined.
     Fault fault = Fault::none;
     Detail detail;
@@ -49,16 +50,16 @@ Status ImageReceiver::Impl::relay_until_end() {
     Decompressor decompressor;
     wire::Message message;
     bool taken = true;  // by the hypervisor call; what it does not want any more is received all the same
-    while (!abandoned.load()) {
+    for (;;) {
         wire::Chunk chunk;
         message = std::monostate{};
-        BALLAST_CHECK(link.receive(message, chunk, timeout));
+        BALLAST_CHECK(link.receive(message, chunk, timeout, abandoned.get()));
         if (const auto* end = std::get_if<wire::MigrationEnd>(&message)) {
             return end->plain_bytes == image_bytes.load() ? Status{} : Status{Err{Fault::image_corrupt}};
         }
         if (const auto* aborted = std::get_if<wire::MigrationAborted>(&message)) {
             detail = aborted->detail;
-            return Err{aborted->fault == Fault::none ? Fault::peer_refused : aborted->fault};
+            return Err{reason_of(*aborted)};
         }
         if (const auto* image = std::get_if<wire::MigrationImage>(&message); image != nullptr && on_image) {
             BALLAST_CHECK(on_image(*image, detail));
@@ -75,7 +76,6 @@ Status ImageReceiver::Impl::relay_until_end() {
         image_bytes += plain.size();
         taken = taken && write_all(plain);
     }
-    return Err{Fault::cancelled};
 }
 
 void ImageReceiver::Impl::relay() {
@@ -91,6 +91,11 @@ ImageReceiver::ImageReceiver(BlockingLink& link, Duration timeout, OnImage on_im
         return;
     }
     impl_->near_end.reset(ends[0]);
+    impl_->abandoned.reset(::eventfd(0, EFD_CLOEXEC));
+    if (!impl_->abandoned) {
+        ::close(ends[1]);
+        return;
+    }
     impl_->far_end.reset(ends[1]);
     impl_->thread = std::thread{[this] { impl_->relay(); }};
 }
@@ -108,8 +113,7 @@ Status ImageReceiver::finish(bool abandon, Detail& detail) {
     impl_->far_end.reset();
     if (impl_->thread.joinable()) {
         if (abandon) {
-            impl_->abandoned.store(true);
-            ::shutdown(impl_->link.fd(), SHUT_RD);
+            (void)::eventfd_write(impl_->abandoned.get(), 1);
         }
         impl_->thread.join();
     }

@@ -163,7 +163,7 @@ void ImageSender::Impl::send_all() {
 }
 
 Status ImageSender::Impl::send_slot(const Packed& slot) {
-    return link.send(
+    return link.send_unanswered(
         wire::Chunk{.data = slot.data, .compression = slot.compression, .plain_bytes = slot.plain_bytes});
 }
 

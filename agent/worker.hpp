@@ -47,6 +47,8 @@ class Worker final : public ProgressSink {
     Store::Progress file_progress();
     Status migrate_out();
     Status send_guest(BlockingLink& link);
+    Status broke_off(BlockingLink& link, Fault fault);
+    Status refused(const wire::MigrationAborted& word);
     Status commit(BlockingLink& link);
     Status ask();
     Status incoming();

@@ -7,6 +7,7 @@
 
 #include "agent/disks/image_files.hpp"
 #include "agent/sketches.hpp"
+#include "agent/transfer.hpp"
 #include "agent/worker.hpp"
 #include "shell/durable_file.hpp"
 #include "shell/log.hpp"
@@ -123,6 +124,11 @@ Status Worker::hear_result(BlockingLink& link, wire::MigrationImage& out) {
     wire::Message message;
     wire::Chunk chunk;
     BALLAST_CHECK(link.receive(message, chunk, result_timeout));
+    if (const auto* aborted = std::get_if<wire::MigrationAborted>(&message)) {
+        out.fault = reason_of(*aborted);
+        out.detail = aborted->detail;
+        return {};
+    }
     const auto* result = std::get_if<wire::MigrationImage>(&message);
     if (result == nullptr || result->step != wire::ImageStep::result) {
         return Err{Fault::protocol_violation};

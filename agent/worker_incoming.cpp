@@ -114,9 +114,10 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     failure.detail = detail_;
     report(failure);
     command = next_command();
-    if (command && command->tell == Tell::aborted) {
-        (void)link.send(
-            wire::Message{wire::MigrationAborted{open.migration_id, command->fault, command->detail}});
+    if (command && command->tell == Tell::aborted &&
+        link.send(wire::Message{wire::MigrationAborted{open.migration_id, command->fault, command->detail}})
+            .ok()) {
+        link.close_after_send();  // the source may be deep in sending
     }
     return status;
 }

@@ -12,6 +12,8 @@ namespace ballast::agent {
 namespace {
 
 constexpr Duration answer_timeout = seconds(20);
+// For what a peer may have said before the connection broke: it is here already, or never.
+constexpr Duration last_word_timeout = milliseconds(200);
 // The destination answers COMMIT when its copy runs: two syncs and a hypercall.
 constexpr Duration started_timeout = seconds(30);
 
@@ -128,21 +130,16 @@ Status Worker::send_guest(BlockingLink& link) {
     if (setup_.record.copy_storage && called.ok()) {
         // Until the last piece of the stream is there, the destination attaches no disk.
         suspended_ = suspended_ == Instant{} ? ended : suspended_;
-        BALLAST_CHECK(sender.drain());
+        if (const Status drained = sender.drain(); !drained.ok()) {
+            return broke_off(link, drained.fault());
+        }
         BALLAST_CHECK(copy_rest(link));
     }
     const Status relayed = sender.finish(called.ok());
     effect_.memory_bytes = memory_filter_ ? effect_.memory_bytes : sender.image_bytes();
     effect_.compression = sender.compression();
     if (!relayed.ok()) {
-        // Perhaps it said why before it closed.
-        wire::Message last;
-        if (receive_message(link, last, milliseconds(200)).ok()) {
-            if (const auto* aborted = std::get_if<wire::MigrationAborted>(&last)) {
-                return failed(aborted->fault, aborted->detail);
-            }
-        }
-        return failed(relayed.fault(), "the connection to the destination broke during the transfer");
+        return broke_off(link, relayed.fault());
     }
     if (!called.ok()) {
         return failed_call(called.fault(), "the guest's memory cannot be sent");
@@ -154,11 +151,31 @@ Status Worker::send_guest(BlockingLink& link) {
         return failed(heard.fault(), "the destination fell silent before it had restored the guest");
     }
     if (const auto* aborted = std::get_if<wire::MigrationAborted>(&answer)) {
-        return failed(aborted->fault == Fault::none ? Fault::peer_refused : aborted->fault, aborted->detail);
+        return refused(*aborted);
     }
     return std::holds_alternative<wire::MigrationReady>(answer)
                ? Status{}
                : failed(Fault::protocol_violation, "the destination answered the image with something else");
+}
+
+// The image did not get through: by a word of the destination (`cancelled`), or it may have said one before
+// it closed.
+Status Worker::broke_off(BlockingLink& link, Fault fault) {
+    const bool spoke = fault == Fault::cancelled;
+    wire::Message last;
+    const Status heard = receive_message(link, last, spoke ? answer_timeout : last_word_timeout);
+    if (const auto* aborted = std::get_if<wire::MigrationAborted>(&last); heard.ok() && aborted != nullptr) {
+        return refused(*aborted);
+    }
+    if (spoke && heard.ok()) {
+        return failed(Fault::protocol_violation, "the destination answered the image before its end");
+    }
+    return failed(spoke ? heard.fault() : fault,
+                  "the connection to the destination broke during the transfer");
+}
+
+Status Worker::refused(const wire::MigrationAborted& word) {
+    return failed(reason_of(word), word.detail);
 }
 
 // The guest is restored and paused there: gives the right to run away, when the agent has that on disk.
@@ -189,7 +206,7 @@ Status Worker::commit(BlockingLink& link) {
         if (aborted->migration_id == id) {
             WorkerReport news;
             news.news = WorkerNews::aborted;
-            news.fault = aborted->fault == Fault::none ? Fault::peer_refused : aborted->fault;
+            news.fault = reason_of(*aborted);
             news.detail = aborted->detail;
             report(news);
             return {};

@@ -19,16 +19,17 @@ namespace {
 constexpr int reads_at_once = INT_MAX;
 
 // Waits until the descriptor is ready or the instant has come; false then. A broken socket counts as ready:
-// the next call on it tells why.
-bool wait_for(int fd, short events, Instant until) {
+// the next call on it tells why. So does a readable `stop_fd` (-1: none).
+bool wait_for(int fd, short events, Instant until, int stop_fd = -1) {
     while (true) {
         const Duration left = until - mono_now();
         if (left.ms < 0) {
             return false;
         }
-        pollfd entry{.fd = fd, .events = events, .revents = 0};
+        pollfd entries[] = {{.fd = fd, .events = events, .revents = 0},
+                            {.fd = stop_fd, .events = POLLIN, .revents = 0}};
         const int timeout_ms = static_cast<int>(std::min<std::int64_t>(left.ms, INT_MAX));
-        const int ready = ::poll(&entry, 1, timeout_ms);
+        const int ready = ::poll(entries, std::size(entries), timeout_ms);
         if (ready > 0) {
             return true;
         }
@@ -38,8 +39,13 @@ bool wait_for(int fd, short events, Instant until) {
     }
 }
 
-bool wait_for(int fd, IoStep step, Instant until) {
-    return wait_for(fd, step == IoStep::want_write ? POLLOUT : POLLIN, until);
+short events_of(IoStep step) noexcept {
+    return step == IoStep::want_write ? POLLOUT : POLLIN;
+}
+
+bool readable(int fd) noexcept {
+    pollfd entry{.fd = fd, .events = POLLIN, .revents = 0};
+    return fd >= 0 && ::poll(&entry, 1, 0) > 0;
 }
 
 }  // namespace
@@ -51,16 +57,25 @@ struct BlockingLink::Impl {
           buffer{options.frame_bytes_max, SIZE_MAX} {}
 
     Status shake_hands(Role role, Instant until, Failure& failure);
+    Status hear_greeting(Instant until, Failure& failure);
+    Result<bool> take_greeting();
     IoStep receive_some(Failure& failure);
+    // What the sender does when the peer speaks before it has sent all.
+    enum class Interruption : std::uint8_t { ignored, ends_it };
+
     // Sends the frame's head and, when there is one, its bulk. REQUIRES: send_lock held.
-    Status send_frame(std::span<const std::byte> head, std::span<const std::byte> bulk);
-    Status send_all(std::span<const std::byte> data, bool more);
+    Status send_frame(std::span<const std::byte> head, std::span<const std::byte> bulk,
+                      Interruption interruption);
+    Status send_all(std::span<const std::byte> data, bool more, Interruption interruption);
+    Status send_chunk(const wire::Chunk& chunk, Interruption interruption);
+    // Whether the peer has said something that nobody has received, or has closed.
+    bool has_spoken();
     Status send_message(const wire::Message& message);
     Status send_pending_pong();
     void answer(std::uint64_t nonce);
     // True when `out` or `chunk` is something that the caller must see.
     Result<bool> take_frame(wire::Message& out, wire::Chunk& chunk);
-    Status receive(wire::Message& out, wire::Chunk& chunk, Instant until, Failure& failure);
+    Status receive(wire::Message& out, wire::Chunk& chunk, Instant until, int stop_fd);
 
     const LinkOptions options;
     Channel channel;
@@ -85,7 +100,7 @@ Status BlockingLink::Impl::shake_hands(Role role, Instant until, Failure& failur
         if (step == IoStep::failed || step == IoStep::closed) {
             return Err{failure.fault};
         }
-        if (!wait_for(channel.fd(), step, until)) {
+        if (!wait_for(channel.fd(), events_of(step), until)) {
             failure = {Fault::deadline_exceeded, "no TLS handshake in time"};
             return Err{failure.fault};
         }
@@ -101,7 +116,20 @@ Status BlockingLink::Impl::shake_hands(Role role, Instant until, Failure& failur
         }
         return greeted;
     }
-    while (!buffer.holds_part()) {
+    return hear_greeting(until, failure);
+}
+
+// Taken out of the buffer: what is in there afterwards is the peer's own word.
+Status BlockingLink::Impl::hear_greeting(Instant until, Failure& failure) {
+    while (true) {
+        const Result<bool> greeted = take_greeting();
+        if (!greeted.ok()) {
+            failure = {greeted.fault(), "the peer's first word after the TLS handshake is no greeting"};
+            return Err{failure.fault};
+        }
+        if (greeted.value()) {
+            return {};
+        }
         const IoStep step = receive_some(failure);
         if (step == IoStep::closed) {
             failure = {Fault::connection_lost, "the peer closed the connection after the TLS handshake"};
@@ -109,12 +137,27 @@ Status BlockingLink::Impl::shake_hands(Role role, Instant until, Failure& failur
         if (step == IoStep::failed || step == IoStep::closed) {
             return Err{failure.fault};
         }
-        if (step != IoStep::done && !wait_for(channel.fd(), step, until)) {
+        if (step != IoStep::done && !wait_for(channel.fd(), events_of(step), until)) {
             failure = {Fault::deadline_exceeded, "no word from the peer after the TLS handshake"};
             return Err{failure.fault};
         }
     }
-    return {};
+}
+
+Result<bool> BlockingLink::Impl::take_greeting() {
+    const auto payload = BALLAST_TRY(buffer.next_frame());
+    if (payload.empty()) {
+        return false;
+    }
+    wire::Message greeting;
+    wire::Chunk none;
+    BALLAST_CHECK(receive_codec.decode(payload, greeting, none));
+    const auto* ping = std::get_if<wire::Ping>(&greeting);
+    if (ping == nullptr) {
+        return Err{Fault::protocol_violation};
+    }
+    answer(ping->nonce);
+    return true;
 }
 
 IoStep BlockingLink::Impl::receive_some(Failure& failure) {
@@ -125,9 +168,23 @@ IoStep BlockingLink::Impl::receive_some(Failure& failure) {
     return step;
 }
 
-Status BlockingLink::Impl::send_all(std::span<const std::byte> data, bool more) {
+bool BlockingLink::Impl::has_spoken() {
+    if (buffer.holds_part()) {
+        return true;
+    }
+    Failure ignored;
+    const IoStep step = receive_some(ignored);
+    return step == IoStep::done || step == IoStep::closed || step == IoStep::failed;
+}
+
+Status BlockingLink::Impl::send_all(std::span<const std::byte> data, bool more, Interruption interruption) {
+    const bool listens = interruption == Interruption::ends_it;
+    const short awaited = static_cast<short>(listens ? POLLOUT | POLLIN : POLLOUT);
     Instant until = mono_now() + options.silence_timeout;
     while (!data.empty()) {
+        if (listens && has_spoken()) {
+            return Err{Fault::cancelled};
+        }
         Failure failure;
         std::size_t taken = 0;
         const IoStep step = channel.send(data, more, taken, failure);
@@ -137,22 +194,31 @@ Status BlockingLink::Impl::send_all(std::span<const std::byte> data, bool more) 
         if (step == IoStep::done) {
             data = data.subspan(taken);
             until = mono_now() + options.silence_timeout;
-        } else if (!wait_for(channel.fd(), IoStep::want_write, until)) {
+        } else if (!wait_for(channel.fd(), awaited, until)) {
             return Err{Fault::deadline_exceeded};
         }
     }
     return {};
 }
 
-Status BlockingLink::Impl::send_frame(std::span<const std::byte> head, std::span<const std::byte> bulk) {
-    BALLAST_CHECK(send_all(head, !bulk.empty()));
-    return send_all(bulk, false);
+Status BlockingLink::Impl::send_frame(std::span<const std::byte> head, std::span<const std::byte> bulk,
+                                      Interruption interruption) {
+    BALLAST_CHECK(send_all(head, !bulk.empty(), interruption));
+    return send_all(bulk, false, interruption);
+}
+
+Status BlockingLink::Impl::send_chunk(const wire::Chunk& chunk, Interruption interruption) {
+    const std::lock_guard guard{send_lock};
+    const wire::ChunkHead head = BALLAST_TRY(wire::encode_chunk_head(chunk, options.frame_bytes_max));
+    BALLAST_CHECK(
+        send_frame(std::as_bytes(std::span{head.bytes}.first(head.size)), chunk.data, interruption));
+    return send_pending_pong();
 }
 
 Status BlockingLink::Impl::send_message(const wire::Message& message) {
     send_buffer.clear();
     BALLAST_CHECK(send_codec.encode(message, options.frame_bytes_max, send_buffer));
-    return send_frame(std::as_bytes(std::span{send_buffer}), {});
+    return send_frame(std::as_bytes(std::span{send_buffer}), {}, Interruption::ignored);
 }
 
 Status BlockingLink::Impl::send_pending_pong() {
@@ -193,11 +259,15 @@ Result<bool> BlockingLink::Impl::take_frame(wire::Message& out, wire::Chunk& chu
     }
 }
 
-Status BlockingLink::Impl::receive(wire::Message& out, wire::Chunk& chunk, Instant until, Failure& failure) {
+Status BlockingLink::Impl::receive(wire::Message& out, wire::Chunk& chunk, Instant until, int stop_fd) {
     while (true) {
         if (BALLAST_TRY(take_frame(out, chunk))) {
             return {};
         }
+        if (readable(stop_fd)) {
+            return Err{Fault::cancelled};
+        }
+        Failure failure;
         const IoStep step = receive_some(failure);
         if (step == IoStep::closed) {
             return Err{Fault::connection_lost};
@@ -205,7 +275,7 @@ Status BlockingLink::Impl::receive(wire::Message& out, wire::Chunk& chunk, Insta
         if (step == IoStep::failed) {
             return Err{failure.fault};
         }
-        if (step != IoStep::done && !wait_for(channel.fd(), step, until)) {
+        if (step != IoStep::done && !wait_for(channel.fd(), events_of(step), until, stop_fd)) {
             return Err{Fault::deadline_exceeded};
         }
     }
@@ -272,15 +342,27 @@ Status BlockingLink::send(const wire::Message& message) {
 }
 
 Status BlockingLink::send(const wire::Chunk& chunk) {
-    const std::lock_guard guard{impl_->send_lock};
-    const wire::ChunkHead head = BALLAST_TRY(wire::encode_chunk_head(chunk, impl_->options.frame_bytes_max));
-    BALLAST_CHECK(impl_->send_frame(std::as_bytes(std::span{head.bytes}.first(head.size)), chunk.data));
-    return impl_->send_pending_pong();
+    return impl_->send_chunk(chunk, Impl::Interruption::ignored);
 }
 
-Status BlockingLink::receive(wire::Message& out, wire::Chunk& chunk, Duration timeout) {
-    Failure ignored;
-    return impl_->receive(out, chunk, mono_now() + timeout, ignored);
+Status BlockingLink::send_unanswered(const wire::Chunk& chunk) {
+    return impl_->send_chunk(chunk, Impl::Interruption::ends_it);
+}
+
+Status BlockingLink::receive(wire::Message& out, wire::Chunk& chunk, Duration timeout, int stop_fd) {
+    return impl_->receive(out, chunk, mono_now() + timeout, stop_fd);
+}
+
+void BlockingLink::close_after_send() noexcept {
+    impl_->channel.shut_down();
+    const Instant until = mono_now() + impl_->options.handshake_timeout;
+    IoStep step = IoStep::done;
+    while ((step == IoStep::done && mono_now() < until) ||
+           (step == IoStep::want_read && wait_for(impl_->channel.fd(), POLLIN, until))) {
+        Failure ignored;
+        step = impl_->receive_some(ignored);
+        impl_->buffer.drop_all();
+    }
 }
 
 int BlockingLink::fd() const noexcept {

@@ -147,9 +147,18 @@ class BlockingLink {
     // Only these two may be called by two threads at once (one sends, one receives).
     Status send(const wire::Message& message);
     Status send(const wire::Chunk& chunk);
+    // For a stream that the peer has no word to say to before its end. The same as send(), but `cancelled` as
+    // soon as the peer does say something, also while it takes nothing: receive() gets it then. Nobody else
+    // may be receiving.
+    Status send_unanswered(const wire::Chunk& chunk);
     // Waits up to `timeout`: `deadline_exceeded`, `connection_lost`, `protocol_violation`. Pings are answered
-    // inside. A chunk sets `chunk` (valid until the next call) and leaves `out` monostate.
-    Status receive(wire::Message& out, wire::Chunk& chunk, Duration timeout);
+    // inside. A chunk sets `chunk` (valid until the next call) and leaves `out` monostate. `cancelled` when
+    // `stop_fd` has become readable.
+    Status receive(wire::Message& out, wire::Chunk& chunk, Duration timeout, int stop_fd = -1);
+    // After a last message that must arrive: tells the peer that nothing more comes and ignores what it still
+    // says, until it has closed too or for `handshake_timeout`. Data left unread would reset the connection,
+    // and what was sent with it.
+    void close_after_send() noexcept;
     int fd() const noexcept;
     std::string_view peer_name() const noexcept;
     std::uint64_t bytes_sent() const noexcept;

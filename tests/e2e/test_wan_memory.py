@@ -10,7 +10,6 @@ from agent_driver import disk
 from wan_case import MIB, WanCase, content
 
 IMAGE_CORRUPT = 34
-DEADLINE_EXCEEDED = 70
 MEMORY_BYTES = 128 * MIB
 STREAM_BEGINS = b"LSTMEM\x1a\n"
 
@@ -54,10 +53,8 @@ class WanMemory(WanCase):
         self.when_the_memory_comes(lambda: self.write(self.destination, "disk.img", content(3, 24)))
         result = self.migrate()
         self.assert_stayed(result, image)
-        # Known weakness (docs/wan_migration.md): the source does not always hear the refusal, and ends by its deadline.
-        if result.fault != DEADLINE_EXCEEDED:
-            self.assertEqual(result.fault, IMAGE_CORRUPT)
-            self.assertIn("a page that should be here already is not the one that the source has", result.detail)
+        self.assertEqual(result.fault, IMAGE_CORRUPT)
+        self.assertIn("a page that should be here already is not the one that the source has", result.detail)
         self.proxy.harm = None
         self.assert_moved(self.migrate(), expected=image)
 

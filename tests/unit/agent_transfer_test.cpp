@@ -104,6 +104,29 @@ TEST(AgentTransfer, TellsAnImageWhoseEndMarkDisagrees) {
     EXPECT_EQ(receiver.finish(false, said).fault(), Fault::image_corrupt);
 }
 
+TEST(AgentTransfer, HearsTheDestinationsWordInTheMiddleOfTheImage) {
+    Links links;
+    ImageSender sender{*links.a, CompressionSetting::none};
+    ASSERT_TRUE(links.b->send(wire::Message{wire::MigrationAborted{{}, Fault::no_memory, "full"}}).ok());
+    write_all(sender.image_fd(), image(50'000'000));  // returns, because somebody stops taking it
+    EXPECT_EQ(sender.finish(false).fault(), Fault::cancelled);
+    wire::Message message;
+    wire::Chunk chunk;
+    ASSERT_TRUE(links.a->receive(message, chunk, seconds(20)).ok());
+    EXPECT_EQ(std::get<wire::MigrationAborted>(message).detail, "full");
+}
+
+TEST(AgentTransfer, LeavesTheConnectionWholeWhenTheImageIsNotWantedAnyMore) {
+    Links links;
+    ImageReceiver receiver{*links.b, seconds(20)};
+    Detail said;
+    EXPECT_EQ(receiver.finish(true, said).fault(), Fault::cancelled);
+    ASSERT_TRUE(links.a->send(wire::Message{wire::MigrationEnd{5}}).ok());
+    wire::Message message;
+    wire::Chunk chunk;
+    EXPECT_TRUE(links.b->receive(message, chunk, seconds(20)).ok());
+}
+
 TEST(AgentTransfer, HandsOnWhyTheSourceGaveUp) {
     Links links;
     ImageReceiver receiver{*links.b, seconds(20)};

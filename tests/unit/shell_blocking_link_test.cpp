@@ -174,6 +174,56 @@ TEST_P(ShellBlockingLink, StillHearsWhyThePeerHungUpInTheMiddleOfBulk) {
     EXPECT_EQ(std::get<wire::MigrationAborted>(message).fault, Fault::no_memory);
 }
 
+// It reads nothing meanwhile: without listening, the sender would notice by its time limit only.
+TEST_P(ShellBlockingLink, HearsAWordInTheMiddleOfBulkThatNobodyTakes) {
+    meet_well();
+    ASSERT_TRUE(server->send(wire::Message{wire::MigrationAborted{.fault = Fault::no_memory}}).ok());
+    const std::string data(200'000, 'x');
+    Status sent;
+    while (sent.ok()) {
+        sent = client->send_unanswered(wire::Chunk{std::as_bytes(std::span{data})});
+    }
+    EXPECT_EQ(sent.fault(), Fault::cancelled);
+    ASSERT_TRUE(client->receive(message, chunk, long_enough).ok());
+    EXPECT_EQ(std::get<wire::MigrationAborted>(message).fault, Fault::no_memory);
+}
+
+TEST_P(ShellBlockingLink, HearsAWordThatComesAfterTheBulkHasBegun) {
+    meet_well();
+    std::thread speaking{[this] {
+        // It reads no more than the first frame.
+        wire::Message got;
+        wire::Chunk piece;
+        EXPECT_TRUE(server->receive(got, piece, long_enough).ok());
+        EXPECT_TRUE(server->send(wire::Message{wire::MigrationEnd{7}}).ok());
+    }};
+    const std::string data(200'000, 'x');
+    Status sent;
+    while (sent.ok()) {
+        sent = client->send_unanswered(wire::Chunk{std::as_bytes(std::span{data})});
+    }
+    speaking.join();
+    EXPECT_EQ(sent.fault(), Fault::cancelled);
+}
+
+// Were data left unread when it closes, the connection would be reset, and the word might be lost.
+TEST_P(ShellBlockingLink, ClosesAfterALastWordWithoutAReset) {
+    meet_well();
+    std::thread giving_up{[this] {
+        EXPECT_TRUE(server->send(wire::Message{wire::MigrationAborted{.fault = Fault::no_memory}}).ok());
+        server->close_after_send();
+        server.reset();
+    }};
+    const std::string data(200'000, 'x');
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE(client->send(wire::Chunk{std::as_bytes(std::span{data})}).ok())
+            << "it is read and ignored";
+    }
+    EXPECT_TRUE(client->receive(message, chunk, long_enough).ok());
+    client.reset();
+    giving_up.join();
+}
+
 TEST_P(ShellBlockingLink, GivesUpOnAPeerThatReadsNothing) {
     client_options.silence_timeout = milliseconds(50);
     meet_well();
