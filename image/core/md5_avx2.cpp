@@ -47,8 +47,10 @@ struct Avx2 {
     // 8 lanes x 8 words, twice.
     BALLAST_INLINE static void load_transposed(const std::byte* const* blocks, std::size_t offset,
                                                Word* words) noexcept {
+#pragma GCC unroll 2
         for (std::size_t half = 0; half < 2; ++half) {
             Word rows[8];
+#pragma GCC unroll 8
             for (std::size_t lane = 0; lane < 8; ++lane) {
                 rows[lane] =
                     _mm256_loadu_si256(reinterpret_cast<const Word*>(blocks[lane] + offset + 32 * half));
@@ -58,17 +60,20 @@ struct Avx2 {
     }
     BALLAST_INLINE static void transpose(const Word (&rows)[8], Word* words) noexcept {
         Word pairs[8];
+#pragma GCC unroll 4
         for (std::size_t i = 0; i < 4; ++i) {
             pairs[2 * i] = _mm256_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
             pairs[2 * i + 1] = _mm256_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
         }
         Word quads[8];
+#pragma GCC unroll 2
         for (std::size_t i = 0; i < 2; ++i) {
             quads[4 * i + 0] = _mm256_unpacklo_epi64(pairs[4 * i], pairs[4 * i + 2]);
             quads[4 * i + 1] = _mm256_unpackhi_epi64(pairs[4 * i], pairs[4 * i + 2]);
             quads[4 * i + 2] = _mm256_unpacklo_epi64(pairs[4 * i + 1], pairs[4 * i + 3]);
             quads[4 * i + 3] = _mm256_unpackhi_epi64(pairs[4 * i + 1], pairs[4 * i + 3]);
         }
+#pragma GCC unroll 4
         for (std::size_t i = 0; i < 4; ++i) {
             words[i] = _mm256_permute2x128_si256(quads[i], quads[4 + i], 0x20);
             words[4 + i] = _mm256_permute2x128_si256(quads[i], quads[4 + i], 0x31);

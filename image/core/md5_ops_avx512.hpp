@@ -40,10 +40,12 @@ struct Avx512Ops {
     BALLAST_INLINE static void load_transposed(const std::byte* const* blocks, std::size_t offset,
                                                Word* words) noexcept {
         Word rows[16];
+#pragma GCC unroll 16
         for (std::size_t lane = 0; lane < 16; ++lane) {
             rows[lane] = Isa::load(blocks[lane] + offset);
         }
         Word quads[16];  // quads[4 i + j]: word 4 q + j of lanes 4 i .. 4 i + 3, in quarter q
+#pragma GCC unroll 4
         for (std::size_t i = 0; i < 4; ++i) {
             const Word low01 = Isa::unpack_low_32(rows[4 * i], rows[4 * i + 1]);
             const Word high01 = Isa::unpack_high_32(rows[4 * i], rows[4 * i + 1]);
@@ -54,6 +56,7 @@ struct Avx512Ops {
             quads[4 * i + 2] = Isa::unpack_low_64(high01, high23);
             quads[4 * i + 3] = Isa::unpack_high_64(high01, high23);
         }
+#pragma GCC unroll 4
         for (std::size_t j = 0; j < 4; ++j) {
             const Word even01 = Isa::template quarters<0x88>(quads[j], quads[4 + j]);  // q0 q2 | q0 q2
             const Word odd01 = Isa::template quarters<0xdd>(quads[j], quads[4 + j]);   // q1 q3 | q1 q3

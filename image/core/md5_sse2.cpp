@@ -38,8 +38,10 @@ struct Sse2 {
 
     BALLAST_INLINE static void load_transposed(const std::byte* const* blocks, std::size_t offset,
                                                Word* words) noexcept {
+#pragma GCC unroll 4
         for (std::size_t quarter = 0; quarter < 4; ++quarter) {
             Word rows[4];
+#pragma GCC unroll 4
             for (std::size_t lane = 0; lane < 4; ++lane) {
                 rows[lane] =
                     _mm_loadu_si128(reinterpret_cast<const Word*>(blocks[lane] + offset + 16 * quarter));
