@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "base/assert.hpp"
@@ -21,6 +22,10 @@ namespace {
 
 // A scan that finds little to write down is checkpointed all the same, after so many bytes.
 constexpr std::uint64_t checkpoint_interval_bytes = std::uint64_t{64} << 30;
+// Less than this is scanned before threads have begun.
+constexpr std::uint64_t threads_worth_bytes = 16 << 20;
+// More than this are no faster than memory gives the bytes.
+constexpr unsigned scan_threads_max = 4;
 
 // An image, its grids, and a sorter for each: what building and refreshing have in common.
 class Build final : public ScanSink {
@@ -85,7 +90,8 @@ class Build final : public ScanSink {
 
     Status scan(Extent range, bool checkpoints, std::string& why) {
         checkpoints_ = checkpoints;
-        Scanner scanner{*source_, grids_, best_md5_kernel()};
+        const std::size_t threads = range.length < threads_worth_bytes ? 1 : options_.threads;
+        Scanner scanner{*source_, grids_, best_md5_kernel(), threads};
         return scanner.scan(range, *this, why);
     }
 
@@ -314,6 +320,10 @@ std::vector<Extent> changed_blocks(const Grid& grid, std::span<const Extent> cha
 }
 
 }  // namespace
+
+std::size_t scan_threads_default() noexcept {
+    return std::clamp(std::thread::hardware_concurrency(), 1U, scan_threads_max);
+}
 
 Status build_index(const std::string& image, const std::string& path, const IndexOptions& options,
                    IndexResult& result, std::string& why) {

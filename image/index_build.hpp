@@ -19,11 +19,15 @@ inline constexpr std::size_t memory_bytes_fixed = 20 * 1024 * 1024;
 inline constexpr std::size_t sort_bytes_default = memory_bytes_default - memory_bytes_fixed;
 inline constexpr std::size_t sort_bytes_min = 2 * 1024 * 1024;
 
+// One for each core, up to four.
+std::size_t scan_threads_default() noexcept;
+
 struct IndexOptions {
     std::uint32_t block_bytes = block_bytes_default;
     bool two_levels = false;  // sectors, too. REQUIRES: block_bytes == 4096
     ImageFormat format = ImageFormat::by_name;
     std::size_t sort_bytes = sort_bytes_default;
+    std::size_t threads = scan_threads_default();  // that read and hash an image that can be shared
     // Goes on where an interrupted scan of the same, unchanged image stopped.
     bool resume = true;
     // Called now and then with bytes done and bytes in all; false stops the scan (`cancelled`), which can be

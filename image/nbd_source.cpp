@@ -67,6 +67,8 @@ class NbdSource final : public ImageSource {
         return {};
     }
 
+    bool can_be_shared() const noexcept override { return false; }  // its connection has one conversation
+
     Status identity(ImageIdentity& out, std::string& why) const override {
         BALLAST_CHECK(file_identity(path_, out, why));
         out.kind = ImageKind::qcow2;

@@ -1,96 +1,119 @@
 #include "image/scan.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "base/assert.hpp"
-#include "image/core/zero.hpp"
 
 namespace ballast::image {
 
-struct Scanner::Buffers {
-    alignas(4096) std::array<std::byte, scan_bytes> bytes;
-    std::array<const std::byte*, scan_entries_max> blocks;
-    std::array<Md5Digest, scan_entries_max> digests;
-    std::array<Entry, scan_entries_max> entries;
+// Cuts what may hold data into units: whole blocks, also where data end within one, and none across the start
+// of a grid.
+class Scanner::Walk {
+  public:
+    Walk(Scanner& scanner, Extent range)
+        : scanner_{scanner}, range_{range}, regions_{scanner.grids_[0].regions()} {}
+
+    // The next one; empty at the end.
+    Status next(Extent& unit, std::string& why) {
+        unit = {};
+        while (region_ < regions_.size()) {
+            const Extent& region = regions_[region_].extent;
+            at_ = std::max({at_, region.offset, range_.offset});
+            const std::uint64_t end = std::min(region.end(), range_.end());
+            if (at_ < end) {
+                BALLAST_CHECK(find_data(why));
+                const Extent& data = scanner_.data_;
+                if (data.length > 0 && data.offset < end) {
+                    unit = cut(region, end);
+                    at_ = unit.end();
+                    return {};
+                }
+            }
+            ++region_;
+        }
+        return {};
+    }
+
+  private:
+    Status find_data(std::string& why) {
+        if (scanner_.asked_ > at_ || at_ >= scanner_.data_.end()) {
+            BALLAST_CHECK(scanner_.source_.next_data(at_, scanner_.data_, why));
+            scanner_.asked_ = at_;
+        }
+        return {};
+    }
+
+    Extent cut(const Extent& region, std::uint64_t end) const {
+        const std::uint64_t block_bytes = scanner_.grids_[0].block_bytes();
+        const Extent& data = scanner_.data_;
+        const std::uint64_t from =
+            data.offset > at_ ? data.offset - (data.offset - region.offset) % block_bytes : at_;
+        const std::uint64_t data_blocks = (data.end() - from + block_bytes - 1) / block_bytes;
+        return {.offset = from,
+                .length = std::min({std::uint64_t{scan_unit_bytes}, data_blocks * block_bytes, end - from})};
+    }
+
+    Scanner& scanner_;
+    Extent range_;
+    std::span<const Grid::Region> regions_;
+    std::size_t region_ = 0;
+    std::uint64_t at_ = 0;
 };
 
-Scanner::Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel)
-    : source_{source}, grids_{grids}, kernel_{kernel}, buffers_{std::make_unique_for_overwrite<Buffers>()} {
+Scanner::Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads)
+    : source_{source}, grids_{grids} {
     BALLAST_ASSERT(!grids.empty() && grids.size() <= index_levels_max);
+    if (threads > 1 && source.can_be_shared()) {
+        crew_ = std::make_unique<ScanCrew>(source, grids, kernel, threads);
+    } else {
+        hasher_ = std::make_unique<UnitHasher>(source, grids, kernel);
+        unit_ = std::make_unique<ScanUnit>();
+    }
 }
 
 Scanner::~Scanner() = default;
 
 Status Scanner::scan(Extent range, ScanSink& sink, std::string& why) {
-    for (const Grid::Region& region : grids_[0].regions()) {
-        const std::uint64_t begin = std::max(region.extent.offset, range.offset);
-        const std::uint64_t end = std::min(region.extent.end(), range.end());
-        if (begin < end) {
-            BALLAST_CHECK(scan_region(region, {.offset = begin, .length = end - begin}, sink, why));
-        }
-    }
+    Walk walk{*this, range};
+    BALLAST_CHECK(crew_ ? scan_beside(walk, sink, why) : scan_here(walk, sink, why));
     return sink.reached(range.end(), why);
 }
 
-Status Scanner::scan_region(const Grid::Region& region, Extent range, ScanSink& sink, std::string& why) {
-    const std::uint64_t block_bytes = grids_[0].block_bytes();
-    std::uint64_t at = range.offset;
-    while (at < range.end()) {
-        if (asked_ > at || at >= data_.end()) {
-            BALLAST_CHECK(source_.next_data(at, data_, why));
-            asked_ = at;
+Status Scanner::scan_here(Walk& walk, ScanSink& sink, std::string& why) {
+    while (true) {
+        BALLAST_CHECK(walk.next(unit_->extent, why));
+        if (unit_->extent.length == 0) {
+            return {};
         }
-        if (data_.length == 0 || data_.offset >= range.end()) {
-            return sink.reached(range.end(), why);
+        BALLAST_CHECK(hasher_->hash(*unit_, why));
+        BALLAST_CHECK(hand_over(*unit_, sink, why));
+    }
+}
+
+Status Scanner::scan_beside(Walk& walk, ScanSink& sink, std::string& why) {
+    for (bool more = true; more || !crew_->idle();) {
+        while (more && crew_->has_room()) {
+            Extent extent;
+            BALLAST_CHECK(walk.next(extent, why));
+            more = extent.length > 0;
+            if (more) {
+                crew_->give(extent);
+            }
         }
-        if (data_.offset > at) {
-            at = data_.offset - (data_.offset - region.extent.offset) % block_bytes;
+        if (!crew_->idle()) {
+            const ScanUnit* done = nullptr;
+            BALLAST_CHECK(crew_->take(done, why));
+            BALLAST_CHECK(hand_over(*done, sink, why));
         }
-        // Whole blocks, also where data end within one.
-        const std::uint64_t data_blocks = (data_.end() - at + block_bytes - 1) / block_bytes;
-        const std::uint64_t length =
-            std::min({std::uint64_t{scan_bytes}, data_blocks * block_bytes, range.end() - at});
-        BALLAST_CHECK(fingerprint({.offset = at, .length = length}, sink, why));
-        at += length;
-        BALLAST_CHECK(sink.reached(at, why));
     }
     return {};
 }
 
-Status Scanner::fingerprint(Extent piece, ScanSink& sink, std::string& why) {
-    const auto length = static_cast<std::size_t>(piece.length);
-    const std::span<std::byte> bytes = std::span{buffers_->bytes}.first(length);
-    BALLAST_CHECK(source_.read(piece.offset, bytes, why));
-    // A block that is cut short counts as filled up with zeros.
-    const std::size_t block_bytes = grids_[0].block_bytes();
-    const std::size_t filled_up = (length + block_bytes - 1) / block_bytes * block_bytes;
-    std::memset(buffers_->bytes.data() + length, 0, filled_up - length);
+Status Scanner::hand_over(const ScanUnit& unit, ScanSink& sink, std::string& why) const {
     for (std::size_t level = 0; level < grids_.size(); ++level) {
-        BALLAST_CHECK(hash_level(level, piece, sink, why));
+        BALLAST_CHECK(sink.take(level, unit.entries[level], why));
     }
-    return {};
-}
-
-Status Scanner::hash_level(std::size_t level, Extent piece, ScanSink& sink, std::string& why) {
-    const std::size_t block_bytes = grids_[level].block_bytes();
-    const std::uint64_t first_block = grids_[level].block_at(piece.offset);
-    std::size_t count = 0;
-    for (std::size_t at = 0; at < piece.length; at += block_bytes) {
-        const std::span<const std::byte> block{buffers_->bytes.data() + at, block_bytes};
-        if (!all_zero(block)) {
-            buffers_->blocks[count] = block.data();
-            buffers_->entries[count].block = static_cast<std::uint32_t>(first_block + at / block_bytes);
-            ++count;
-        }
-    }
-    const std::span<const std::byte* const> blocks = std::span{buffers_->blocks}.first(count);
-    md5_blocks(kernel_, blocks, block_bytes, std::span{buffers_->digests}.first(count));
-    for (std::size_t i = 0; i < count; ++i) {
-        buffers_->entries[i].key = key_of(buffers_->digests[i]);
-    }
-    return sink.take(level, std::span{buffers_->entries}.first(count), why);
+    return sink.reached(unit.extent.end(), why);
 }
 
 }  // namespace ballast::image

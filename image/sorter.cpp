@@ -48,10 +48,16 @@ Sorter::~Sorter() {
     }
 }
 
+// Entries begin as zeros wherever C++ makes them, which would touch all of the memory for a small image too.
+// What operator new gives holds entries as soon as they are written.
+void Sorter::take_memory() {
+    memory_.reset(static_cast<Entry*>(::operator new(2 * capacity_ * sizeof(Entry))));
+}
+
 Status Sorter::add(std::span<const Entry> entries, std::string& why) {
     BALLAST_ASSERT(!started_);
     if (!memory_) {
-        memory_ = std::make_unique_for_overwrite<Entry[]>(2 * capacity_);
+        take_memory();
     }
     while (!entries.empty()) {
         if (filled_ == capacity_) {
@@ -159,7 +165,7 @@ Status Sorter::start(std::string& why) {
         BALLAST_CHECK(spill(false, why));
     }
     if (!memory_) {
-        memory_ = std::make_unique_for_overwrite<Entry[]>(2 * capacity_);
+        take_memory();
     }
     const std::size_t window = 2 * capacity_ / (runs_.size() + 1);
     output_capacity_ = window;

@@ -51,6 +51,10 @@ class Sorter {
     Status spill(bool durable, std::string& why);
     Status start(std::string& why);
     Status refill(Reader& reader, std::string& why);
+    struct Free {
+        void operator()(Entry* entries) const noexcept { ::operator delete(entries); }
+    };
+    void take_memory();
     void sort_filled();
     Entry* buffer() noexcept { return memory_.get(); }
     Entry* scratch() noexcept { return memory_.get() + capacity_; }
@@ -58,7 +62,7 @@ class Sorter {
     std::string prefix_;
     std::size_t memory_bytes_;
     std::size_t capacity_;
-    std::unique_ptr<Entry[]> memory_;
+    std::unique_ptr<Entry, Free> memory_;
     std::size_t filled_ = 0;
     std::uint64_t total_ = 0;
     std::vector<SortedRun> runs_;

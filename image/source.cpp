@@ -62,6 +62,8 @@ class RawSource final : public ImageSource {
         return {};
     }
 
+    bool can_be_shared() const noexcept override { return true; }
+
     Status identity(ImageIdentity& out, std::string& why) const override {
         return file_identity(file_.path, out, why);
     }

@@ -30,6 +30,8 @@ class ImageSource {
     // The next stretch at or after `offset` that may hold anything but zeros; empty when there is none. Never
     // longer than the image. `io_failed`.
     virtual Status next_data(std::uint64_t offset, Extent& data, std::string& why) = 0;
+    // Whether several threads may call read() at once, beside one that calls next_data().
+    virtual bool can_be_shared() const noexcept = 0;
     // As it is now: an image that was written to since has another identity.
     virtual Status identity(ImageIdentity& out, std::string& why) const = 0;
 };

@@ -1,0 +1,87 @@
+#include "image/unit_hasher.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "image/core/zero.hpp"
+
+namespace ballast::image {
+namespace {
+
+// Blocks read at a time: a multiple of the kernel's lanes, and so few that what the system copied, and from
+// where, are both still in a second cache of 512 KiB when they are hashed. (From the third, MD5 takes twice
+// as long.) Processors with AVX-512 have more than that.
+constexpr std::size_t piece_blocks(Md5Kernel kernel) noexcept {
+    return kernel == Md5Kernel::avx512 ? 64 : 24;
+}
+constexpr std::size_t piece_bytes_max = 64 * block_bytes_default;
+constexpr std::size_t piece_entries_max = piece_bytes_max / sector_bytes;
+
+}  // namespace
+
+ScanUnit::ScanUnit() {
+    for (std::vector<Entry>& level : entries) {
+        level.reserve(scan_entries_max);
+    }
+}
+
+struct UnitHasher::Buffers {
+    alignas(4096) std::array<std::byte, piece_bytes_max> bytes;
+    std::array<const std::byte*, piece_entries_max> blocks;
+    std::array<Md5Digest, piece_entries_max> digests;
+};
+
+UnitHasher::UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel)
+    : source_{source},
+      grids_{grids},
+      kernel_{kernel},
+      piece_bytes_{piece_blocks(kernel) * block_bytes_default},
+      buffers_{std::make_unique_for_overwrite<Buffers>()} {}
+
+UnitHasher::~UnitHasher() = default;
+
+Status UnitHasher::hash(ScanUnit& unit, std::string& why) {
+    for (std::vector<Entry>& level : unit.entries) {
+        level.clear();
+    }
+    for (std::uint64_t at = unit.extent.offset; at < unit.extent.end(); at += piece_bytes_) {
+        const std::uint64_t length = std::min<std::uint64_t>(piece_bytes_, unit.extent.end() - at);
+        BALLAST_CHECK(hash_piece({.offset = at, .length = length}, unit, why));
+    }
+    return {};
+}
+
+Status UnitHasher::hash_piece(Extent piece, ScanUnit& unit, std::string& why) {
+    const auto length = static_cast<std::size_t>(piece.length);
+    BALLAST_CHECK(source_.read(piece.offset, std::span{buffers_->bytes}.first(length), why));
+    // A block that is cut short counts as filled up with zeros.
+    const std::size_t block_bytes = grids_[0].block_bytes();
+    const std::size_t filled_up = (length + block_bytes - 1) / block_bytes * block_bytes;
+    std::memset(buffers_->bytes.data() + length, 0, filled_up - length);
+    for (std::size_t level = 0; level < grids_.size(); ++level) {
+        hash_level(level, piece, unit.entries[level]);
+    }
+    return {};
+}
+
+void UnitHasher::hash_level(std::size_t level, Extent piece, std::vector<Entry>& out) {
+    const std::size_t block_bytes = grids_[level].block_bytes();
+    const std::uint64_t first_block = grids_[level].block_at(piece.offset);
+    const std::size_t before = out.size();
+    std::size_t count = 0;
+    for (std::size_t at = 0; at < piece.length; at += block_bytes) {
+        const std::span<const std::byte> block{buffers_->bytes.data() + at, block_bytes};
+        if (!all_zero(block)) {
+            buffers_->blocks[count] = block.data();
+            out.push_back({.block = static_cast<std::uint32_t>(first_block + at / block_bytes)});
+            ++count;
+        }
+    }
+    const std::span<const std::byte* const> blocks = std::span{buffers_->blocks}.first(count);
+    md5_blocks(kernel_, blocks, block_bytes, std::span{buffers_->digests}.first(count));
+    for (std::size_t i = 0; i < count; ++i) {
+        out[before + i].key = key_of(buffers_->digests[i]);
+    }
+}
+
+}  // namespace ballast::image

@@ -1,0 +1,55 @@
+// Reads a stretch of an image and makes the fingerprints of its blocks.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "image/core/grid.hpp"
+#include "image/core/index_format.hpp"
+#include "image/core/md5.hpp"
+#include "image/source.hpp"
+
+namespace ballast::image {
+
+// What is scanned at a time, and handed from thread to thread: its time is many times that of a wake-up.
+inline constexpr std::size_t scan_unit_bytes = 1024 * 1024;
+// Fingerprints that one unit yields at most, by level.
+inline constexpr std::size_t scan_entries_max = scan_unit_bytes / sector_bytes;
+
+struct ScanUnit {
+    ScanUnit();
+    Extent extent;
+    // By level, of blocks that are not zero, in their order.
+    std::array<std::vector<Entry>, index_levels_max> entries;
+};
+
+// Memory is taken once, by the constructor (a third of a MiB).
+class UnitHasher {
+  public:
+    // All must outlive it.
+    UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel);
+    ~UnitHasher();
+    UnitHasher(const UnitHasher&) = delete;
+    UnitHasher& operator=(const UnitHasher&) = delete;
+
+    // Fills in `unit.entries` from `unit.extent`, which lies in one region of the grids, begins on a block of
+    // the first and is at most scan_unit_bytes long. Faults of the source.
+    Status hash(ScanUnit& unit, std::string& why);
+
+  private:
+    Status hash_piece(Extent piece, ScanUnit& unit, std::string& why);
+    void hash_level(std::size_t level, Extent piece, std::vector<Entry>& out);
+
+    struct Buffers;
+    ImageSource& source_;
+    std::span<const Grid> grids_;
+    Md5Kernel kernel_;
+    std::size_t piece_bytes_;
+    std::unique_ptr<Buffers> buffers_;
+};
+
+}  // namespace ballast::image
