@@ -149,12 +149,16 @@ Status Worker::dial() {
 
 void Worker::report(WorkerReport report) {
     if (link_ != nullptr) {
-        effect_.wire_bytes = link_->bytes_sent();
+        effect_.wire_bytes = memory_sent_bytes();
     }
     effect_.total_ms = static_cast<std::uint32_t>(elapsed_ms());
     report.effect = effect_;
     // The agent reads faster than workers report; when it is gone, so is this process.
     (void)::send(worker_channel_fd, &report, sizeof report, MSG_NOSIGNAL);
+}
+
+std::uint64_t Worker::memory_sent_bytes() const noexcept {
+    return image_began_bytes_.value_or(link_->bytes_sent()) - image_sent_bytes_;
 }
 
 void Worker::report(WorkerNews news) {

@@ -92,6 +92,8 @@ class Worker final : public ProgressSink {
     void report(WorkerNews news);
     // The next command; nothing when the agent has gone.
     std::optional<WorkerCommand> next_command();
+    // Over link_, without disk images.
+    std::uint64_t memory_sent_bytes() const noexcept;
     static bool receive_command(WorkerCommand& out);
     // Keeps the sentence for the report of failure, and hands the fault on.
     Status failed(Fault fault, std::string_view detail);
@@ -115,6 +117,10 @@ class Worker final : public ProgressSink {
         std::uint64_t wire_bytes = 0;  // in all rounds
     };
     ImageRound image_round_;
+    // What link_ had sent when an image began that is under way, and what it has sent of those that are
+    // through.
+    std::optional<std::uint64_t> image_began_bytes_;
+    std::uint64_t image_sent_bytes_ = 0;
     std::array<bool, limits::disks_per_domain_max> image_seen_{};  // a conversation about it has succeeded
     std::array<bool, limits::disks_per_domain_max> image_last_{};  // the last one has
     bool images_published_ = false;

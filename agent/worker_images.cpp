@@ -82,6 +82,7 @@ bool Worker::hear_limit(const ImageProcess& process) {
 
 Status Worker::send_disk(BlockingLink& link, std::uint32_t number, bool last, std::uint64_t& sent_bytes) {
     const ImageDisk& disk = setup_.record.disks[number];
+    image_began_bytes_ = link.bytes_sent();
     wire::MigrationImage begin;
     begin.disk = number;
     begin.last = last;
@@ -117,6 +118,8 @@ Status Worker::send_disk(BlockingLink& link, std::uint32_t number, bool last, st
         return failed(there.fault, fmt::format("{}: {}", disk.device.view(), there.detail.view()));
     }
     image_seen_[number] = true;
+    image_sent_bytes_ += link.bytes_sent() - *image_began_bytes_;
+    image_began_bytes_.reset();
     return {};
 }
 

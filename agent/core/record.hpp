@@ -14,7 +14,7 @@ namespace ballast::agent {
 // What a transfer cost and gained, as the worker measured it.
 struct Effect {
     std::uint64_t memory_bytes = 0;  // fed into the stream
-    std::uint64_t wire_bytes = 0;    // sent
+    std::uint64_t wire_bytes = 0;    // sent, without images
     std::uint32_t downtime_ms = 0;   // suspended here until started there
     std::uint32_t total_ms = 0;
     std::uint32_t rounds = 0;

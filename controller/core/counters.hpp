@@ -61,6 +61,7 @@ struct Counters {
     std::uint64_t handover_dropped = 0;
     std::uint64_t migration_memory_bytes = 0;
     std::uint64_t migration_wire_bytes = 0;
+    std::uint64_t migration_image_wire_bytes = 0;
     std::uint64_t migration_referenced_bytes = 0;
     std::uint64_t migration_downtime_ms = 0;  // summed over succeeded migrations
     Histogram migration_took;                 // of succeeded ones: from the first byte to the end

@@ -110,6 +110,7 @@ void take_effect(Step& step, JobRecord& record, const wire::JobUpdate& update) n
         record.mode = update.mode;
         step.t.counters.migration_memory_bytes += update.memory_bytes;
         step.t.counters.migration_wire_bytes += update.wire_bytes;
+        step.t.counters.migration_image_wire_bytes += update.image_wire_bytes;
         step.t.counters.migration_referenced_bytes += update.referenced_bytes;
         step.t.counters.migration_downtime_ms += update.downtime_ms;
         step.t.counters.migration_took.add_ms(update.total_ms);

@@ -177,12 +177,15 @@ void write_counters(MetricsOut& out, const Counters& counters) {
         {"ballast_guest_signals_ignored_total", "Signals of nobody who was asked, or not well-formed.",
          counters.guest_signals_ignored},
         {"ballast_relay_statuses_total", "What agents said of relays.", counters.relay_statuses},
+        {"ballast_migration_image_wire_bytes_total", "Bytes that disk images of migrations took, both ways.",
+         counters.migration_image_wire_bytes},
         {"ballast_migration_memory_bytes_total", "Guest memory fed into migration streams.",
          counters.migration_memory_bytes},
         {"ballast_migration_referenced_bytes_total",
          "Bytes of memory that did not travel, because the destination had the pages.",
          counters.migration_referenced_bytes},
-        {"ballast_migration_wire_bytes_total", "Bytes that migrations sent.", counters.migration_wire_bytes},
+        {"ballast_migration_wire_bytes_total", "Bytes that migrations sent for the memory.",
+         counters.migration_wire_bytes},
     };
     for (const Row& row : rows) {
         out.metric(row.name, "counter", row.help);

@@ -3,10 +3,10 @@
 again has come as it was."""
 
 import os
-import time
 import unittest
 
 from agent_driver import disk
+from pool import wait_until
 from wan_case import MIB, WanCase, content
 
 IMAGE_CORRUPT = 34
@@ -26,8 +26,7 @@ class WanMemory(WanCase):
         def harm(_, data):
             if seen["begun"] and not seen["done"]:
                 # What was passed on made the destination rename the image; nothing more comes before it has.
-                while not os.path.exists(self.path(self.destination, "disk.img")):
-                    time.sleep(0.01)
+                wait_until("the image at its place", lambda: os.path.exists(self.path(self.destination, "disk.img")), 60)
                 act()
                 seen["done"] = True
             seen["begun"] = seen["begun"] or STREAM_BEGINS in seen["tail"] + data
@@ -46,6 +45,7 @@ class WanMemory(WanCase):
         self.assertGreater(result.referenced_bytes, 0.49 * result.memory_bytes)
         self.assertLess(result.referenced_bytes, 0.51 * result.memory_bytes)
         self.assertLess(self.proxy.to_target, len(image) + 0.52 * result.memory_bytes)
+        self.assertLess(result.wire_bytes, 0.52 * result.memory_bytes, "the image counts as the memory's")
 
     def test_a_disk_that_does_not_keep_what_it_was_given_is_seen_and_the_guest_stays(self):
         image = content(2, 24)

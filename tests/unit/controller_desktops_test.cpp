@@ -200,16 +200,22 @@ TEST(Desktops, AGuestThatNeverSignalsIsFailedRemovedAndReplaced) {
     desk.until([&] { return desk.in(DesktopState::ready) == 1; }, 900);
 }
 
-TEST(Desktops, TimersEndSessions) {
-    Desk desk;
-    DesktopPoolRecord pool = kiosk({2, 0, 0, 2});
-    pool.rules.session_max_seconds = 100;
-    pool.rules.session_idle_seconds = 40;
-    pool.rules.disconnect_seconds = 20;
+// Ready desktops whose sessions run over a relay and have these times, in seconds.
+void make_timed(Desk& desk, std::uint32_t count, std::uint32_t longest, std::uint32_t idle,
+                std::uint32_t disconnected) {
+    DesktopPoolRecord pool = kiosk({count, 0, 0, count});
+    pool.rules.session_max_seconds = longest;
+    pool.rules.session_idle_seconds = idle;
+    pool.rules.disconnect_seconds = disconnected;
     pool.rules.console = Console::relay;
     pool.guest.vnc = true;
     desk.make(pool);
-    desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+    desk.until([&] { return desk.in(DesktopState::ready) == count; });
+}
+
+TEST(Desktops, TimersEndSessions) {
+    Desk desk;
+    make_timed(desk, 2, 100, 40, 20);
     const std::uint64_t left = desk.open("leaves").session_id;
     const std::uint64_t stays = desk.open("stays").session_id;
     const auto host_of = [&](std::uint64_t id) {
@@ -235,14 +241,7 @@ TEST(Desktops, AClockThatIsSetNeitherEndsNorProlongsASession) {
     constexpr std::int64_t day_ms = 86'400'000;
     for (const std::int64_t by_ms : {day_ms, -day_ms}) {
         Desk desk;
-        DesktopPoolRecord pool = kiosk({1, 0, 0, 1});
-        pool.rules.session_max_seconds = 100;
-        pool.rules.session_idle_seconds = 90;
-        pool.rules.disconnect_seconds = 80;
-        pool.rules.console = Console::relay;
-        pool.guest.vnc = true;
-        desk.make(pool);
-        desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+        make_timed(desk, 1, 100, 90, 80);
         const std::uint64_t id = desk.open("user").session_id;
         const std::string host = desk.place_of("kiosk-001");
         desk.relay_status(host, id, wire::RelayState::connected, 0);
