@@ -31,6 +31,7 @@ Point point(const Amounts& used, double memory_given_mib, double vcpus) noexcept
 
 Board::Board(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
     : nodes_{arena.make_array<Node>(hosts_max)},
+      groups_{arena.make_array<NodeGroup>((hosts_max + lane_count - 1) / lane_count)},
       guests_{arena.make_array<Guest>(vms_max)},
       rank_of_host_{arena.make_array<Rank>(hosts_max)},
       order_{arena.make_array<Rank>(std::max(hosts_max, vms_max))},
@@ -45,9 +46,9 @@ void Board::set_up(const Pool& pool, const Parameters& parameters, std::uint32_t
     set_up_guests(pool, parameters, measured);
     set_up_groups(pool);
     sums_ = Sums{};
-    for (Node& node : nodes()) {
-        refresh(node);
-        count(node, 1);
+    for (Rank n = 0; n < node_count_; ++n) {
+        refresh(n);
+        count(nodes_[n], 1);
     }
 }
 
@@ -72,13 +73,6 @@ void Board::set_up_nodes(const Pool& pool, std::uint32_t window, const Parameter
         dom0[Resource::cpu] = mean_of_last(host.dom0_cpu_cores, window, host.cpu_cores);
         node.sum = point(dom0, static_cast<double>(host.memory_reserved_mib), 0);
         node.site = host.site;
-        node.size = n;
-        for (Rank other = 0; other < n; ++other) {
-            if (nodes_[other].size == other && nodes_[other].per_unit == node.per_unit) {
-                node.size = other;
-                break;
-            }
-        }
         node.room_mib = memory_for_guests_mib_[n] =
             static_cast<std::int64_t>(policy::memory_for_guests_mib(host));
         node.counts = host.state == HostState::up;
@@ -87,6 +81,20 @@ void Board::set_up_nodes(const Pool& pool, std::uint32_t window, const Parameter
         node.takes = node.counts && host.migrations_in < parameters.in_flight_max &&
                      node.samples >= parameters.samples_min;
         node.leaves = host.state == HostState::draining;
+        show_in_lanes(n);
+    }
+}
+
+// What of the node never changes in a round; a group begins with its first node.
+void Board::show_in_lanes(Rank n) noexcept {
+    NodeGroup& group = groups_[n / lane_count];
+    const std::size_t lane = n % lane_count;
+    if (lane == 0) {
+        group = NodeGroup{};
+    }
+    group.takes[lane] = nodes_[n].takes;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        group.per_unit[a][lane] = nodes_[n].per_unit[a];
     }
 }
 
@@ -193,9 +201,11 @@ Point Board::shift(Rank g, Rank n, double sign) const noexcept {
     return by;
 }
 
-void Board::refresh(Node& node) noexcept {
+void Board::refresh(Rank n) noexcept {
+    Node& node = nodes_[n];
+    NodeGroup& group = groups_[n / lane_count];
     for (std::size_t a = 0; a < axis_count; ++a) {
-        node.at[a] = node.sum[a] * node.per_unit[a];
+        group.at[a][n % lane_count] = node.at[a] = node.sum[a] * node.per_unit[a];
     }
 }
 
@@ -241,16 +251,15 @@ void Board::lift(Rank g) noexcept {
 }
 
 void Board::move(Rank g, Rank to) noexcept {
-    Node& from = nodes_[guests_[g].node];
-    Node& target = nodes_[to];
-    count(from, -1);
-    count(target, -1);
+    const Rank from = guests_[g].node;
+    count(nodes_[from], -1);
+    count(nodes_[to], -1);
     lift(g);
     put(g, to);
     refresh(from);
-    refresh(target);
-    count(from, 1);
-    count(target, 1);
+    refresh(to);
+    count(nodes_[from], 1);
+    count(nodes_[to], 1);
 }
 
 std::optional<Rejection> Board::obstacle_but_memory(Rank g, Rank to, Rank leaving) const noexcept {
@@ -320,13 +329,15 @@ bool Board::survives_largest() noexcept {
                                                               : a < b;
     });
     spare_mib_[largest] = 0;
+    const auto spare = spare_mib_.first(node_count_);
+    std::make_heap(spare.begin(), spare.end());
     for (const Rank g : refugees) {
-        const auto roomiest =
-            std::max_element(spare_mib_.begin(), spare_mib_.begin() + std::ptrdiff_t(node_count_));
-        if (*roomiest < guests_[g].memory_mib) {
+        std::pop_heap(spare.begin(), spare.end());
+        if (spare.back() < guests_[g].memory_mib) {
             return false;
         }
-        *roomiest -= guests_[g].memory_mib;
+        spare.back() -= guests_[g].memory_mib;
+        std::push_heap(spare.begin(), spare.end());
     }
     return true;
 }

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "base/arena.hpp"
 #include "policy/plan.hpp"
 #include "policy/planner/cost.hpp"
+#include "policy/planner/lanes.hpp"
 #include "policy/policy.hpp"
 #include "policy/pool_model.hpp"
 
@@ -46,8 +48,7 @@ struct Node {
     Point at{};        // sum * per_unit
     HostIndex host = no_index;
     std::uint32_t site = no_index;
-    std::uint32_t size = 0;  // nodes of the same capacities have the same number
-    Rank first = nobody;     // guest
+    Rank first = nobody;  // guest
     std::uint32_t guests = 0;
     std::int64_t room_mib = 0;  // memory for guests that is not taken, moves in flight taken on both sides
     std::uint32_t samples = 0;  // that its load is the mean of; with fewer than this it gives and takes none
@@ -74,6 +75,26 @@ class Board {
     const Guest& guest(Rank g) const noexcept { return guests_[g]; }
     const Sums& sums() const noexcept { return sums_; }
 
+    // Calls visit(to, cost) for each node that takes guests, except where the guest is, in their order:
+    // `cost` is what its coming changes of the node's cost by the curves. `visit` returns a bound: nodes that
+    // cost as much or more need not be visited any longer.
+    template <class Visit>
+    void for_each_place(const Curves& curves, Rank g, Visit visit) const noexcept {
+        const Coming coming{curves, guests_[g].amount};
+        double bound = std::numeric_limits<double>::infinity();
+        Lanes costs;
+        for (std::size_t i = 0; i * lane_count < node_count_; ++i) {
+            const NodeGroup& group = groups_[i];
+            for (std::size_t lane = coming.costs(group, bound, costs) ? 0 : lane_count; lane < lane_count;
+                 ++lane) {
+                const auto to = static_cast<Rank>(i * lane_count + lane);
+                if (costs[lane] < bound && group.takes[lane] && to != guests_[g].node) {
+                    bound = visit(to, costs[lane]);
+                }
+            }
+        }
+    }
+
     // Changes of utilisation on `n` by the guest coming (+1) or leaving (-1).
     Point shift(Rank g, Rank n, double sign) const noexcept;
     void move(Rank g, Rank to) noexcept;
@@ -91,15 +112,17 @@ class Board {
   private:
     void set_up_nodes(const Pool& pool, std::uint32_t window, const Parameters& parameters,
                       const Workspace& measured) noexcept;
+    void show_in_lanes(Rank n) noexcept;
     void set_up_guests(const Pool& pool, const Parameters& parameters, const Workspace& measured) noexcept;
     void set_up_groups(const Pool& pool) noexcept;
     void bind(Guest& guest, const Vm& vm, const Pool& pool, const Parameters& parameters) const noexcept;
     void put(Rank g, Rank n) noexcept;
     void lift(Rank g) noexcept;
-    void refresh(Node& node) noexcept;
+    void refresh(Rank n) noexcept;
     void count(const Node& node, double sign) noexcept;
 
     std::span<Node> nodes_;
+    std::span<NodeGroup> groups_;  // the nodes again, side by side
     std::span<Guest> guests_;
     std::span<Rank> rank_of_host_;
     std::span<Rank> order_;                          // guests, for sorting

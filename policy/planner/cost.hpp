@@ -69,45 +69,6 @@ inline double change(const Curves& curves, const Point& at, const Point& by) noe
     return sum;
 }
 
-// What it costs a host when something that takes `by` comes to it, prepared for asking many hosts of one
-// size.
-class Approach {
-  public:
-    Approach(const Curves& curves, const Point& by) noexcept : curves_{curves}, by_{by} {
-        for (std::size_t a = 0; a < axis_count; ++a) {
-            fixed_ += by[a] * (curves.linear[a] + curves.quadratic[a] * by[a]);
-            slope_[a] = 2 * curves.quadratic[a] * by[a];
-            bent_ = bent_ || curves.steep[a] > 0;
-        }
-    }
-    double cost(const Point& at) const noexcept {
-        double sum = fixed_;
-        for (std::size_t a = 0; a < axis_count; ++a) {
-            sum += slope_[a] * at[a];
-        }
-        return bent_ ? sum + steep(at) : sum;
-    }
-
-  private:
-    double steep(const Point& at) const noexcept {
-        double sum = 0;
-        for (std::size_t a = 0; a < axis_count; ++a) {
-            const double then = at[a] + by_[a] - curves_.knee[a];
-            if (then > 0) {
-                const double now = above(at[a], curves_.knee[a]);
-                sum += curves_.steep[a] * (then - now) * (then + now);
-            }
-        }
-        return sum;
-    }
-
-    const Curves& curves_;
-    Point by_;
-    Point slope_{};
-    double fixed_ = 0;
-    bool bent_ = false;
-};
-
 // Sums over the hosts that the standard deviation is taken of.
 struct Sums {
     double hosts = 0;

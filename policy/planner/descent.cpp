@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 namespace ballast::policy::planner {
 namespace {
@@ -110,25 +109,14 @@ double Descent::hope(Rank g, double leave, const Point& floors) const noexcept {
 // Returns what the best move is worth, though it be less than `best`.
 double Descent::scan_places(Rank g, Change& best) noexcept {
     const Guest& guest = board_->guest(g);
-    const auto nodes = board_->nodes();
-    std::optional<Approach> approach;
-    std::uint32_t size = nobody;
     Nearest open;
-    for (Rank to = 0; to < nodes.size(); ++to) {
-        const Node& node = nodes[to];
-        if (to == guest.node || !node.takes) {
-            continue;
-        }
-        if (node.size != size) {
-            size = node.size;
-            approach.emplace(objective_->curves(), board_->shift(g, to, 1));
-        }
-        const double cost = approach->cost(node.at);
-        if (open.would_take(cost) && allowed({g, to})) {
+    board_->for_each_place(objective_->curves(), g, [&](Rank to, double cost) {
+        if (allowed({g, to})) {
             open.offer(to, cost);
         }
-    }
-    evaluations_ += nodes.size();
+        return open.bound();
+    });
+    evaluations_ += board_->nodes().size();
     double found = -unlimited;
     const auto consider = [&](Rank to) {
         Change change{g, to, nobody, 0};

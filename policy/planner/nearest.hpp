@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <limits>
 
 #include "policy/planner/board.hpp"
 
@@ -12,9 +13,12 @@ class Nearest {
   public:
     static constexpr std::size_t nodes_max = 4;
 
-    bool would_take(double cost) const noexcept { return size_ < nodes_max || cost < items_[size_ - 1].cost; }
+    // Of nodes that cost no less than this none is taken.
+    double bound() const noexcept {
+        return size_ < nodes_max ? std::numeric_limits<double>::infinity() : items_[size_ - 1].cost;
+    }
     void offer(Rank node, double cost) noexcept {
-        if (!would_take(cost)) {
+        if (!(cost < bound())) {
             return;
         }
         std::size_t at = size_ < nodes_max ? size_++ : size_ - 1;

@@ -42,18 +42,14 @@ double Relief::heat(Rank n, const Point& by) const noexcept {
 Rank Relief::best_place(Rank g, bool must_stay_cool) const noexcept {
     Rank best = nobody;
     double least = std::numeric_limits<double>::infinity();
-    const Rank from = board_->guest(g).node;
-    for (Rank to = 0; to < board_->nodes().size(); ++to) {
-        if (to == from || !board_->node(to).takes) {
-            continue;
-        }
-        const Point by = board_->shift(g, to, 1);
-        const double cost = objective_->change_at(board_->node(to), by);
-        if (cost < least && (!must_stay_cool || cool(to, by, place_margin_)) && !board_->obstacle(g, to)) {
+    board_->for_each_place(objective_->curves(), g, [&](Rank to, double cost) {
+        if ((!must_stay_cool || cool(to, board_->shift(g, to, 1), place_margin_)) &&
+            !board_->obstacle(g, to)) {
             least = cost;
             best = to;
         }
-    }
+        return least;
+    });
     return best;
 }
 
@@ -277,16 +273,21 @@ void Relief::collect(Rank n, std::size_t count, std::size_t size, double margin)
     for (std::size_t i = 0; i < size; ++i) {
         at[i] = i;
     }
+    std::array<Point, candidates_max> leaving;
+    for (std::size_t i = 0; i < count; ++i) {
+        leaving[i] = board_->shift(guests_[i], n, -1);
+    }
     while (true) {
-        Set set;
         Point by{};
         for (std::size_t i = 0; i < size; ++i) {
-            const Rank g = guests_[at[i]];
-            set.guests[set.size++] = g;
-            set.price += objective_->price(board_->guest(g));
-            by = sum(by, board_->shift(g, n, -1));
+            by = sum(by, leaving[at[i]]);
         }
         if (cool(n, by, margin)) {
+            Set set;
+            for (std::size_t i = 0; i < size; ++i) {
+                set.guests[set.size++] = guests_[at[i]];
+                set.price += objective_->price(board_->guest(guests_[at[i]]));
+            }
             set.price += objective_->change_at(board_->node(n), by);
             keep(set);
         }
