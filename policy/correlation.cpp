@@ -1,6 +1,7 @@
 #include "policy/correlation.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace ballast::policy {
 namespace {
@@ -13,28 +14,29 @@ struct Products {
     double squares = 0;
 };
 
-// Of samples none of which needs a rule. In two lanes, which need not wait for one another.
+// Of samples none of which needs a rule. In lanes, which need not wait for one another.
 template <class Sample>
 Products products_of(std::span<const Sample> samples, double mean) noexcept {
-    const auto off = [&](std::size_t i) { return static_cast<double>(samples[i]) - mean; };
-    Products even;
-    Products odd;
-    double before = off(0);
-    std::size_t i = 1;
-    for (; i + 1 < samples.size(); i += 2) {
-        const double first = off(i);
-        const double second = off(i + 1);
-        even.lagged += before * first;
-        even.squares += before * before;
-        odd.lagged += first * second;
-        odd.squares += first * first;
-        before = second;
+    constexpr std::size_t lanes = 4;
+    std::array<double, lanes> lagged{};
+    std::array<double, lanes> squares{};
+    const auto take = [&](const Sample* before, std::size_t count) {
+        for (std::size_t l = 0; l < count; ++l) {
+            const double first = static_cast<double>(before[l]) - mean;
+            const double second = static_cast<double>(before[l + 1]) - mean;
+            lagged[l] += first * second;
+            squares[l] += first * first;
+        }
+    };
+    std::size_t i = 0;
+    for (; i + lanes < samples.size(); i += lanes) {
+        take(samples.data() + i, lanes);
     }
-    if (i < samples.size()) {
-        even.lagged += before * off(i);
-        even.squares += before * before;
+    for (; i + 1 < samples.size(); ++i) {
+        take(samples.data() + i, 1);
     }
-    return {even.lagged + odd.lagged, even.squares + odd.squares};
+    return {(lagged[0] + lagged[1]) + (lagged[2] + lagged[3]),
+            (squares[0] + squares[1]) + (squares[2] + squares[3])};
 }
 
 // The same with the rules for bad data.

@@ -10,21 +10,19 @@ void forecast(const Pool& pool, const Correlations& correlations, std::uint32_t 
     for (const Resource resource : all_resources) {
         kept[resource] = correlations[resource].persistence();
     }
+    const Vm without_memory;
     for (VmIndex v = 0; v < pool.vms.size(); ++v) {
         const Vm& vm = pool.vms[v];
         Amounts by;
+        const Amounts most = ceilings(pool, vm);
         for (const Resource resource : all_resources) {
             const Series samples = series(vm, resource);
             double& mean = workspace.vm_mean[v][resource];
             by[resource] =
-                samples.empty()
-                    ? 0
-                    : kept[resource] * (mean_of_last(samples, recent, ceiling(pool, vm, resource)) - mean);
+                samples.empty() ? 0 : kept[resource] * (mean_of_last(samples, recent, most[resource]) - mean);
             mean += by[resource];
         }
         if (vm.host != no_index) {
-            Vm without_memory;
-            without_memory.host = vm.host;
             add(workspace.host_load[vm.host], share_of_host(without_memory, by, pool.hosts[vm.host]));
         }
     }

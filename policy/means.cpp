@@ -69,12 +69,12 @@ void measure_vm(const Pool& pool, VmIndex v, std::uint32_t window, Workspace& wo
                 Correlations* correlations) noexcept {
     const Vm& vm = pool.vms[v];
     Amounts sums;
+    const Amounts most = ceilings(pool, vm);
     for (const Resource resource : all_resources) {
         const Series samples = series(vm, resource);
         const DataFinding where{DataFault::missing_series, resource, v, vm.host, 0};
-        const Summary summary =
-            summary_of(samples, window, ceiling(pool, vm, resource), where, workspace.data,
-                       correlations == nullptr ? nullptr : &(*correlations)[resource]);
+        const Summary summary = summary_of(samples, window, most[resource], where, workspace.data,
+                                           correlations == nullptr ? nullptr : &(*correlations)[resource]);
         sums[resource] = summary.sum;
         workspace.vm_mean[v][resource] = summary.count == 0 ? 0 : summary.sum / summary.count;
         workspace.vm_peak[v][resource] = summary.peak;
@@ -162,14 +162,17 @@ void measure_all(const Pool& pool, std::uint32_t window, Workspace& workspace,
 
 }  // namespace
 
-double ceiling(const Pool& pool, const Vm& vm, Resource resource) noexcept {
-    double most = 0;
-    if (resource == Resource::memory) {
-        most = static_cast<double>(vm.memory_mib);
-    } else if (vm.host != no_index) {
-        most = capacity(pool.hosts[vm.host])[resource];
+Amounts ceilings(const Pool& pool, const Vm& vm) noexcept {
+    Amounts most = vm.host != no_index ? capacity(pool.hosts[vm.host]) : Amounts{};
+    most[Resource::memory] = static_cast<double>(vm.memory_mib);
+    for (double& each : most.values) {
+        each = each > 0 ? each : no_ceiling;
     }
-    return most > 0 ? most : no_ceiling;
+    return most;
+}
+
+double ceiling(const Pool& pool, const Vm& vm, Resource resource) noexcept {
+    return ceilings(pool, vm)[resource];
 }
 
 void measure(const Pool& pool, std::uint32_t window, Workspace& workspace) noexcept {

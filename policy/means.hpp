@@ -21,6 +21,7 @@ void measure(const Pool& pool, std::uint32_t window, Workspace& workspace,
 // The highest value of this resource that the guest's host could have measured for it; what is above counts
 // as that much. Infinite where no capacity is known.
 double ceiling(const Pool& pool, const Vm& vm, Resource resource) noexcept;
+Amounts ceilings(const Pool& pool, const Vm& vm) noexcept;  // of all resources
 
 // A guest's share of a host's load, as it would be counted there from its means.
 HostLoad share_of_host(const Vm& vm, const Amounts& mean, const Host& host) noexcept;

@@ -274,6 +274,10 @@ void Descent::end_sweep() noexcept {
     cursor_ = 0;
     if (first_toll_ == unlimited) {
         lower_toll();
+        if (first_toll_ <= 0) {
+            whole_ = false;  // no migration is worth anything: it has just been looked at
+            begin_swaps();
+        }
         return;
     }
     bool& whole = stage_ == Stage::moves ? whole_ : whole_swaps_;
