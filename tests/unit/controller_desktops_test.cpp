@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <utility>
 
 #include "tests/unit/controller_desk.hpp"
 
@@ -210,7 +211,7 @@ void make_timed(Desk& desk, std::uint32_t count, std::uint32_t longest, std::uin
     pool.rules.console = Console::relay;
     pool.guest.vnc = true;
     desk.make(pool);
-    desk.until([&] { return desk.in(DesktopState::ready) == count; });
+    desk.until([&] { return std::cmp_equal(desk.in(DesktopState::ready), count); });
 }
 
 TEST(Desktops, TimersEndSessions) {
