@@ -151,7 +151,8 @@ bool put(Line line, const PlanRecord& record) {
     line.bind(record.after.disk_stddev).bind(record.after.memory_used_stddev);
     line.bind(record.conclusion).bind(record.prediction).bind(record.measured_at);
     put_spread(line, record.measured);
-    return line.bind(record.measured.disk_stddev).bind(record.measured.memory_used_stddev).end();
+    line.bind(record.measured.disk_stddev).bind(record.measured.memory_used_stddev);
+    return line.bind(record.search.asked_ms).bind(record.search.end).end();
 }
 bool get(Statement& row, PlanRecord& record) {
     policy::Parameters& parameters = record.parameters;
@@ -171,7 +172,9 @@ bool get(Statement& row, PlanRecord& record) {
     row.read(record.prediction, PredictionState::missed).read(record.measured_at);
     get_spread(row, record.measured);
     row.read(record.measured.disk_stddev).read(record.measured.memory_used_stddev);
+    row.read(record.search.asked_ms).read(record.search.end, policy::SearchEnd::cut_short);
     read_text(text, parameters);
+    record.search.allowed_ms = parameters.time_budget_ms;
     return !row.corrupt();
 }
 

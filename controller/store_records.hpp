@@ -21,8 +21,8 @@ inline constexpr std::string_view put_job =
 inline constexpr std::string_view get_jobs = "SELECT * FROM jobs ORDER BY id";
 // An upsert: REPLACE would delete the plan's lists with it.
 inline constexpr std::string_view put_plan =
-    "INSERT INTO plans VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON "
-    "CONFLICT(id) DO "
+    "INSERT INTO plans "
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(id) DO "
     "UPDATE SET state=excluded.state, ended=excluded.ended, prediction=excluded.prediction, "
     "measured_at=excluded.measured_at, measured_cpu=excluded.measured_cpu, "
     "measured_memory=excluded.measured_memory, measured_net=excluded.measured_net, "

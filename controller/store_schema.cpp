@@ -166,6 +166,11 @@ CREATE TABLE plan_rules(
     // Pages of memory that did not travel.
     R"sql(
 ALTER TABLE jobs ADD COLUMN referenced_bytes INTEGER NOT NULL DEFAULT 0;
+)sql",
+    // How long a plan's policy was asked to search, and whether it could until nothing improved.
+    R"sql(
+ALTER TABLE plans ADD COLUMN search_asked_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN search_end INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 int number_of(sqlite3* connection, const char* pragma) {

@@ -7,7 +7,7 @@ struct sqlite3;
 
 namespace ballast::controller {
 
-inline constexpr int schema_version = 11;
+inline constexpr int schema_version = 12;
 // "BLST": tells our file from any other SQLite file.
 inline constexpr int application_id = 0x424c5354;
 

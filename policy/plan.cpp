@@ -115,6 +115,7 @@ void Plan::clear() noexcept {
     after = PoolLoad{after.hosts};
     source = no_index;
     vms_by_rule = hosts_by_rule = {};
+    search = SearchEnd::none;
     nearest = Standing{};
     data = DataReport{};
     conclusion.clear();

@@ -151,6 +151,10 @@ struct Standing {
     bool overloaded = false;
 };
 
+// How the policy's search for moves ended, where it has one: nothing was left to improve, or its time
+// (time_budget_ms) was over before.
+enum class SearchEnd : std::uint8_t { none, complete, cut_short };
+
 // Buffers of one plan in the caller's memory; `clear` makes them ready for the next.
 struct Plan {
     BoundedList<Move> moves;
@@ -166,6 +170,7 @@ struct Plan {
     // How many guests, and how many hosts, each rule kept from moving or from giving guests away.
     std::array<std::uint32_t, constraint_count> vms_by_rule{};
     std::array<std::uint32_t, constraint_count> hosts_by_rule{};
+    SearchEnd search = SearchEnd::none;
     Standing nearest;  // of all up hosts before the plan
     DataReport data;
     Detail conclusion;  // one sentence; "nothing to do" with the nearest threshold

@@ -21,6 +21,7 @@ class PlanWriter {
         text("format", "ballast-plan/1");
         text("policy", planning_.policy().name);
         parameters();
+        search();
         text("source", host_name(plan_.source));
         text("conclusion", plan_.conclusion.view());
         moves();
@@ -80,6 +81,20 @@ class PlanWriter {
                 text(info.name, policy::text_of(planning_.parameters(), info).view());
             }
         }
+        json_.EndObject();
+    }
+
+    // As the controller tells it; here the search may go on for as long as it is asked to.
+    void search() {
+        if (plan_.search == policy::SearchEnd::none) {
+            return;
+        }
+        key("search");
+        json_.StartObject();
+        number("asked_ms", planning_.parameters().time_budget_ms);
+        number("allowed_ms", planning_.parameters().time_budget_ms);
+        key("complete");
+        json_.Bool(plan_.search == policy::SearchEnd::complete);
         json_.EndObject();
     }
 

@@ -154,6 +154,9 @@ std::string plan_text(const Planning& planning) {
         text += fmt::format("{} migrations, {:.1f} GiB of guests\n", planning.guests_moved(),
                             planning.gib_moved());
     }
+    if (planning.plan().search == policy::SearchEnd::cut_short) {
+        text += "the search ended at time_budget_ms, before it was complete\n";
+    }
     text += moves_part(planning) + hosts_part(planning) + stays_part(planning) + rejected_part(planning);
     if (!planning.plan().unresolved.empty()) {
         text += "\nStill overloaded after the plan:";

@@ -147,6 +147,18 @@ std::string failed_moves(Json plan) {
     return lines;
 }
 
+std::string search_line(Json search) {
+    if (!search.is_object() || search.at("complete").flag()) {
+        return {};
+    }
+    const std::string asked = search.at("asked_ms").count() == 0
+                                  ? "until nothing improves"
+                                  : "for " + search.at("asked_ms").plain() + " ms";
+    return "\nthe search ended after " + search.at("allowed_ms").plain() +
+           " ms, before it was complete; asked " + asked +
+           ". The next round goes on from there; offline, \"ballast plan\" searches as long as asked\n";
+}
+
 std::string plan_text(Json plan, const TableStyle& style) {
     std::string out = (plan.at("id").is_null() ? "plan" : "plan " + plan.at("id").plain()) + ", " +
                       plan.at("policy").plain() + ", " + plan.at("state").plain() + "; CPU spread " +
@@ -159,7 +171,7 @@ std::string plan_text(Json plan, const TableStyle& style) {
         out += "; still overloaded: " + plan.at("unresolved").plain();
     }
     return printable(out) + "\n" + moves_table(plan, style) + hosts_table(plan, style) +
-           prediction_line(plan) + rejected_table(plan, style);
+           search_line(plan.at("search")) + prediction_line(plan) + rejected_table(plan, style);
 }
 
 }  // namespace ballast::cli

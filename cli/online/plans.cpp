@@ -247,7 +247,7 @@ std::string explained(Json answer, const TableStyle& style) {
                    ", needs " + reason.at("need").plain() + ")\n";
         });
     }
-    out += explained_destinations(answer, style);
+    out += explained_destinations(answer, style) + search_line(answer.at("search"));
     Table moves{{{"MOVES"}, {"FROM"}, {"TO"}, {"SAVES", true}, {"PRICE", true}, {"WHY"}}};
     answer.at("moves").each_item([&](Json move) {
         moves.row({{move.at("vm").plain()},

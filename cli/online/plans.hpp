@@ -14,6 +14,8 @@ std::span<const Command> plan_commands();
 
 // A ballast-plan/1 in columns: its moves with their reasons, what was rejected, the hosts before and after.
 std::string plan_text(Json plan, const TableStyle& style);
+// That the controller ended the search before it was complete; nothing when it did not.
+std::string search_line(Json search);
 
 // "plan 7 (vds-3b): 3 moves, 2 succeeded, 1 failed: vm1 h1 -> h4, …", on one line.
 std::string plan_line(Json plan);

@@ -37,22 +37,21 @@ void tick_balancing(Step& step) noexcept {
     }
     const policy::Policy* policy = policy::find_policy(balance.policy);
     BALLAST_ASSERT(policy != nullptr);
-    const policy::Parameters parameters = within_search_limit(balance.parameters);
-    const Status computed = compute_plan(step, *policy, parameters);
-    BALLAST_ASSERT(computed.ok());
+    const Round round = compute_plan(step, *policy, balance.parameters);
     const policy::Plan& plan = step.t.plan;
     if (plan.source != policy::no_index) {
         decision.source = step.t.hosts[plan.source].record.name;
         decision.source_cpu = plan.before.hosts[plan.source].cpu;
     }
     decision.by_rule = {plan.vms_by_rule, plan.hosts_by_rule};
+    decision.search = round.search;
     add_rejections(step.t, plan.rejected.items(), decision);
     decision.rejected_left_out += static_cast<std::uint32_t>(plan.rejected.left_out());
     if (plan.moves.empty()) {
         decide_nothing(step, decision);
         return;
     }
-    const std::uint32_t row = keep_plan(step, JobOrigin::balancing, *policy, parameters);
+    const std::uint32_t row = keep_plan(step, JobOrigin::balancing, round);
     BALLAST_ASSERT(row != no_row);  // no plan is being carried out, so one could make room
     decision.kind = DecisionKind::planned;
     decision.plan_id = step.t.plans[row].record.id;

@@ -26,6 +26,7 @@ DecisionRow& decide(Step& step, const DecisionRow& decision) noexcept {
             newest.rejected = decision.rejected;
             newest.rejected_left_out = decision.rejected_left_out;
             newest.by_rule = decision.by_rule;
+            newest.search = decision.search;
             return newest;
         }
     }

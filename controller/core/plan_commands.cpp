@@ -53,15 +53,13 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
         outcome.pointer = "/parameters/window";
         return;
     }
-    parameters = within_search_limit(parameters);
-    const Status computed = compute_plan(step, *policy, parameters);
-    BALLAST_ASSERT(computed.ok());
+    const Round round = compute_plan(step, *policy, parameters);
     outcome.kind = OutcomeKind::plan;
     if (command.dry_run) {
-        fill_plan(step.t, step.now, JobOrigin::operator_request, *policy, parameters, step.t.dry_plan);
+        fill_plan(step.t, step.now, JobOrigin::operator_request, round, step.t.dry_plan);
         return;
     }
-    const std::uint32_t row = keep_plan(step, JobOrigin::operator_request, *policy, parameters);
+    const std::uint32_t row = keep_plan(step, JobOrigin::operator_request, round);
     if (row == no_row) {
         refuse_limit(outcome, "plans");
         return;
@@ -76,6 +74,7 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     decision.source = step.t.plans[row].record.source;
     decision.why = step.t.plan.conclusion;
     decision.by_rule = {step.t.plan.vms_by_rule, step.t.plan.hosts_by_rule};
+    decision.search = round.search;
     add_rejections(step.t, step.t.plan.rejected.items(), decision);
     decide(step, decision);
     if (command.kind == CommandKind::rebalance) {

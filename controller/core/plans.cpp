@@ -78,27 +78,26 @@ PoolSpread keep_spread(const policy::PoolLoad& load) noexcept {
     return {load.cpu_stddev, load.memory_stddev, load.net_stddev, load.disk_stddev, load.memory_used_stddev};
 }
 
-policy::Parameters within_search_limit(const policy::Parameters& asked) noexcept {
-    policy::Parameters parameters = asked;
-    const std::uint32_t ms = parameters.time_budget_ms;
-    parameters.time_budget_ms = ms == 0 ? search_ms_max : std::min(ms, search_ms_max);  // 0: without an end
-    return parameters;
-}
-
-Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept {
+Round compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& asked) noexcept {
+    const std::uint32_t ms = asked.time_budget_ms;
+    Round round{policy, asked, {}};
+    round.parameters.time_budget_ms = ms == 0 ? search_ms_max : std::min(ms, search_ms_max);
     const policy::Pool pool = build_model(step.t, step.now);
     ++step.t.counters.planning_rounds;
-    return policy::plan(policy, pool, parameters, step.t.workspace, step.t.plan);
+    const Status computed = policy::plan(policy, pool, round.parameters, step.t.workspace, step.t.plan);
+    BALLAST_ASSERT(computed.ok());
+    round.search = {ms, round.parameters.time_budget_ms, step.t.plan.search};
+    return round;
 }
 
-void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::Policy& policy,
-               const policy::Parameters& parameters, PlanRow& row) noexcept {
+void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const Round& round, PlanRow& row) noexcept {
     const policy::Plan& plan = t.plan;
     PlanRecord& record = row.record;
     record = PlanRecord{};
     record.origin = origin;
-    record.policy = policy.name;
-    record.parameters = parameters;
+    record.policy = round.policy.name;
+    record.parameters = round.parameters;
+    record.search = round.search;
     record.source = host_name(t, plan.source);
     record.created = now.wall;
     record.conclusion = plan.conclusion;
@@ -123,14 +122,13 @@ void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::
     record.after = keep_spread(plan.after);
 }
 
-std::uint32_t keep_plan(Step& step, JobOrigin origin, const policy::Policy& policy,
-                        const policy::Parameters& parameters) noexcept {
+std::uint32_t keep_plan(Step& step, JobOrigin origin, const Round& round) noexcept {
     const std::uint32_t row = add_plan_row(step);
     if (row == no_row) {
         return no_row;
     }
     PlanRow& plan = step.t.plans[row];
-    fill_plan(step.t, step.now, origin, policy, parameters, plan);
+    fill_plan(step.t, step.now, origin, round, plan);
     plan.record.id = step.t.identity.next_plan_id++;
     step.t.counters.moves_planned += plan.record.moves;
     step.out.add(PersistPlan{row});

@@ -188,6 +188,14 @@ struct PoolSpread {
     double disk_stddev = 0;
     double memory_used_stddev = 0;
 };
+// How long the policy was asked to search, may search on the controller's loop, and whether that was enough.
+// 0 ms: until nothing improves.
+struct Search {
+    std::uint32_t asked_ms = 0;
+    std::uint32_t allowed_ms = 0;
+    policy::SearchEnd end = policy::SearchEnd::none;  // none: it does not search, or nobody took note
+};
+
 struct PlanRecord {
     std::uint64_t id = 0;
     PlanState state = PlanState::ready;
@@ -204,6 +212,7 @@ struct PlanRecord {
     PoolSpread before;
     PoolSpread after;
     Detail conclusion;  // one sentence
+    Search search;
     PredictionState prediction = PredictionState::none;
     WallTime measured_at;  // 0: not compared
     PoolSpread measured;   // of all hosts that were up then

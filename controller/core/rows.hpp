@@ -244,6 +244,7 @@ struct DecisionRow {
     FixedVector<PlanRejection, 8> rejected;
     std::uint32_t rejected_left_out = 0;
     RuleCounts by_rule;  // of the round that it sums up; none: zeros
+    Search search;       // likewise
 };
 
 // A sample of what disk images hold, as an agent told it (sketches.cpp).

@@ -181,14 +181,17 @@ std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_
 // the planner's own count (the same plan on every machine). The next round goes on from where this one has
 // come.
 inline constexpr std::uint32_t search_ms_max = 10;
-policy::Parameters within_search_limit(const policy::Parameters& asked) noexcept;
-// Computes into t.plan. Fault of policy::plan.
-Status compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& parameters) noexcept;
+// What t.plan was computed with.
+struct Round {
+    const policy::Policy& policy;
+    policy::Parameters parameters;  // within that limit
+    Search search;
+};
+// Computes into t.plan. REQUIRES: `asked` is checked, so that policy::plan has no fault.
+Round compute_plan(Step& step, const policy::Policy& policy, const policy::Parameters& asked) noexcept;
 // Keeps t.plan in a row. `no_row` when all plans are being carried out.
-std::uint32_t keep_plan(Step& step, JobOrigin origin, const policy::Policy& policy,
-                        const policy::Parameters& parameters) noexcept;
-void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const policy::Policy& policy,
-               const policy::Parameters& parameters, PlanRow& row) noexcept;
+std::uint32_t keep_plan(Step& step, JobOrigin origin, const Round& round) noexcept;
+void fill_plan(const Tables& t, const Now& now, JobOrigin origin, const Round& round, PlanRow& row) noexcept;
 PoolSpread keep_spread(const policy::PoolLoad& load) noexcept;
 void start_plan(Step& step, std::uint32_t plan) noexcept;
 void cancel_plan(Step& step, std::uint32_t plan) noexcept;

@@ -193,6 +193,7 @@ void explain_round(JsonOut& json, const Core& core, const PlanView& plan, const 
     explain_rejected(json, core, round, asked);
     json.member("rejected_left_out", round.rejected.left_out());
     render_by_rule(json, plan.by_rule);
+    render_search(json, plan.record.search);
 }
 
 std::string_view migrate_decision(const Outcome& outcome) noexcept {

@@ -188,6 +188,18 @@ void render_by_rule(JsonOut& json, const RuleCounts& by_rule) {
     json.end_object();
 }
 
+void render_search(JsonOut& json, const Search& search) {
+    if (search.end == policy::SearchEnd::none) {
+        return;
+    }
+    json.key("search");
+    json.object();
+    json.member("asked_ms", search.asked_ms);
+    json.member("allowed_ms", search.allowed_ms);
+    json.member("complete", search.end == policy::SearchEnd::complete);
+    json.end_object();
+}
+
 void render_plan(JsonOut& json, const PlanView& plan) {
     const PlanRecord& record = plan.record;
     json.object();
@@ -200,6 +212,7 @@ void render_plan(JsonOut& json, const PlanView& plan) {
     json.member("policy", record.policy.view());
     json.member("conclusion", record.conclusion.view());
     render_parameters(json, record.policy, record.parameters);
+    render_search(json, record.search);
     json.member("source", record.source.view());
     render_moves(json, plan);
     render_rejections(json, plan.rejected, record.rejected_left_out);
@@ -300,6 +313,7 @@ void render_decision(JsonOut& json, const DecisionRow& decision) {
     }
     render_rejections(json, decision.rejected.span(), decision.rejected_left_out);
     render_by_rule(json, decision.by_rule);
+    render_search(json, decision.search);
     json.end_object();
 }
 

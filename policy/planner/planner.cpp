@@ -243,12 +243,15 @@ void decide_ballast(const Policy&, const Pool& pool, const Parameters& parameter
                     Plan& out) noexcept {
     Planner& planner = *workspace.planner;
     planner.begin(pool, parameters, workspace, out);
+    bool complete = false;
     if (parameters.time_budget_ms > 0) {
-        static_cast<void>(planner.step(parameters.time_budget_ms * evaluations_per_ms));
+        complete = planner.step(parameters.time_budget_ms * evaluations_per_ms);
     } else {
-        while (!planner.step(UINT32_MAX)) {
+        while (!complete) {
+            complete = planner.step(UINT32_MAX);
         }
     }
+    out.search = complete ? SearchEnd::complete : SearchEnd::cut_short;
     planner.finish();
 }
 

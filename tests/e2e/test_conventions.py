@@ -228,6 +228,68 @@ class Conventions(PoolCase):
         self.assertEqual(bound, 5)
         self.assertEqual(self.state(), before)
 
+    def test_the_tag_of_a_pool_is_on_every_answer_that_the_contract_says(self):
+        tag = self.pool.request("GET", "/v1/pools/kiosk")[1]["etag"]
+        tagged = 0
+        for name, (method, path, entry) in operations().items():
+            answers = [resolved(answer) for status, answer in entry["responses"].items() if status.startswith("2")]
+            if method != "GET" or not any("ETag" in answer.get("headers", {}) for answer in answers):
+                continue
+            path = path.replace("{pool}", "kiosk")
+            whole = self.pool.request("GET", path)
+            self.assertEqual(whole[1]["etag"], tag, name)
+            # It is of what operators set, not of the counts beside it: no cache may be told that nothing has changed.
+            self.assertEqual(whole[1]["cache-control"], "no-store", name)
+            again = self.pool.request("GET", path, headers={"If-None-Match": tag})
+            self.assertEqual((again[0], json.loads(again[2]).keys()), (200, json.loads(whole[2]).keys()), name)
+            tagged += 1
+        self.assertEqual(tagged, 2)
+
+    def test_what_if_match_says_is_judged_as_http_does(self):
+        tag, other = self.pool.request("GET", "/v1/pools/kiosk")[1]["etag"], '"' + "0" * 32 + '"'
+        for name, method, path, body, _ in self.changes():
+            if "If-Match" not in parameters_of(name):
+                continue
+            for holds in (tag, "*", f"{other}, {tag}", f" {tag} "):
+                status, _, text = self.pool.request(method, f"{path}?dry_run=true", body, {"If-Match": holds})
+                self.assertEqual(status, 200, f"{name} If-Match: {holds}: {text}")
+            for fails in (other, f"W/{tag}", f"{other},{other}"):
+                problem = self.is_problem(self.pool.request(method, f"{path}?dry_run=true", body, {"If-Match": fails}),
+                                          "precondition-failed", f"{name} If-Match: {fails}")
+                self.assertEqual(problem["current_tag"], tag, name)
+            for malformed in (tag.strip('"'), '"open', f"{tag} {tag}"):
+                self.is_problem(self.pool.request(method, f"{path}?dry_run=true", body, {"If-Match": malformed}),
+                                "invalid-request", f"{name} If-Match: {malformed}")
+
+    def test_a_pool_that_was_edited_meanwhile_is_not_edited_over(self):
+        self.pool.post("/v1/pools", {**DESKTOPS, "name": "edited"})
+        self.addCleanup(self.delete_pool, "edited")
+        seen = self.pool.request("GET", "/v1/pools/edited")[1]["etag"]
+        status, headers, _ = self.pool.request("PUT", "/v1/pools/edited/targets", {"max": 2}, {"If-Match": seen})
+        self.assertEqual(status, 200)
+        problem = self.is_problem(self.pool.request("PUT", "/v1/pools/edited/targets", {"max": 3}, {"If-Match": seen}),
+                                  "precondition-failed", "the second edit")
+        self.assertEqual((problem["status"], problem["current_tag"]), (412, headers["etag"]))
+        self.assertEqual(self.pool.get("/v1/pools/edited/targets")["max"], 2)
+        self.assertEqual(self.pool.request("DELETE", "/v1/pools/edited", None, {"If-Match": seen})[0], 412)
+
+    def delete_pool(self, name):
+        self.pool.request("DELETE", f"/v1/pools/{name}")
+        wait_until(f"{name} is gone", lambda: self.pool.request("GET", f"/v1/pools/{name}")[0] == 404)
+
+    def test_files_of_the_dashboard_are_sent_once(self):
+        page = self.pool.request("GET", "/")[2]
+        files = {"/", *(found for found in re.findall(r'(?:href|src)="(/[^"]+)"', page))}
+        self.assertGreater(len(files), 2)
+        for path in sorted(files):
+            status, headers, text = self.pool.request("GET", path)
+            self.assertEqual((status, bool(text)), (200, True), path)
+            for known in (headers["etag"], "*", f'"of-before", {headers["etag"]}', f'W/{headers["etag"]}'):
+                again = self.pool.request("GET", path, headers={"If-None-Match": known})
+                self.assertEqual((again[0], again[2]), (304, ""), f"{path} If-None-Match: {known}")
+                self.assertEqual(again[1]["etag"], headers["etag"], path)
+            self.assertEqual(self.pool.request("GET", path, headers={"If-None-Match": '"of-before"'})[0::2], (200, text), path)
+
     def test_what_is_not_there_is_a_problem_by_its_name(self):
         kinds = sorted({match.group(1) for _, path, _ in operations().values() if (match := re.match(r"/v1/([a-z-]+)", path))})
         for kind in kinds:

@@ -65,7 +65,18 @@ class Operations(PoolCase):
         self.assertEqual(plan["moves"], [])  # nobody is overloaded
         again = self.pool.get(f"/v1/plans/{plan['id']}")
         self.assertEqual(again["parameters"]["critical_load"], 0.9)
+        self.assertNotIn("search", again)  # this policy does not search
         self.pool.post("/v1/rebalance?dry_run=true", {"max_moves": 2})
+
+    def test_a_plan_and_its_decision_say_how_long_was_searched(self):
+        asked = {"policy": "ballast", "parameters": {"time_budget_ms": 60000}}
+        search = {"asked_ms": 60000, "allowed_ms": 10, "complete": True}
+        plan = self.pool.post("/v1/plans", asked)
+        self.assertEqual(plan["search"], search)
+        decided = next(each for each in self.pool.get("/v1/decisions?limit=1000")["decisions"]
+                       if each.get("plan") == plan["id"])
+        self.assertEqual(decided["search"], search)
+        self.assertEqual(self.pool.post("/v1/explain", {"vm": "vm1-01", **asked})["search"], search)
 
     def test_lists_have_pages_filters_and_three_forms(self):
         names, token = [], ""

@@ -75,7 +75,11 @@ TEST(ControllerBalancing, ARoundSearchesNoLongerThanTheLoopMayStandStillAndItsPl
         rebalance.has_parameters = true;
         rebalance.parameters.time_budget_ms = asked;
         ASSERT_EQ(world.command(rebalance).kind, OutcomeKind::plan);
-        EXPECT_EQ(world.core->dry_plan().record.parameters.time_budget_ms, taken);
+        const PlanRecord plan = world.core->dry_plan().record;
+        EXPECT_EQ(plan.parameters.time_budget_ms, taken);
+        EXPECT_EQ(plan.search.asked_ms, asked);
+        EXPECT_EQ(plan.search.allowed_ms, taken);
+        EXPECT_EQ(plan.search.end, policy::SearchEnd::complete) << "there is nothing to move";
     }
 }
 

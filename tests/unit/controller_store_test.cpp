@@ -265,6 +265,8 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
     plan.prediction = PredictionState::compared;
     plan.measured_at = {1234};
     plan.measured = {11, 12, 13, 14, 15};
+    plan.parameters.time_budget_ms = 10;
+    plan.search = {60'000, 10, policy::SearchEnd::cut_short};
     const PlanHostLoad load{"h1", {1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}, true, true, {11, 12, 13, 14, 15}};
     PlanMove move;
     move.expected_seconds = 2.5;
@@ -298,6 +300,9 @@ TEST_F(StoreTest, TakesAPlanWithEveryParameterAndResource) {
         EXPECT_EQ(back.conclusion, "1 move");
         EXPECT_EQ(back.prediction, PredictionState::compared);
         EXPECT_EQ(back.measured_at, plan.measured_at);
+        EXPECT_EQ(back.search.asked_ms, 60'000U);
+        EXPECT_EQ(back.search.allowed_ms, 10U);
+        EXPECT_EQ(back.search.end, policy::SearchEnd::cut_short);
         EXPECT_EQ(back.measured.net_stddev, 13);
         EXPECT_EQ(back.measured.memory_used_stddev, 15);
         PlanMove move_back;

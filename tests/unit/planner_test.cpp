@@ -330,6 +330,26 @@ TEST_F(Planner, ABudgetOfMovesIsKeptAndTheBestComeFirst) {
     EXPECT_EQ(plan.moves.size(), 2U);
 }
 
+TEST_F(Planner, SaysWhetherItsSearchWasComplete) {
+    constexpr int hosts_count = 30;
+    constexpr int guests_each = 30;
+    for (int h = 0; h < hosts_count; ++h) {
+        host("h" + std::to_string(h));
+    }
+    for (int i = 0; i < hosts_count / 2 * guests_each; ++i) {
+        vm("vm" + std::to_string(i), static_cast<HostIndex>(i % (hosts_count / 2)), 0.1 + 0.001 * (i % 97));
+    }
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_EQ(plan.search, SearchEnd::complete);
+    const std::size_t all = plan.moves.size();
+    parameters.time_budget_ms = 1;
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_EQ(plan.search, SearchEnd::cut_short);
+    EXPECT_LE(plan.moves.size(), all);
+    ASSERT_TRUE(run("vds-1a").ok());
+    EXPECT_EQ(plan.search, SearchEnd::none) << "it does not search";
+}
+
 TEST_F(Planner, ItsParametersAreSetByName) {
     hot_and_idle();
     ASSERT_TRUE(set(parameters, "max_moves", "3") == std::nullopt);
