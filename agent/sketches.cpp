@@ -73,6 +73,7 @@ void Sketches::send_file(const std::string& path, const Uuid& guest) {
     sketch.data_blocks = file.data_blocks;
     sketch.distinct = file.distinct;
     sketch.compressed_permille = file.compressed_permille;
+    sketch.read_bytes_per_second = file.read_bytes_per_second;
     sketch.built_unix_ms = file.built_unix_ms;
     for (const std::uint64_t key : file.keys) {
         sketch.keys.push(key);

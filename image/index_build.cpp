@@ -24,6 +24,8 @@ namespace {
 constexpr std::uint64_t checkpoint_interval_bytes = std::uint64_t{64} << 30;
 // Less than this is scanned before threads have begun.
 constexpr std::uint64_t threads_worth_bytes = 16 << 20;
+// Less than this says nothing of how fast an image can be read.
+constexpr std::uint64_t measured_bytes_min = 16 << 20;
 // More than this are no faster than memory gives the bytes.
 constexpr unsigned scan_threads_max = 4;
 
@@ -92,10 +94,22 @@ class Build final : public ScanSink {
         checkpoints_ = checkpoints;
         const std::size_t threads = range.length < threads_worth_bytes ? 1 : options_.threads;
         Scanner scanner{*source_, grids_, best_md5_kernel(), threads};
-        return scanner.scan(range, *this, why);
+        const auto begun = std::chrono::steady_clock::now();
+        const Status status = scanner.scan(range, *this, why);
+        scanning_ += std::chrono::steady_clock::now() - begun;
+        return status;
+    }
+
+    // 0: too little to tell.
+    std::uint64_t bytes_per_second() const {
+        const double seconds = std::chrono::duration<double>(scanning_).count();
+        return data_bytes_ < measured_bytes_min || seconds <= 0
+                   ? 0
+                   : static_cast<std::uint64_t>(static_cast<double>(data_bytes_) / seconds);
     }
 
     Status take(std::size_t level, std::span<const Entry> entries, std::string& why) override {
+        data_bytes_ += level == 0 ? entries.size() * grids_[0].block_bytes() : 0;
         return sorters_[level]->add(entries, why);
     }
 
@@ -180,6 +194,8 @@ class Build final : public ScanSink {
     Checkpoint scan_;
     bool checkpoints_ = false;
     std::uint64_t checkpointed_ = 0;
+    std::uint64_t data_bytes_ = 0;  // scanned by this process
+    std::chrono::steady_clock::duration scanning_{};
     std::chrono::steady_clock::time_point reported_{};
 };
 
@@ -274,6 +290,9 @@ Status Build::write(IndexHeader& header, const IndexFile* old, const std::vector
     header.built_unix_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                                std::chrono::system_clock::now().time_since_epoch())
                                .count();
+    const std::uint64_t measured = bytes_per_second();
+    header.scanned_bytes_per_second =
+        measured == 0 && old != nullptr ? old->header().scanned_bytes_per_second : measured;
     random_bytes(header.build_id);
     IndexWriter writer;
     BALLAST_CHECK(writer.open(path_, header.build_id, why));

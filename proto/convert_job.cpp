@@ -121,6 +121,7 @@ void fields(Io& io, ObjectOf<Io, schema::ImageSketch> object, PlainOf<Io, ImageS
     BALLAST_NUMBER(distinct);
     BALLAST_NUMBER(compressed_permille);
     BALLAST_NUMBER(built_unix_ms);
+    BALLAST_NUMBER(read_bytes_per_second);
     BALLAST_NUMBERS(keys);
 }
 

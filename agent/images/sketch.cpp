@@ -91,6 +91,12 @@ Status SketchMaker::add(const std::string& path, bool measure, std::string& why)
     sketch_.built_unix_ms =
         sketch_.images == 0 ? header.built_unix_ms : std::min(sketch_.built_unix_ms, header.built_unix_ms);
     ++sketch_.images;
+    if (header.scanned_bytes_per_second > 0) {
+        const double bytes = static_cast<double>(entries * block_bytes);
+        read_bytes_ += bytes;
+        read_seconds_ += bytes / static_cast<double>(header.scanned_bytes_per_second);
+        sketch_.read_bytes_per_second = static_cast<std::uint64_t>(read_bytes_ / read_seconds_);
+    }
     compressed_blocks_ += share * static_cast<double>(entries);
     if (measure && sketch_.data_blocks > 0) {
         const double all = compressed_blocks_ / static_cast<double>(sketch_.data_blocks);

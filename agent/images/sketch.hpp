@@ -21,6 +21,8 @@ class SketchMaker {
   private:
     ImageSketchFile sketch_;
     double compressed_blocks_ = 0;  // blocks times what was left of them
+    double read_seconds_ = 0;       // of the images whose reading was measured
+    double read_bytes_ = 0;
     std::vector<std::uint64_t> own_;
     std::vector<std::uint64_t> joined_;
 };

@@ -8,8 +8,8 @@
 namespace ballast::agent {
 namespace {
 
-constexpr std::string_view magic = "LSTSKT1\n";
-constexpr std::size_t numbers = 7;  // before the keys
+constexpr std::string_view magic = "LSTSKT2\n";
+constexpr std::size_t numbers = 8;  // before the keys
 constexpr std::size_t number_bytes = 8;
 
 void put(std::string& out, std::uint64_t value) {
@@ -44,6 +44,7 @@ std::string encode(const ImageSketchFile& sketch) {
     put(out, sketch.data_blocks);
     put(out, sketch.distinct);
     put(out, sketch.compressed_permille);
+    put(out, sketch.read_bytes_per_second);
     put(out, static_cast<std::uint64_t>(sketch.built_unix_ms));
     put(out, sketch.keys.size());
     for (const std::uint64_t key : sketch.keys) {
@@ -68,6 +69,7 @@ Status decode(std::string_view content, ImageSketchFile& out) {
     out.data_blocks = take(left);
     out.distinct = take(left);
     out.compressed_permille = static_cast<std::uint32_t>(take(left));
+    out.read_bytes_per_second = take(left);
     out.built_unix_ms = static_cast<std::int64_t>(take(left));
     const std::uint64_t keys = take(left);
     if (keys > image::sketch_keys_max || left.size() != keys * number_bytes) {

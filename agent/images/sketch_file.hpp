@@ -14,12 +14,13 @@ namespace ballast::agent {
 
 struct ImageSketchFile {
     std::uint32_t images = 0;
-    std::uint64_t image_bytes = 0;          // sizes of the disks
-    std::uint64_t data_blocks = 0;          // of 4096 bytes that are not zero
-    std::uint64_t distinct = 0;             // different ones among them
-    std::uint32_t compressed_permille = 0;  // what zstd leaves of a sample of them; 0: not measured
-    std::int64_t built_unix_ms = 0;         // when the oldest of their indexes was made
-    std::vector<std::uint64_t> keys;        // the lowest, ascending, each once
+    std::uint64_t image_bytes = 0;            // sizes of the disks
+    std::uint64_t data_blocks = 0;            // of 4096 bytes that are not zero
+    std::uint64_t distinct = 0;               // different ones among them
+    std::uint32_t compressed_permille = 0;    // what zstd leaves of a sample of them; 0: not measured
+    std::uint64_t read_bytes_per_second = 0;  // as their indexes were made; 0: not measured
+    std::int64_t built_unix_ms = 0;           // when the oldest of their indexes was made
+    std::vector<std::uint64_t> keys;          // the lowest, ascending, each once
 };
 
 std::string encode(const ImageSketchFile& sketch);

@@ -16,10 +16,17 @@ constexpr double ms_per_second = 1000;
 constexpr double key_bytes = 3;
 // Connections, greetings, questions about keys and the hand-over wait for each other so often.
 constexpr double round_trips = 20;
+// Beside the round in which the bytes travel the source reads its images once for their indexes, once in the
+// round that finds little changed, and once while the guest stands still (docs/wan_migration.md).
+constexpr double other_readings = 3;
+
+double seconds_of(double bytes, double bytes_per_second) noexcept {
+    return bytes_per_second > 0 ? bytes / bytes_per_second : 0;
+}
 
 }  // namespace
 
-void estimate(const ImageFacts& images, const image::SketchView& there, const GuestTransfer& guest,
+void estimate(const ImageFacts& images, const HostImages& there, const GuestTransfer& guest,
               Destination& out) noexcept {
     const double link_mbps = out.bandwidth_mbps;
     const double image_mbps =
@@ -27,12 +34,18 @@ void estimate(const ImageFacts& images, const image::SketchView& there, const Gu
     out.images_known = images.known;
     if (images.known) {
         const auto distinct = static_cast<double>(images.distinct_blocks);
-        out.share = image::estimate_share(images.sample, there);
+        out.share = image::estimate_share(images.sample, there.sample);
         const double missing_bytes = distinct * (1 - out.share) * block_bytes;
         const double wire_bytes = missing_bytes * images.compressed + distinct * key_bytes;
         out.missing_bytes = static_cast<std::uint64_t>(missing_bytes);
         out.image_wire_bytes = static_cast<std::uint64_t>(wire_bytes);
-        out.image_seconds = wire_bytes * bits_per_byte / (image_mbps * bits_per_megabit);
+        const double wire_seconds = wire_bytes * bits_per_byte / (image_mbps * bits_per_megabit);
+        const double data_bytes = static_cast<double>(images.data_blocks) * block_bytes;
+        out.read_seconds = seconds_of(data_bytes, images.read_bytes_per_second);
+        // All of it is written and read back; what the host has already is read from its own images as well.
+        out.write_seconds = seconds_of(data_bytes * (2 + out.share), there.read_bytes_per_second);
+        out.image_seconds =
+            std::max({wire_seconds, out.read_seconds, out.write_seconds}) + other_readings * out.read_seconds;
     }
     const policy::planner::Transfer memory = policy::planner::estimate_transfer(
         static_cast<double>(guest.memory_mib), guest.dirty_mib_per_second, link_mbps);

@@ -32,6 +32,10 @@ struct Destination {
     std::uint64_t missing_bytes = 0;     // of the images
     std::uint64_t image_wire_bytes = 0;  // what travels of them, compressed, and what is said about it
     std::uint64_t memory_bytes = 0;      // sent in all rounds
+    // What one reading of the images takes at the source, and writing and verifying them there; 0: nobody has
+    // measured that disk.
+    double read_seconds = 0;
+    double write_seconds = 0;
     double image_seconds = 0;
     double memory_seconds = 0;
     double seconds = 0;  // all of it
@@ -44,6 +48,8 @@ struct ImageFacts {
     std::uint64_t image_bytes = 0;
     std::uint64_t distinct_blocks = 0;  // of 4096 bytes, not zero
     double compressed = 1;              // what compression leaves of a block, 0 to 1
+    std::uint64_t data_blocks = 0;      // with the equal ones
+    double read_bytes_per_second = 0;   // of the guest's images where they are; 0: not measured
     WallTime indexed{};
     image::SketchView sample;
 };
@@ -66,8 +72,14 @@ struct Ranking {
     std::span<const Destination> destinations{};
 };
 
+// What is known of the images that a host has.
+struct HostImages {
+    image::SketchView sample;
+    double read_bytes_per_second = 0;  // of its disk; 0: not measured
+};
+
 // Fills in all from `share` to `seconds`. REQUIRES: bandwidth_mbps and latency_ms are set, the first above 0.
-void estimate(const ImageFacts& images, const image::SketchView& there, const GuestTransfer& guest,
+void estimate(const ImageFacts& images, const HostImages& there, const GuestTransfer& guest,
               Destination& out) noexcept;
 
 // Whether `a` goes before `b`: possible ones first, the sooner done first, then the idler, then by name.

@@ -21,6 +21,12 @@ image::SketchView view_of(const Tables& t, std::uint32_t sketch) noexcept {
     return {row.storage.first(row.keys), row.distinct};
 }
 
+HostImages images_there(const Tables& t, std::uint32_t host) noexcept {
+    const std::uint32_t sketch = find_sketch(t, host, no_row);
+    return {view_of(t, sketch),
+            sketch == no_row ? 0.0 : static_cast<double>(t.sketches[sketch].read_bytes_per_second)};
+}
+
 ImageFacts image_facts(const Tables& t, std::uint32_t vm) noexcept {
     ImageFacts facts;
     const std::uint32_t sketch = find_sketch(t, no_row, vm);
@@ -30,6 +36,8 @@ ImageFacts image_facts(const Tables& t, std::uint32_t vm) noexcept {
         facts.image_bytes = row.image_bytes;
         facts.distinct_blocks = row.distinct;
         facts.compressed = row.compressed_permille == 0 ? 1 : row.compressed_permille / permille;
+        facts.data_blocks = row.data_blocks;
+        facts.read_bytes_per_second = static_cast<double>(row.read_bytes_per_second);
         facts.indexed = row.built;
         facts.sample = view_of(t, sketch);
     }
@@ -71,8 +79,7 @@ void judge_host(Tables& t, std::uint32_t vm, const ImageFacts& images, const Gue
     if (!out.possible) {
         return;  // placement has said why
     }
-    const std::uint32_t there = find_sketch(t, out.row, no_row);
-    estimate(images, view_of(t, there), transfer, out);
+    estimate(images, images_there(t, out.row), transfer, out);
     out.cpu = t.workspace.host_load[out.row].cpu +
               t.workspace.vm_mean[vm][policy::Resource::cpu] / t.model_hosts[out.row].cpu_cores;
     const double may = cpu_limit(t.settings.balance.parameters);

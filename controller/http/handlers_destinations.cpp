@@ -108,6 +108,8 @@ void render_destinations(JsonOut& json, std::span<const Destination> destination
                             static_cast<double>(each.missing_bytes));
             estimate_member(json, "image_wire_bytes", each.images_known,
                             static_cast<double>(each.image_wire_bytes));
+            estimate_member(json, "read_seconds", each.read_seconds > 0, each.read_seconds);
+            estimate_member(json, "write_seconds", each.write_seconds > 0, each.write_seconds);
             estimate_member(json, "image_seconds", each.images_known, each.image_seconds);
             json.member("memory_bytes", each.memory_bytes);
             json.member("memory_seconds", each.memory_seconds);

@@ -116,6 +116,7 @@ void encode(const IndexHeader& header, IndexHeaderBytes& out) noexcept {
         fields.put(level.entries);
         fields.put(level.distinct);
     }
+    fields.put(header.scanned_bytes_per_second);
     BALLAST_ASSERT(fields.ok());
     seal_index_header(out);
 }
@@ -148,7 +149,11 @@ Result<IndexHeader> decode_index_header(std::span<const std::byte> bytes) noexce
     const auto changed = in.get<std::uint8_t>();
     header.changed_during_scan = changed == 1;
     if (changed > 1 || !get_identity(in, header.image) || !get_starts(in, header.starts) ||
-        !get_levels(in, header) || !in.ok()) {
+        !get_levels(in, header)) {
+        return Err{Fault::image_corrupt};
+    }
+    header.scanned_bytes_per_second = in.get<std::uint64_t>();
+    if (!in.ok()) {
         return Err{Fault::image_corrupt};
     }
     return header;

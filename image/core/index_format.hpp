@@ -57,6 +57,8 @@ struct IndexHeader {
     std::int64_t built_unix_ms = 0;
     std::array<std::byte, 16> build_id{};  // random; checksums of pieces depend on it
     bool changed_during_scan = false;
+    // Data read and hashed in the scan that built it; 0: too little to tell, or built before this was kept.
+    std::uint64_t scanned_bytes_per_second = 0;
     GridStarts starts;
     FixedVector<IndexLevel, index_levels_max> levels;
 

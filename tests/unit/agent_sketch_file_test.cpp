@@ -14,6 +14,7 @@ ImageSketchFile example(std::size_t keys) {
     sketch.data_blocks = 3'000'000'000;
     sketch.distinct = 2'000'000'000;
     sketch.compressed_permille = 412;
+    sketch.read_bytes_per_second = 1'500'000'000;
     sketch.built_unix_ms = 1'795'279'823'123;
     for (std::size_t i = 0; i < keys; ++i) {
         sketch.keys.push_back(i * 0x0123'4567'89ab);
@@ -33,6 +34,7 @@ TEST(AgentSketchFile, IsReadAsItWasWritten) {
         EXPECT_EQ(read.data_blocks, sketch.data_blocks);
         EXPECT_EQ(read.distinct, sketch.distinct);
         EXPECT_EQ(read.compressed_permille, sketch.compressed_permille);
+        EXPECT_EQ(read.read_bytes_per_second, sketch.read_bytes_per_second);
         EXPECT_EQ(read.built_unix_ms, sketch.built_unix_ms);
         EXPECT_EQ(read.keys, sketch.keys);
     }

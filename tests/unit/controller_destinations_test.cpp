@@ -22,10 +22,11 @@ Destination way(std::uint32_t bandwidth_mbps, std::uint32_t latency_ms) {
 TEST(ControllerDestinations, TheTimeIsThatOfTheMissingBytesOfTheMemoryAndOfTheLatency) {
     const std::vector<std::uint64_t> own{1, 2, 3, 4};
     const std::vector<std::uint64_t> there{2, 3, 4, 5};
-    const ImageFacts images{true, 8 * mib, 4, 0.5, {}, {own, 4}};
+    const ImageFacts images{
+        .known = true, .image_bytes = 8 * mib, .distinct_blocks = 4, .compressed = 0.5, .sample = {own, 4}};
     const GuestTransfer guest{100, 0, 0};
     Destination out = way(80, 50);
-    estimate(images, {there, 4}, guest, out);
+    estimate(images, {{there, 4}}, guest, out);
     EXPECT_DOUBLE_EQ(out.share, 0.75);
     EXPECT_EQ(out.missing_bytes, 4096U);
     EXPECT_EQ(out.image_wire_bytes, 2048U + 4 * 3);
@@ -35,13 +36,44 @@ TEST(ControllerDestinations, TheTimeIsThatOfTheMissingBytesOfTheMemoryAndOfTheLa
     EXPECT_NEAR(out.seconds, out.image_seconds + out.memory_seconds + 20 * 0.05, 1e-9);
     // The operator's limit holds for the images, not for the memory.
     Destination limited = way(80, 50);
-    estimate(images, {there, 4}, {100, 0, 8}, limited);
+    estimate(images, {{there, 4}}, {100, 0, 8}, limited);
     EXPECT_DOUBLE_EQ(limited.image_seconds, 10 * out.image_seconds);
     EXPECT_DOUBLE_EQ(limited.memory_seconds, out.memory_seconds);
     // Memory that is written meanwhile is sent again.
     Destination busy = way(80, 50);
-    estimate(images, {there, 4}, {100, 2, 0}, busy);
+    estimate(images, {{there, 4}}, {100, 2, 0}, busy);
     EXPECT_GT(busy.memory_bytes, out.memory_bytes);
+}
+
+TEST(ControllerDestinations, DisksThatWereMeasuredCountWhereTheyAreSlowerThanTheWay) {
+    const std::vector<std::uint64_t> keys{1, 2, 3, 4};
+    ImageFacts images{.known = true,
+                      .image_bytes = 8 * mib,
+                      .distinct_blocks = 4,
+                      .data_blocks = 1024,
+                      .sample = {keys, 4}};
+    const GuestTransfer guest{100, 0, 0};
+    Destination unmeasured = way(8000, 0);
+    estimate(images, {}, guest, unmeasured);
+    EXPECT_EQ(unmeasured.read_seconds, 0);
+    EXPECT_EQ(unmeasured.write_seconds, 0);
+    // 4 MiB of data that the source reads in a second: four times, once of them beside what travels.
+    images.read_bytes_per_second = 4 * mib;
+    Destination read = way(8000, 0);
+    estimate(images, {}, guest, read);
+    EXPECT_DOUBLE_EQ(read.read_seconds, 1);
+    EXPECT_DOUBLE_EQ(read.image_seconds, 4);
+    // Written and read back there, and what it has already read once more: then that is the slowest.
+    Destination written = way(8000, 0);
+    estimate(images, {{keys, 4}, 2 * mib}, guest, written);
+    EXPECT_DOUBLE_EQ(written.share, 1);
+    EXPECT_DOUBLE_EQ(written.write_seconds, 6);
+    EXPECT_DOUBLE_EQ(written.image_seconds, 6 + 3);
+    // On a slow way neither matters but for the other readings.
+    images.distinct_blocks = 1024;
+    Destination slow = way(1, 0);
+    estimate(images, {}, guest, slow);
+    EXPECT_NEAR(slow.image_seconds, (1024.0 * (4096 + 3)) * 8 / 1e6 + 3, 1e-6);
 }
 
 TEST(ControllerDestinations, ImagesThatWereNeverIndexedCountNothing) {

@@ -182,6 +182,17 @@ TEST_F(ImageIndexTest, AnInterruptedScanGoesOnWhereItStopped) {
     EXPECT_EQ(folder.names(), (std::vector<std::string>{"disk.raw", "disk.raw.index"}));
 }
 
+TEST_F(ImageIndexTest, SaysHowFastItsImageWasReadUnlessThatWasTooLittleToTell) {
+    write_blocks(image, random_blocks(2, 100), 4096);
+    EXPECT_EQ(build().header.scanned_bytes_per_second, 0U);
+    write_blocks(image, random_blocks(2, 8000), 4096);
+    const std::uint64_t measured = build().header.scanned_bytes_per_second;
+    EXPECT_GT(measured, 0U);
+    EXPECT_EQ(IndexFile::open(index, why)->header().scanned_bytes_per_second, measured);
+    // A few changed blocks tell nothing new.
+    EXPECT_EQ(refresh({{.offset = 4096, .length = 4096}}).header.scanned_bytes_per_second, measured);
+}
+
 TEST_F(ImageIndexTest, AnInterruptedScanOfAnImageThatHasChangedStartsAnew) {
     write_blocks(image, random_blocks(3, 40'000), 512);
     IndexOptions options{.block_bytes = 512, .sort_bytes = 256 * 1024};
