@@ -2,7 +2,9 @@
 """Makes images of Debian 11, 12 and 13 from their packages and one of data that no system made, and prints the tables
 of the BLOCKSHARE paper for them (docs/experiments.md, "The BLOCKSHARE paper").
 
-  image_tables.py PROGRAMS
+  image_tables.py PROGRAMS                      all tables
+  image_tables.py PROGRAMS methods [IMAGE...]   only how far the estimates (sketch, Bloom filter) are from the exact
+                                                comparison, of these images or of those that it makes
 
 It needs the mirror of Debian (about 200 MB for each release, kept in BALLAST_IMAGE_CACHE) and 6 GB for a while.
 """
@@ -68,8 +70,8 @@ def index(program, image, block_bytes):
     return path
 
 
-def compare(program, a, b):
-    out = subprocess.run([program, "image", "compare", "-o", "json", a, b], check=True, stdout=subprocess.PIPE)
+def compare(program, a, b, method="exact"):
+    out = subprocess.run([program, "image", "compare", "-o", "json", "--method", method, a, b], check=True, stdout=subprocess.PIPE)
     return json.loads(out.stdout)
 
 
@@ -106,14 +108,52 @@ def similarity_table(program, images, block_bytes):
     return lines
 
 
+def shared(row):
+    """Of the different blocks that are not zero, the share that the other image has, in percent."""
+    return 100 * row["data_same_distinct_blocks"] / row["data_distinct_blocks"] if row["data_distinct_blocks"] else 0
+
+
+def methods_table(program, images):
+    """The estimates beside the exact comparison, in points of the share of the different blocks that are not zero."""
+    lines = ["| blocks of | of | that are in | exact | sketch | off by | Bloom filter | off by | its rate of false hits, counted |",
+             "|--:|---|---|--:|--:|--:|--:|--:|--:|"]
+    worst = {"sketch": 0.0, "bloom": 0.0}
+    for block_bytes in BLOCK_SIZES:
+        for a, of in images.items():
+            for b, there in images.items():
+                if a == b:
+                    continue
+                indexes = index(program, of, block_bytes), index(program, there, block_bytes)
+                exact = shared(compare(program, *indexes))
+                sketch = shared(compare(program, *indexes, "sketch"))
+                bloom_row = compare(program, *indexes, "bloom")
+                bloom = shared(bloom_row)
+                worst["sketch"] = max(worst["sketch"], abs(sketch - exact))
+                worst["bloom"] = max(worst["bloom"], abs(bloom - exact))
+                lines.append(f"| {block_bytes} | {a} | {b} | {exact:.2f} % | {sketch:.2f} % | {sketch - exact:+.2f} "
+                             f"| {bloom:.2f} % | {bloom - exact:+.2f} | {100 * bloom_row['false_hit_rate']:.2f} % |")
+    lines.append(f"| | | worst | | | {worst['sketch']:.2f} | | {worst['bloom']:.2f} | |")
+    return lines
+
+
 def main():
     program = pathlib.Path(sys.argv[1]).resolve() / "ballast"
+    only_methods = sys.argv[2:3] == ["methods"]
+    if only_methods and sys.argv[3:]:
+        paths = [pathlib.Path(name).resolve() for name in sys.argv[3:]]
+        print("\n".join(methods_table(program, {path.stem: path for path in paths})))
+        return 0
     with tempfile.TemporaryDirectory(prefix="ballast-tables-") as name:
         images = make(pathlib.Path(name))
+        if only_methods:
+            print("\n".join(methods_table(program, images)))
+            return 0
         print("\n".join(sizes_table(program, images)))
         for block_bytes in BLOCK_SIZES:
             print()
             print("\n".join(similarity_table(program, images, block_bytes)))
+        print()
+        print("\n".join(methods_table(program, images)))
     return 0
 
 
