@@ -16,6 +16,12 @@ constexpr double toll_end_of_price = 0.1;
 // Without a toll everything is looked at again when nothing more is found, at most so many times.
 constexpr std::uint32_t last_looks_max = 4;
 constexpr double unlimited = std::numeric_limits<double>::infinity();
+// Guests away from home that are looked at side by side; a plan of more migrations takes more time.
+constexpr std::size_t partners_max = 4096;
+
+constexpr std::size_t groups_of(std::size_t count) noexcept {
+    return (count + lane_count - 1) / lane_count;
+}
 
 }  // namespace
 
@@ -24,11 +30,13 @@ Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
       settled_{arena.make_array<bool>(vms_max)},
       order_{arena.make_array<Rank>(vms_max)},
       away_{arena.make_array<Rank>(vms_max)},
-      away_unswapped_{arena.make_array<Rank>(vms_max)},
+      partner_lanes_{arena.make_array<PartnerGroup>(groups_of(std::min(vms_max, partners_max)))},
       touched_{arena.make_array<bool>(hosts_max)},
       unswapped_{arena.make_array<bool>(hosts_max)},
       recent_{arena.make_array<Rank>(hosts_max)},
-      tangents_{arena.make_array<Tangent>(hosts_max)} {}
+      tangents_{arena.make_array<Tangent>(hosts_max)},
+      tangent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
+      recent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))} {}
 
 void Descent::begin(Board& board, Objective& objective, const DescentLimits& limits) noexcept {
     board_ = &board;
@@ -54,7 +62,7 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     most_ = 0;
     last_looks_ = 0;
     away_.clear();
-    away_unswapped_.clear();
+    away_unswapped_ = 0;
     objective.follow(board);
     find_floors();
     find_tangents();
@@ -65,14 +73,12 @@ void Descent::find_tangents() noexcept {
     if (objective_->exact()) {
         return;  // curves with knees
     }
-    const Curves& curves = objective_->curves();
     for (Rank n = 0; n < board_->nodes().size(); ++n) {
-        const Node& node = board_->node(n);
-        for (std::size_t a = 0; a < axis_count; ++a) {
-            const double unit = node.counts ? node.per_unit[a] : 0;
-            tangents_[n].slope[a] = unit * slope_on(curves, a, node.at[a]);
-            tangents_[n].bend[a] = unit * unit * curves.quadratic[a];
-        }
+        tangents_[n] = tangent_of(objective_->curves(), board_->node(n));
+        tangent_lanes_[n / lane_count].set(n % lane_count, tangents_[n]);
+    }
+    for (std::size_t i = 0; i < recent_.size(); ++i) {
+        recent_lanes_[i / lane_count].set(i % lane_count, tangents_[recent_[i]]);
     }
 }
 
@@ -106,16 +112,36 @@ double Descent::hope(Rank g, double leave, const Point& floors) const noexcept {
     return -least + doubt - trifle * price_of(guest) + (away(g) ? price : -price);
 }
 
-// Returns what the best move is worth, though it be less than `best`.
-double Descent::scan_places(Rank g, Change& best) noexcept {
-    const Guest& guest = board_->guest(g);
+// The nodes that no rule forbids and to which it costs least to come, by the curves.
+Nearest Descent::nearest_places(Rank g) const noexcept {
     Nearest open;
-    board_->for_each_place(objective_->curves(), g, [&](Rank to, double cost) {
+    const auto offer = [&](Rank to, double cost) {
         if (allowed({g, to})) {
             open.offer(to, cost);
         }
         return open.bound();
-    });
+    };
+    if (objective_->exact()) {
+        board_->for_each_place(objective_->curves(), g, offer);
+        return open;
+    }
+    const Rank from = board_->guest(g).node;
+    const auto nodes = board_->nodes();
+    Lanes costs{};
+    for (Rank first = 0; first < nodes.size(); first += lane_count) {
+        rises(tangent_lanes_[first / lane_count], board_->guest(g).amount, costs);
+        for (Rank to = first; to < nodes.size() && to < first + lane_count; ++to) {
+            if (costs[to - first] < open.bound() && to != from && nodes[to].takes) {
+                offer(to, costs[to - first]);
+            }
+        }
+    }
+    return open;
+}
+
+// Returns what the best move is worth, though it be less than `best`.
+double Descent::scan_places(Rank g, Change& best) noexcept {
+    const Nearest open = nearest_places(g);
     evaluations_ += board_->nodes().size();
     double found = -unlimited;
     const auto consider = [&](Rank to) {
@@ -127,22 +153,33 @@ double Descent::scan_places(Rank g, Change& best) noexcept {
     for (std::size_t i = 0; i < open.size(); ++i) {
         consider(open[i]);
     }
-    if (away(g) && allowed({g, guest.home})) {
-        consider(guest.home);
+    const Rank home = board_->guest(g).home;
+    if (away(g) && allowed({g, home})) {
+        consider(home);
     }
     return found;
 }
 
 // Of the places only those that changed at the end of the last sweep.
 void Descent::scan_touched(Rank g, double leave, Change& best) noexcept {
-    const double doubt = objective_->exact() ? 0 : doubt_share * (price_of(board_->guest(g)) + toll_);
-    for (const Rank to : recent_.items()) {
-        if (to == board_->guest(g).node || !board_->node(to).takes) {
+    const Guest& guest = board_->guest(g);
+    const double doubt = objective_->exact() ? 0 : doubt_share * (price_of(guest) + toll_);
+    const double price_home = price_change({g, guest.home});
+    const double price_elsewhere = price_change({g, nobody});
+    Lanes costs{};
+    for (std::size_t i = 0; i < recent_.size(); ++i) {
+        const Rank to = recent_[i];
+        if (i % lane_count == 0 && !objective_->exact()) {
+            rises(recent_lanes_[i / lane_count], guest.amount, costs);
+        }
+        if (to == guest.node || !board_->node(to).takes) {
             continue;
         }
+        const double cost = objective_->exact()
+                                ? objective_->change_at(board_->node(to), board_->shift(g, to, 1))
+                                : costs[i % lane_count];
         Change change{g, to, nobody, 0};
-        change.worth = -leave - objective_->change_at(board_->node(to), board_->shift(g, to, 1)) -
-                       price_change(change) + doubt;
+        change.worth = -leave - cost - (to == guest.home ? price_home : price_elsewhere) + doubt;
         if (change.worth > best.worth && allowed(change)) {
             change.worth = worth(change);
             best = better(change, best) ? change : best;
@@ -259,15 +296,15 @@ void Descent::lower_toll() noexcept {
 void Descent::begin_swaps() noexcept {
     stage_ = Stage::swaps;
     away_.clear();
-    away_unswapped_.clear();
-    for (Rank g = 0; g < board_->guests().size(); ++g) {
-        if (away(g) && may_move(g)) {
-            away_.push(g);
-            if (unswapped_[board_->guest(g).node]) {
-                away_unswapped_.push(g);
+    for (const bool first : {true, false}) {
+        for (Rank g = 0; g < board_->guests().size(); ++g) {
+            if (away(g) && may_move(g) && unswapped_[board_->guest(g).node] == first) {
+                away_.push(g);
             }
         }
+        away_unswapped_ = first ? away_.size() : away_unswapped_;
     }
+    show_partners();
 }
 
 void Descent::end_sweep() noexcept {

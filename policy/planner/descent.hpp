@@ -16,6 +16,7 @@
 #include "policy/planner/board.hpp"
 #include "policy/planner/nearest.hpp"
 #include "policy/planner/objective.hpp"
+#include "policy/planner/tangents.hpp"
 
 namespace ballast::policy::planner {
 
@@ -70,6 +71,7 @@ class Descent {
     void scan_next() noexcept;
     void scan_moves(Rank g) noexcept;
     double scan_places(Rank g, Change& best) noexcept;
+    Nearest nearest_places(Rank g) const noexcept;
     void scan_touched(Rank g, double leave, Change& best) noexcept;
     void scan_swaps(Rank g) noexcept;
     void scan_partners(Rank g, Change& best) noexcept;
@@ -80,8 +82,9 @@ class Descent {
     }
     double traded(Rank from, Rank to, const Point& goes, const Point& comes) const noexcept;
     void find_tangents() noexcept;
-    double most_of_trade(const Node& one, const Node& other) const noexcept;
-    bool may_pay_to_trade(Rank g, Rank to) const noexcept;
+    void show_partners() noexcept;
+    void scan_away(Rank g, std::size_t count, Change& best) noexcept;
+    void scan_nodes_for_partners(Rank g, bool all, Change& best) noexcept;
     void consider_swap(Rank g, Rank other, Change& best) noexcept;
     void begin_swaps() noexcept;
     void end_sweep() noexcept;
@@ -108,27 +111,24 @@ class Descent {
         return guest.free && !settled_[g] && (toll_ == 0 || !guest.session);
     }
 
-    // What a guest's amounts change of a node's cost, by curves without knees: amount * slope + amount^2 *
-    // bend.
-    struct Tangent {
-        Point slope{};
-        Point bend{};
-    };
-
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     DescentLimits limits_;
-    std::span<Change> best_;            // by guest, as the last sweep found it
-    std::span<bool> settled_;           // by guest: had its place before the descent began
-    std::span<Rank> order_;             // guests whose best change is worth making
-    BoundedList<Rank> away_;            // guests away from home, when a sweep of swaps begins
-    BoundedList<Rank> away_unswapped_;  // those of them whose node changed since the last sweep of swaps
-    std::span<bool> touched_;           // nodes that changed at the end of the last sweep
-    std::span<bool> unswapped_;         // nodes that changed since the last sweep of swaps
-    BoundedList<Rank> recent_;          // the nodes that are touched
-    std::span<Tangent> tangents_;       // by node, since the last sweep
-    Point floors_{};                    // on each axis the gentlest slope of any destination's cost
-    Point recent_floors_{};             // likewise of the touched nodes
+    std::span<Change> best_;   // by guest, as the last sweep found it
+    std::span<bool> settled_;  // by guest: had its place before the descent began
+    std::span<Rank> order_;    // guests whose best change is worth making
+    // Guests away from home when a sweep of swaps begins; first those whose node changed since the last one.
+    BoundedList<Rank> away_;
+    std::size_t away_unswapped_ = 0;           // how many those are
+    BoundedList<PartnerGroup> partner_lanes_;  // the first of them; more than fit are looked at one by one
+    std::span<bool> touched_;                  // nodes that changed at the end of the last sweep
+    std::span<bool> unswapped_;                // nodes that changed since the last sweep of swaps
+    BoundedList<Rank> recent_;                 // the nodes that are touched
+    std::span<Tangent> tangents_;              // by node, since the last sweep
+    std::span<TangentGroup> tangent_lanes_;    // the same side by side
+    std::span<TangentGroup> recent_lanes_;     // of the nodes that are touched, in their order
+    Point floors_{};                           // on each axis the gentlest slope of any destination's cost
+    Point recent_floors_{};                    // likewise of the touched nodes
     Stage stage_ = Stage::over;
     Rank cursor_ = 0;
     bool whole_ = true;  // this sweep looks at all places, not only at those that changed

@@ -4,6 +4,12 @@
 #include "policy/planner/descent.hpp"
 
 namespace ballast::policy::planner {
+namespace {
+
+// Of a price: what floats may be wrong by, many times over.
+constexpr double float_share = 1e-3;
+
+}  // namespace
 
 void Descent::consider_swap(Rank g, Rank other, Change& best) noexcept {
     const Rank from = board_->guest(g).node;
@@ -36,50 +42,81 @@ void Descent::consider_all_on(Rank n, Rank g, Change& best) noexcept {
     }
 }
 
-// What trading guests between two nodes saves at most by the curves, whatever is traded: on each axis the
-// change of the cost is a parabola of the amount. Only for curves without knees.
-double Descent::most_of_trade(const Node& one, const Node& other) const noexcept {
-    const Curves& curves = objective_->curves();
-    double most = 0;
-    for (std::size_t a = 0; a < axis_count; ++a) {
-        const double bend =
-            curves.quadratic[a] * (one.per_unit[a] * one.per_unit[a] + other.per_unit[a] * other.per_unit[a]);
-        const double slope = one.per_unit[a] * slope_on(curves, a, one.at[a]) -
-                             other.per_unit[a] * slope_on(curves, a, other.at[a]);
-        most += bend > 0 ? slope * slope / (4 * bend) : 0;
+// The guests that are away side by side, for curves without knees.
+void Descent::show_partners() noexcept {
+    partner_lanes_.clear();
+    for (const Rank g : away_.items()) {
+        if (objective_->exact()) {
+            return;
+        }
+        const bool begins = partner_lanes_.empty() || partner_lanes_.items().back().size == lane_count;
+        if (begins && !partner_lanes_.push(PartnerGroup{})) {
+            return;
+        }
+        const Guest& guest = board_->guest(g);
+        partner_lanes_.items().back().add(g, guest, tangents_[guest.node]);
     }
-    return most;
 }
 
-// Whether a swap with a guest of the node that is at home, which takes one migration more, can be worth it.
-bool Descent::may_pay_to_trade(Rank g, Rank to) const noexcept {
-    const Node& source = board_->node(board_->guest(g).node);
-    const Node& target = board_->node(to);
-    if (objective_->exact() || !source.counts || !target.counts) {
-        return true;
+// Swaps with the first `count` guests that are away. Of two that both stay away only those that may save
+// something are evaluated: they take no migration more and none less, so that there is no price.
+void Descent::scan_away(Rank g, std::size_t count, Change& best) noexcept {
+    const Guest& guest = board_->guest(g);
+    const double doubt = (doubt_share + float_share) * (price_of(guest) + toll_);
+    std::size_t seen = 0;
+    PartnerGroup::Floats saved{};
+    for (const PartnerGroup& group : partner_lanes_.items()) {
+        if (seen >= count) {
+            return;
+        }
+        trades(group, guest.amount, tangents_[guest.node], saved);
+        for (std::size_t p = 0; p < group.size; ++p) {
+            const bool goes_home = group.home[p] == guest.node || group.node[p] == guest.home;
+            if (group.guest[p] > g && (goes_home || static_cast<double>(saved[p]) + doubt > 0)) {
+                consider_swap(g, group.guest[p], best);
+            }
+        }
+        seen += group.size;
+        evaluations_ += group.size;
     }
-    const double doubt = doubt_share * price_of(board_->guest(g));
-    const double back = to == board_->guest(g).home ? price_of(board_->guest(g)) : 0;
-    return most_of_trade(source, target) + doubt + back > least_price_;
+    for (; seen < count; ++seen) {
+        if (away_[seen] > g) {
+            consider_swap(g, away_[seen], best);
+        }
+    }
+}
+
+// Swaps with guests of all nodes, or of those that changed since the last sweep of swaps. Only where guests
+// of the two nodes can be traded so well that one migration more is paid for.
+void Descent::scan_nodes_for_partners(Rank g, bool all, Change& best) noexcept {
+    const Guest& guest = board_->guest(g);
+    const auto nodes = board_->nodes();
+    const bool certain = objective_->exact() || !board_->node(guest.node).counts;
+    const double doubt = doubt_share * price_of(guest);
+    Lanes most{};
+    for (Rank to = 0; to < nodes.size(); ++to) {
+        if (to % lane_count == 0 && !certain) {
+            most_of_trades(tangent_lanes_[to / lane_count], tangents_[guest.node], most);
+        }
+        if (!(all || unswapped_[to]) || !nodes[to].takes) {
+            continue;
+        }
+        const double back = to == guest.home ? price_of(guest) : 0;
+        if (certain || most[to % lane_count] + doubt + back > least_price_) {
+            consider_all_on(to, g, best);
+        }
+    }
 }
 
 // While there is a toll, only swaps that take no migration more: with another guest that is away, and with
 // one of the host that the guest has left, who goes in its stead.
 void Descent::scan_partners(Rank g, Change& best) noexcept {
     const bool all = whole_swaps_ || unswapped_[board_->guest(g).node];
-    for (const Rank other : all ? away_.items() : away_unswapped_.items()) {
-        if (other > g) {
-            consider_swap(g, other, best);
-        }
-    }
+    scan_away(g, all ? away_.size() : away_unswapped_, best);
     if (toll_ > 0) {
         consider_all_on(board_->guest(g).home, g, best);
-        return;
-    }
-    for (Rank to = 0; to < board_->nodes().size(); ++to) {
-        if ((all || unswapped_[to]) && board_->node(to).takes && may_pay_to_trade(g, to)) {
-            consider_all_on(to, g, best);
-        }
+    } else {
+        scan_nodes_for_partners(g, all, best);
     }
 }
 
