@@ -5,8 +5,8 @@
 
 Follows hbal's plan and tries, before each of its migrations, every migration of every guest to every other host, those
 without the memory for it included. Where hbal's is the only best one at each step, whoever is at or below hbal's score
-after one migration, after two and so on has made the very same migrations: by induction no plan that differs from hbal's
-anywhere is at or below it everywhere, and so none ends below it in fewer.
+after one migration, after two and so on has made the very same migrations: by induction no plan that differs from
+hbal's anywhere is at or below it everywhere, and so none ends as low in fewer.
 """
 
 import math
@@ -62,7 +62,8 @@ def main():
         alone += not better and not equal
         nearest = min(nearest, others[0][0] - score)
         if better or equal:
-            print(f"migration {step}: {len(better)} others are better, {len(equal)} as good; best {others[0]}, hbal's {score:.6f}")
+            print(f"migration {step}: {len(better)} others are better, {len(equal)} as good; "
+                  f"the best {others[0]}, hbal's {score:.6f}")
     print(f"{name}: of hbal's {len(moves)} migrations {alone} are the only best one of all "
           f"{len(pool.vms) * (len(pool.hosts) - 1):,}; the next best is at least {nearest:.6f} worse")
 
