@@ -133,11 +133,8 @@ room_unit-tests := $(test_src)
 room_xen-tests := $(xen_test_src)
 rooms := policy planner experiments agent-core core desktop image-core image proto hash shell sim-host sim-process xen \
          agent worker images relay disks controller access http feed json cli offline online simulator unit-tests xen-tests
-files_in_a_unit := 18
-$(foreach room,image offline,$(eval files_in_a_unit_of_$(room) := 13))
-files_in_a_unit_of_http := 15
-files_in_a_unit_of_simulator := 40
-files_in_a_unit_of_worker := 9
+files_in_a_unit := 24
+$(foreach room,core simulator,$(eval files_in_a_unit_of_$(room) := 40))
 
 hash := \#
 define newline

@@ -15,6 +15,8 @@ struct Duration {
     friend constexpr Duration operator*(Duration a, std::int64_t n) noexcept { return {a.ms * n}; }
 };
 
+inline constexpr double ms_per_second = 1000;
+
 constexpr Duration milliseconds(std::int64_t n) noexcept {
     return {n};
 }

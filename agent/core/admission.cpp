@@ -112,7 +112,7 @@ Status Core::on_order(const wire::JobOrder& order, Actions& out) noexcept {
     const std::uint32_t row = rows_.add();
     if (row == Table<Row>::none) {
         return refuse(order, Fault::limit_reached,
-                      compose("agent_jobs_max: ", limits::agent_jobs_max,
+                      compose("agent_jobs_max: ", settings_.jobs_max,
                               " jobs are under way or not acknowledged on this host"),
                       out);
     }

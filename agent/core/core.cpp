@@ -36,8 +36,8 @@ bool breaks_off(Stage stage) noexcept {
 
 Core::Core(Arena& arena, const CoreSettings& settings) noexcept
     : settings_{settings},
-      rows_{arena, limits::agent_jobs_max},
-      orders_{arena.make_array<wire::JobOrder>(limits::agent_jobs_max)} {}
+      rows_{arena, settings.jobs_max},
+      orders_{arena.make_array<wire::JobOrder>(settings.jobs_max)} {}
 
 Status Core::recover(const JobRecord& record, const Now& now) noexcept {
     if (record.job_id == 0 || record.uuid.nil() || !belongs(record.kind, record.stage) ||

@@ -19,6 +19,7 @@ namespace ballast::agent {
 
 struct CoreSettings {
     HostName host_name;
+    std::uint32_t jobs_max = limits::agent_jobs_max;
     Uuid journal_id;                        // of this journal; random when it was begun
     std::uint64_t memory_reserved_kib = 0;  // kept free by admission
     Path store_directory;                   // empty: this host has none

@@ -11,7 +11,6 @@ constexpr double block_bytes = 4096;
 constexpr double bytes_per_gib = 1024.0 * 1024.0 * 1024.0;
 constexpr double bits_per_byte = 8;
 constexpr double bits_per_megabit = 1e6;
-constexpr double ms_per_second = 1000;
 // A block's key, cut and coded, and what is answered to it (docs/image_transfer.md).
 constexpr double key_bytes = 3;
 // Connections, greetings, questions about keys and the hand-over wait for each other so often.

@@ -100,7 +100,6 @@ void add_host(PredictionError& error, const PlanHostLoad& load) noexcept {
 }
 
 void add_move(PredictionError& error, const PlanMove& move) noexcept {
-    constexpr double ms_per_second = 1000;
     if (move.took_ms != 0 && move.expected_seconds > 0) {
         const double took = move.took_ms / ms_per_second;
         error.duration.add(std::abs(move.expected_seconds - took) / took);

@@ -26,7 +26,6 @@ void render_parameters(JsonOut& json, std::string_view policy_name, const policy
     json.end_object();
 }
 
-constexpr double ms_per_second = 1000;
 
 // What the move was expected to take, and took.
 void render_times(JsonOut& json, const PlanMove& move) {

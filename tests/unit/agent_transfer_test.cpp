@@ -111,8 +111,8 @@ TEST(AgentTransfer, HearsTheDestinationsWordInTheMiddleOfTheImage) {
     write_all(sender.image_fd(), image(50'000'000));  // returns, because somebody stops taking it
     EXPECT_EQ(sender.finish(false).fault(), Fault::cancelled);
     wire::Message message;
-    wire::Chunk chunk;
-    ASSERT_TRUE(links.a->receive(message, chunk, seconds(20)).ok());
+    wire::Chunk piece;
+    ASSERT_TRUE(links.a->receive(message, piece, seconds(20)).ok());
     EXPECT_EQ(std::get<wire::MigrationAborted>(message).detail, "full");
 }
 
@@ -123,8 +123,8 @@ TEST(AgentTransfer, LeavesTheConnectionWholeWhenTheImageIsNotWantedAnyMore) {
     EXPECT_EQ(receiver.finish(true, said).fault(), Fault::cancelled);
     ASSERT_TRUE(links.a->send(wire::Message{wire::MigrationEnd{5}}).ok());
     wire::Message message;
-    wire::Chunk chunk;
-    EXPECT_TRUE(links.b->receive(message, chunk, seconds(20)).ok());
+    wire::Chunk piece;
+    EXPECT_TRUE(links.b->receive(message, piece, seconds(20)).ok());
 }
 
 TEST(AgentTransfer, HandsOnWhyTheSourceGaveUp) {

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t steps_max = 20'000;
 constexpr const char* images_directory = "/images";
+// There is one migration: tables of the usual size would take most of the time of thousands of worlds.
+constexpr std::uint32_t jobs_max = 4;
 
 // One list and one size for all worlds: to make either takes longer than most steps.
 Actions& no_actions_yet() {
@@ -40,8 +42,10 @@ World::World(Schedule schedule, std::uint64_t seed, bool images)
 
 void World::boot(std::size_t index) {
     Host& host = hosts_[index];
-    const CoreSettings settings{
-        .host_name = host_names[index], .journal_id = journals[index], .images_directory = images_directory};
+    const CoreSettings settings{.host_name = host_names[index],
+                                .jobs_max = jobs_max,
+                                .journal_id = journals[index],
+                                .images_directory = images_directory};
     host.memory.assign(bytes_of_core(settings), {});
     Arena arena{host.memory};
     host.core = std::make_unique<Core>(arena, settings);

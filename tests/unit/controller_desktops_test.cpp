@@ -202,9 +202,10 @@ TEST(Desktops, AGuestThatNeverSignalsIsFailedRemovedAndReplaced) {
 }
 
 // Ready desktops whose sessions run over a relay and have these times, in seconds.
-void make_timed(Desk& desk, std::uint32_t count, std::uint32_t longest, std::uint32_t idle,
+void make_timed(Desk& desk, int count, std::uint32_t longest, std::uint32_t idle,
                 std::uint32_t disconnected) {
-    DesktopPoolRecord pool = kiosk({count, 0, 0, count});
+    const auto targets = static_cast<std::uint32_t>(count);
+    DesktopPoolRecord pool = kiosk({targets, 0, 0, targets});
     pool.rules.session_max_seconds = longest;
     pool.rules.session_idle_seconds = idle;
     pool.rules.disconnect_seconds = disconnected;
