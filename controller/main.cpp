@@ -35,6 +35,7 @@ constexpr int exit_usage = 2;
 constexpr Duration tick_period = seconds(1);
 constexpr Duration token_uses_saved_every = seconds(60);
 constexpr Duration audit_synced_every = seconds(1);
+constexpr Duration settled_after = seconds(30);  // agents have connected by then
 // Descriptors beside the connections: listeners, epolls, timers, the store.
 constexpr rlim_t descriptors_spare = 64;
 
@@ -150,6 +151,7 @@ class Controller {
           token_saver_{loop, [&tokens] { tokens.save_uses(); }},
           audit_syncer_{loop, [&audit] { audit.sync_beside(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
+          footprint_timer_{loop, [] { release_start_pages(); }},
           store_watch_{for_part(loop, loop_store), engine.store().ended_fd(), Interest::read,
                        [&engine](Interest) { engine.store_ended(); }},
           turn_end_{loop, [&engine] { engine.end_turn(); }},
@@ -170,6 +172,7 @@ class Controller {
         ticker_.start_every(tick_period);
         token_saver_.start_every(token_uses_saved_every);
         audit_syncer_.start_every(audit_synced_every);
+        footprint_timer_.start_once(settled_after);
         if (const Duration period = watchdog_period(); period.ms > 0) {
             watchdog_.start_every(period);
         }
@@ -199,6 +202,7 @@ class Controller {
     Timer token_saver_;
     Timer audit_syncer_;
     Timer watchdog_;
+    Timer footprint_timer_;
     FdWatch store_watch_;
     TurnEnd turn_end_;
     SignalWatch signals_;

@@ -57,11 +57,6 @@ def readers_mib(site):
             connection.close()
 
 
-def metric(site, name):
-    text = site.pool.request("GET", "/metrics")[2]
-    return float(re.search(rf"^{name} (\S+)$", text, re.M).group(1))
-
-
 @contextlib.contextmanager
 def rebalancing(site):
     """Guests move all the time: a rebalance of a few guests at a threshold that some host is always above, again and again."""
@@ -83,7 +78,7 @@ def rebalancing(site):
 
 def answers_under_load(site):
     """[milliseconds] of GETs at a fixed rate, moves that succeeded meanwhile, slow turns of the loop and the longest turn."""
-    slow = metric(site, "ballast_loop_slow_turns_total")
+    slow = site.metric("ballast_loop_slow_turns_total")
     with rebalancing(site):
         done = subprocess.run([site.programs / "fleet", "gets", str(site.pool.http_port), str(LOADED_PER_SECOND * LOADED_SECONDS),
                                str(LOADED_PER_SECOND), "16", *LOADED_PATHS], check=True, capture_output=True, text=True)
@@ -91,9 +86,9 @@ def answers_under_load(site):
     assert {status for _, status in rows} == {"200"}, "a GET was refused"
     jobs = site.pool.get("/v1/jobs?limit=1000&kind=migrate&state=succeeded")["jobs"]
     return {"times": [float(ms) for ms, _ in rows], "moves": len(jobs),
-            "slow_turns": metric(site, "ballast_loop_slow_turns_total") - slow,
-            "longest_turn_ms": 1000 * metric(site, "ballast_loop_blocked_seconds_max"),
-            "off_cpu_ms": 1000 * metric(site, "ballast_loop_off_cpu_seconds_max")}
+            "slow_turns": site.metric("ballast_loop_slow_turns_total") - slow,
+            "longest_turn_ms": 1000 * site.metric("ballast_loop_blocked_seconds_max"),
+            "off_cpu_ms": 1000 * site.metric("ballast_loop_off_cpu_seconds_max")}
 
 
 def event_delays(site):
@@ -154,7 +149,7 @@ def measure(programs, requests=MIXED_REQUESTS):
                    "loaded": loaded}
         wait_until("wrk has left", lambda: site.pool.get("/v1/status")["vms"]["all"] == GUESTS)
         figures["readers_mib"] = readers_mib(site)
-        wait_until("the readers have gone", lambda: metric(site, "ballast_event_readers") == 0)
+        wait_until("the readers have gone", lambda: site.metric("ballast_event_readers") == 0)
         figures["event_ms"] = event_delays(site)
         figures["memory"] = memory_after_requests(site, requests)
         return figures

@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import statistics
 import subprocess
@@ -81,6 +82,16 @@ class Site:
         wait_until(f"{guests} guests are known",
                    lambda: self.ready() and self.pool.get("/v1/status")["vms"]["all"] >= guests, seconds)
 
+    def metric(self, name):
+        text = self.pool.request("GET", "/metrics")[2]
+        return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.M).group(1))
+
+    def wait_for_samples(self, of_each, seconds=120):
+        """Until so many more samples have come as there are hosts, so many times."""
+        enough = self.metric("ballast_samples_total") + of_each * self.hosts
+        wait_until(f"{of_each} more samples of {self.hosts} hosts",
+                   lambda: self.metric("ballast_samples_total") >= enough, seconds)
+
     def private_mib(self):
         text = pathlib.Path(f"/proc/{self.pid()}/smaps_rollup").read_text()
         return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")) / 1024
@@ -112,7 +123,7 @@ def curve(programs, hosts_list=CURVE_HOSTS):
             site.start_controller()
             site.start_fleet()
             site.wait_for_guests(hosts * GUESTS_PER_HOST)
-            time.sleep(6)  # a whole interval, so that what connecting has cost is over
+            site.wait_for_samples(2)  # so that what connecting has cost is over
             cpu, began = site.cpu_seconds(), time.monotonic()
             time.sleep(MEASURED_SECONDS)
             share = (site.cpu_seconds() - cpu) / (time.monotonic() - began)
