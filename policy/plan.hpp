@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -45,7 +46,7 @@ enum class Constraint : std::uint8_t {
     moved_already = 22,   // a guest moves once in a plan; have: 2, limit: 1
     anti_affinity = 23,   // have: guests of its group there with it; limit: 1
     ping_pong = 24,       // it came from there; have: seconds since, limit: seconds that must have passed
-    gain_too_small = 25,  // have: what the best move would save; limit: what it would cost
+    gain_too_small = 25,  // have: what the best move would save, or not_worked_out; limit: what it would cost
     spare_host = 26,      // have: guests of the largest host that would find no room if it failed; limit: 0
     outside_window = 27,  // have: minute of the day; limit: the minute from which guests may be moved
     no_way = 28,          // a place was found, but no order of moves in which memory suffices; have: MiB that
@@ -129,6 +130,9 @@ struct Rejection {
     double have = 0;
     double limit = 0;
 };
+
+// Instead of a number that would take longer to find than the round may (time_budget_ms).
+inline constexpr double not_worked_out = std::numeric_limits<double>::quiet_NaN();
 
 // What became of one guest or host in a round.
 struct Verdict {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "cli/offline/report.hpp"
 
@@ -94,6 +95,9 @@ std::string example(const Planning& planning, policy::Constraint rule) {
         if (verdict.kind == policy::Verdict::Kind::stays && verdict.constraint == rule &&
             planning.pool().vms[v].host != no_index) {
             const std::string to = verdict.to == no_index ? "" : " to " + host_name(planning, verdict.to);
+            if (std::isnan(verdict.have)) {
+                return fmt::format("{}{}: limit {:.4g}", vm_name(planning, v), to, verdict.limit);
+            }
             return fmt::format("{}{}: have {:.4g}, limit {:.4g}", vm_name(planning, v), to, verdict.have,
                                verdict.limit);
         }

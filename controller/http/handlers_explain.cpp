@@ -1,4 +1,6 @@
 // What balancing would decide now, and why: of the whole pool, of one guest, or of one host. Nothing changes.
+#include <cmath>
+
 #include "controller/http/api.hpp"
 #include "controller/http/forms.hpp"
 #include "controller/http/handlers.hpp"
@@ -51,7 +53,9 @@ void explain_verdict(JsonOut& json, const Core& core, const policy::Verdict& ver
     }
     if (stays) {
         json.member("rule", policy::to_string(verdict.constraint));
-        json.member("have", verdict.have);
+        if (!std::isnan(verdict.have)) {
+            json.member("have", verdict.have);
+        }
         json.member("limit", verdict.limit);
         json.member("why", std::string_view{rule_sentence(verdict.constraint, verdict.have, verdict.limit)});
     }

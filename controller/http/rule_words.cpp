@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 
 namespace ballast::controller::http {
 
@@ -81,6 +82,9 @@ static_assert(rule_texts_in_order());
 }  // namespace
 
 std::string rule_sentence(Constraint rule, double have, double limit) {
+    if (std::isnan(have)) {
+        return fmt::format("no move of it was found that pays; one would cost {:.3f}", limit);
+    }
     const RuleText& words = rule_texts[static_cast<std::size_t>(rule)];
     return fmt::format(fmt::runtime(words.text), have * words.factor, limit * words.factor);
 }

@@ -222,8 +222,13 @@ Detail Planner::why(const Step& step) const noexcept {
 }
 
 // Every guest that stays gets the rule that kept it: its own bond, or that no move of it pays. Where only
-// overloaded hosts are relieved, nobody has asked whether moves of the others' guests would pay.
+// overloaded hosts are relieved, nobody has asked whether moves of the others' guests would pay. How much the
+// best move of a guest would save is a look at all hosts: in a large pool, at so many guests that it takes as
+// long as the search may.
 void Planner::explain_guests() noexcept {
+    const std::uint64_t hosts = std::max<std::uint64_t>(board_.nodes().size(), 1);
+    const std::uint64_t looks_max = parameters_->time_budget_ms * evaluations_per_ms / hosts;
+    std::uint64_t looks = 0;
     for (const Guest& guest : board_.guests()) {
         if (guest.vm >= out_->vms.size() || guest.node == nobody || guest.node != guest.home ||
             out_->vms[guest.vm].kind != Verdict::Kind::none) {
@@ -232,8 +237,10 @@ void Planner::explain_guests() noexcept {
         if (!guest.free) {
             out_->vms[guest.vm] = {Verdict::Kind::stays, guest.bound_by, no_index, guest.have, guest.limit};
         } else if (parameters_->balance != 0 && (!relief_only_ || hot_[guest.node])) {
+            const bool looks_on = parameters_->time_budget_ms == 0 || looks++ < looks_max;
+            const auto rank = static_cast<Rank>(&guest - board_.guests().data());
             out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::gain_too_small, no_index,
-                                   descent_.best_saving(static_cast<Rank>(&guest - board_.guests().data())),
+                                   looks_on ? descent_.best_saving(rank) : not_worked_out,
                                    objective_.price(guest)};
         }
     }

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "tests/unit/policy_pool.hpp"
 
 namespace ballast::policy::test {
@@ -71,6 +74,29 @@ TEST_F(Planner, ABalancedPoolIsLeftAloneAndSaysWhyForEveryGuest) {
         EXPECT_LT(plan.vms[v].have, plan.vms[v].limit);
     }
     EXPECT_EQ(plan.vms_by_rule[static_cast<std::size_t>(Constraint::gain_too_small)], 3U);
+}
+
+TEST_F(Planner, LooksForWhatABestMoveWouldSaveNoLongerThanItMaySearch) {
+    constexpr int hosts_count = 64;
+    constexpr int guests_count = 512;
+    for (int h = 0; h < hosts_count; ++h) {
+        host("h" + std::to_string(h));
+    }
+    for (int i = 0; i < guests_count; ++i) {
+        vm("vm" + std::to_string(i), static_cast<HostIndex>(i % hosts_count), 0.5);
+    }
+    const auto worked_out = [&] {
+        return std::count_if(plan.vms.begin(), plan.vms.begin() + guests_count,
+                             [](const Verdict& one) { return !std::isnan(one.have); });
+    };
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_EQ(worked_out(), guests_count);
+    parameters.time_budget_ms = 1;
+    ASSERT_TRUE(run(ballast).ok());
+    EXPECT_GT(worked_out(), 0);
+    EXPECT_LT(worked_out(), guests_count);
+    EXPECT_EQ(plan.vms_by_rule[static_cast<std::size_t>(Constraint::gain_too_small)],
+              static_cast<std::uint32_t>(guests_count));
 }
 
 TEST_F(Planner, EvensOutACalmPoolOnlyWhileTheGainPaysForTheMove) {
