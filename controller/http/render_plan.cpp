@@ -26,7 +26,6 @@ void render_parameters(JsonOut& json, std::string_view policy_name, const policy
     json.end_object();
 }
 
-
 // What the move was expected to take, and took.
 void render_times(JsonOut& json, const PlanMove& move) {
     if (move.expected_seconds > 0) {
