@@ -1,6 +1,7 @@
 #include "agent/images/tasks.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace ballast::agent {
 namespace {
 
 constexpr int report_every_ms = 300;
+constexpr int background_nice = 10;
 // What must stay free where an image goes: the file system is its guests' and dom0's as well.
 constexpr std::uint64_t reserve_bytes = 64ull * 1024 * 1024;
 // Sorting buffers, so that the whole process stays within 64 MiB beside zstd and the libraries.
@@ -44,6 +46,10 @@ ImageWork::~ImageWork() {
 }
 
 bool ImageWork::run() {
+    // Nobody waits for an index or a sample, but guests wait for dom0's back ends.
+    if (setup_.task == ImageTask::index || setup_.task == ImageTask::sketch) {
+        (void)::setpriority(PRIO_PROCESS, 0, background_nice);
+    }
     attendant_ = std::thread{[this] { attend(); }};
     std::string why;
     Status status;

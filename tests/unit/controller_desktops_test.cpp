@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <set>
-#include <utility>
 
 #include "tests/unit/controller_desk.hpp"
 
@@ -212,7 +211,7 @@ void make_timed(Desk& desk, int count, std::uint32_t longest, std::uint32_t idle
     pool.rules.console = Console::relay;
     pool.guest.vnc = true;
     desk.make(pool);
-    desk.until([&] { return std::cmp_equal(desk.in(DesktopState::ready), count); });
+    desk.until([&] { return desk.in(DesktopState::ready) == count; });
 }
 
 TEST(Desktops, TimersEndSessions) {
