@@ -53,8 +53,8 @@ bool readable(int fd) noexcept {
 struct BlockingLink::Impl {
     Impl(int socket_fd, Role role, LinkOptions chosen)
         : options{std::move(chosen)},
-          channel{socket_fd, role, options},
-          buffer{options.frame_bytes_max, SIZE_MAX} {}
+          channel{socket_fd, role, options, encrypted},
+          buffer{options.frame_bytes_max, received, SIZE_MAX} {}
 
     Status shake_hands(Role role, Instant until, Failure& failure);
     Status hear_greeting(Instant until, Failure& failure);
@@ -78,6 +78,8 @@ struct BlockingLink::Impl {
     Status receive(wire::Message& out, wire::Chunk& chunk, Instant until, int stop_fd);
 
     const LinkOptions options;
+    SpareBytes encrypted;
+    SpareBytes received;
     Channel channel;
     ReceiveBuffer buffer;
     wire::Codec receive_codec;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "shell/socket.hpp"
 
@@ -21,10 +22,10 @@ Failure broken(int error) {
 
 }  // namespace
 
-Channel::Channel(int socket_fd, Role role, const LinkOptions& options) : fd_{socket_fd} {
+Channel::Channel(int socket_fd, Role role, const LinkOptions& options, SpareBytes& encrypted)
+    : fd_{socket_fd}, spare_{encrypted} {
     prepare_socket(socket_fd, options.silence_timeout);
     if (options.tls) {
-        encrypted_.resize(socket_read_bytes);
         tls_ = std::make_unique<TlsSession>(options.tls, role, options.peer_name, *this);
     }
 }
@@ -90,8 +91,12 @@ void Channel::shut_down() noexcept {
 
 ssize_t Channel::pull(void* data, std::size_t bytes) noexcept {
     if (encrypted_begin_ == encrypted_end_) {
+        encrypted_ = spare_.take(socket_read_bytes);
         const ssize_t got = read_socket(encrypted_.data(), encrypted_.size());
         if (got <= 0) {
+            const int error = errno;
+            spare_.give_back(std::exchange(encrypted_, {}));
+            errno = error;
             return got;
         }
         encrypted_begin_ = 0;
@@ -100,6 +105,9 @@ ssize_t Channel::pull(void* data, std::size_t bytes) noexcept {
     const std::size_t taken = std::min(bytes, encrypted_end_ - encrypted_begin_);
     std::memcpy(data, encrypted_.data() + encrypted_begin_, taken);
     encrypted_begin_ += taken;
+    if (encrypted_begin_ == encrypted_end_) {
+        spare_.give_back(std::exchange(encrypted_, {}));
+    }
     return static_cast<ssize_t>(taken);
 }
 

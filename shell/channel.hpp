@@ -18,8 +18,8 @@ inline constexpr std::size_t socket_read_bytes = 128 * 1024;
 
 class Channel final : public TlsSession::Transport {
   public:
-    // Takes ownership of a connected or connecting socket, and prepares it.
-    Channel(int socket_fd, Role role, const LinkOptions& options);
+    // Takes ownership of a connected or connecting socket, and prepares it. `encrypted` must outlive it.
+    Channel(int socket_fd, Role role, const LinkOptions& options, SpareBytes& encrypted);
     ~Channel() = default;
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
@@ -55,6 +55,8 @@ class Channel final : public TlsSession::Transport {
 
     UniqueFd fd_;
     // TLS reads five bytes, then a record: it is fed out of this buffer instead of by two system calls each.
+    // Its memory is taken for as long as there is something in it.
+    SpareBytes& spare_;
     std::vector<std::byte> encrypted_;
     std::size_t encrypted_begin_ = 0;
     std::size_t encrypted_end_ = 0;

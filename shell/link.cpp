@@ -98,7 +98,7 @@ void Link::Impl::read_some() {
                     return;
                 }
                 break;
-            case IoStep::want_read: return;
+            case IoStep::want_read: receive_buffer_.rest(); return;
             case IoStep::want_write: receive_wants_write_ = true; return;
             case IoStep::closed: peer_closed(); return;
             case IoStep::failed:

@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "proto/codec.hpp"
 #include "shell/loop.hpp"
+#include "shell/spare_bytes.hpp"
 
 namespace ballast {
 
@@ -45,6 +46,8 @@ enum class Role : std::uint8_t { client, server };
 struct LinkScratch {
     wire::Codec codec;
     wire::Message message;  // the last one received
+    SpareBytes received;
+    SpareBytes encrypted;
 };
 
 struct LinkOptions {

@@ -27,9 +27,9 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
         : options_{std::move(options)},
           events_{std::move(events)},
           role_{role},
-          channel_{std::make_unique<Channel>(socket_fd, role, options_)},
           scratch_{options_.scratch ? options_.scratch : std::make_shared<LinkScratch>()},
-          receive_buffer_{options_.frame_bytes_max},
+          channel_{std::make_unique<Channel>(socket_fd, role, options_, scratch_->encrypted)},
+          receive_buffer_{options_.frame_bytes_max, scratch_->received},
           loop_{loop},
           watch_{std::make_unique<FdWatch>(loop, socket_fd, Interest::write,
                                            [this](Interest ready) { on_ready(ready); })},
@@ -86,8 +86,8 @@ class Link::Impl : public std::enable_shared_from_this<Link::Impl> {
     const Events events_;
     const Role role_;
     LinkState state_ = LinkState::connecting;
-    std::unique_ptr<Channel> channel_;  // null once down
     const std::shared_ptr<LinkScratch> scratch_;
+    std::unique_ptr<Channel> channel_;  // null once down
     ReceiveBuffer receive_buffer_;
     SendBuffer send_buffer_;
     bool said_all_ = false;  // finishing: our direction is shut down

@@ -1,5 +1,5 @@
 // Bytes as they arrive, cut into frames. Grows with need up to a bound; a frame's payload is looked at where
-// it lies.
+// it lies. Whoever has many of them lets them share the memory.
 #pragma once
 
 #include <algorithm>
@@ -9,19 +9,25 @@
 #include <vector>
 
 #include "proto/codec.hpp"
+#include "shell/spare_bytes.hpp"
 
 namespace ballast {
 
 class ReceiveBuffer {
   public:
-    // Twice the largest frame, so that moving a frame's beginning to the front is rare and cheap.
-    explicit ReceiveBuffer(std::size_t frame_bytes_max, std::size_t start_bytes = 16 * 1024)
+    // Twice the largest frame, so that moving a frame's beginning to the front is rare and cheap. `spare`
+    // must outlive the buffer.
+    ReceiveBuffer(std::size_t frame_bytes_max, SpareBytes& spare, std::size_t start_bytes = 16 * 1024)
         : frame_bytes_max_{frame_bytes_max},
           bytes_max_{2 * (frame_bytes_max + wire::frame_header_bytes)},
-          bytes_(std::min(start_bytes, bytes_max_)) {}
+          start_bytes_{std::min(start_bytes, bytes_max_)},
+          spare_{spare} {}
 
     // Room to receive into; never empty once every complete frame was taken.
     std::span<std::byte> space() {
+        if (bytes_.empty()) {
+            bytes_ = spare_.take(start_bytes_);
+        }
         if (begin_ == end_) {
             begin_ = end_ = 0;
         }
@@ -37,7 +43,15 @@ class ReceiveBuffer {
     }
     void received(std::size_t count) noexcept { end_ += count; }
 
-    // The next frame's payload, empty when none is complete. Valid until space() is called.
+    // Nothing is received for now: without a part of a frame in it, the buffer's memory is for others.
+    void rest() noexcept {
+        if (!holds_part()) {
+            drop_all();
+            spare_.give_back(std::exchange(bytes_, {}));
+        }
+    }
+
+    // The next frame's payload, empty when none is complete. Valid until space() or rest() is called.
     Result<std::span<const std::byte>> next_frame() noexcept {
         const std::span<const std::byte> held = std::span{bytes_}.subspan(begin_, end_ - begin_);
         const std::size_t length = BALLAST_TRY(wire::frame_length(held, frame_bytes_max_));
@@ -56,7 +70,9 @@ class ReceiveBuffer {
 
     std::size_t frame_bytes_max_;
     std::size_t bytes_max_;
-    std::vector<std::byte> bytes_;
+    std::size_t start_bytes_;
+    SpareBytes& spare_;
+    std::vector<std::byte> bytes_;  // none while it rests
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
 };

@@ -21,9 +21,9 @@ void render_destinations(JsonOut& json, std::span<const Destination> destination
 void render_ranked_images(JsonOut& json, const Ranking& ranking);
 std::string ranking_table(const Ranking& ranking);
 void render_decision(JsonOut& json, const DecisionRow& decision);
-// "by_rule": how many guests and hosts each rule kept as they are; nothing when none is counted.
 // Member "search"; nothing of a policy that does not search.
 void render_search(JsonOut& json, const Search& search);
+// "by_rule": how many guests and hosts each rule kept as they are; nothing when none is counted.
 void render_by_rule(JsonOut& json, const RuleCounts& by_rule);
 void render_desktop_pool(JsonOut& json, const Core& core, std::uint32_t pool);
 void render_private_desktop(JsonOut& json, const Core& core, std::uint32_t desktop);
