@@ -50,10 +50,10 @@ struct Parameters {
     double weight_net = 1;
     double weight_memory = 0.5;
     double weight_disk = 1;
-    double hysteresis = 0.05;       // a host is relieved when it is above its threshold by more than this,
-    double relief_margin = 0.05;    // down to its threshold less this; no host is filled above that
+    double hysteresis = 0.08;       // a host is relieved when it is above its threshold by more than this,
+    double relief_margin = 0.04;    // down to its threshold less this; no host is filled above that
     std::uint32_t swap_counts = 2;  // so many migrations is a swap; 1: relief swaps as soon as it moves
-    double price_per_move = 0.012;  // what a migration costs, in the unit of the cost: for itself,
+    double price_per_move = 0.016;  // what a migration costs, in the unit of the cost: for itself,
     double price_per_gib = 0.004;   // for each GiB that it sends,
     double price_per_second = 0;    // and for each second that it takes
     std::uint32_t link_mbps = 0;    // of migrations; 0: the host's capacity

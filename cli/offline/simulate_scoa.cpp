@@ -40,6 +40,7 @@ policy::Parameters hourly(double threshold) {
     parameters.relief_seconds = hour_seconds;
     parameters.balance_seconds = 12 * hour_seconds;
     parameters.hysteresis = 0;
+    parameters.relief_margin = 0.05;
     parameters.weight_memory = 1;
     parameters.price_per_move = 0.1;
     parameters.swap_counts = 1;

@@ -95,6 +95,7 @@ TEST_F(ScoaSimulationTest, ThePlannerLeavesNoOverloadWithFewerActionsAndLowerDev
     actions.relief_seconds = 3600;
     actions.balance_seconds = 12 * 3600;
     actions.hysteresis = 0;
+    actions.relief_margin = 0.05;
     actions.weight_memory = 1;
     actions.price_per_move = 0.1;
     actions.price_per_gib = 0;
