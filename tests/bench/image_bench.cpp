@@ -3,6 +3,7 @@
 //   image-bench similarity FOLDER                two indexes of four million blocks
 //   image-bench transfer SOURCE TARGET LOCAL...  source and destination as two processes on a socket pair;
 //                                                every image has its index beside it
+//   image-bench transfer-at MBPS SOURCE TARGET LOCAL...   the same, the source held to so many Mbit/s
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/resource.h>
@@ -195,7 +196,8 @@ int run_destination(int socket, const std::string& target, const std::vector<std
     return 0;
 }
 
-int bench_transfer(const std::string& source, const std::string& target, std::vector<std::string> locals) {
+int bench_transfer(const std::string& source, const std::string& target, std::vector<std::string> locals,
+                   std::uint32_t mbps) {
     int sockets[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         return 1;
@@ -211,6 +213,7 @@ int bench_transfer(const std::string& source, const std::string& target, std::ve
     random_bytes(options.key);
     random_bytes(options.transfer);
     TransferControl control;
+    control.bandwidth_mbps = mbps;
     SocketStream stream{UniqueFd{sockets[0]}};
     ImageSender sender{options, control};
     std::string why;
@@ -224,14 +227,15 @@ int bench_transfer(const std::string& source, const std::string& target, std::ve
     const SendReport& report = sender.report();
     std::printf(
         "{\"what\":\"transfer\",\"seconds\":%.2f,\"wire_bytes\":%llu,\"answers_bytes\":%llu,"
-        "\"literal_bytes\":%llu,\"copied_bytes\":%llu,\"resent\":%llu,\"sectors\":%s,\"cpu_s\":%.2f,"
+        "\"literal_bytes\":%llu,\"copied_bytes\":%llu,\"resent\":%llu,\"sectors\":%s,\"harder\":%s,\"cpu_s\":"
+        "%.2f,"
         "\"peak_rss_kib\":%ld}\n",
         wall_seconds() - start, static_cast<unsigned long long>(control.sent_bytes.load()),
         static_cast<unsigned long long>(control.received_bytes.load()),
         static_cast<unsigned long long>(report.literal_bytes),
         static_cast<unsigned long long>(report.copied_bytes),
         static_cast<unsigned long long>(report.resent_segments), report.sectors_used ? "true" : "false",
-        cpu_seconds(), peak_rss_kib());
+        report.compressed_harder ? "true" : "false", cpu_seconds(), peak_rss_kib());
     return status.ok() && code == 0 ? 0 : 1;
 }
 
@@ -246,8 +250,14 @@ int main(int argc, char** argv) {
         return bench_similarity(words[1]);
     }
     if (words.size() >= 3 && words[0] == "transfer") {
-        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()});
+        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()}, 0);
     }
-    std::fprintf(stderr, "usage: image-bench md5 | similarity FOLDER | transfer SOURCE TARGET LOCAL...\n");
+    if (words.size() >= 4 && words[0] == "transfer-at") {
+        return bench_transfer(words[2], words[3], {words.begin() + 4, words.end()},
+                              static_cast<std::uint32_t>(std::stoul(words[1])));
+    }
+    std::fprintf(stderr,
+                 "usage: image-bench md5 | similarity FOLDER | transfer SOURCE TARGET LOCAL... | transfer-at "
+                 "MBPS ...\n");
     return 2;
 }
