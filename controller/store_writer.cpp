@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/assert.hpp"
-#include "shell/loop.hpp"
 
 namespace ballast::controller {
 
@@ -66,7 +65,6 @@ void StoreWriter::hand_over(bool ends) {
         return;
     }
     ends_ = ends;
-    handed_ns_ = mono_ns();
     handed_ = true;
     filling_ = 1 - filling_;
     thread_.start();
@@ -127,7 +125,6 @@ bool StoreWriter::execute(const Batch& batch, bool ends) noexcept {
         const Clock::time_point began = Clock::now();
         began_ = !commit_.start().run();
         took_us_ = us_since(began);
-        landed_ns_ = mono_ns();
         return !began_;
     }
     return true;

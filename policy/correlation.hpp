@@ -12,6 +12,10 @@ class Correlation {
   public:
     // `clean`: clean_sum(samples, ceiling), which the caller knows already.
     void add(Series samples, double ceiling, const std::optional<CleanSum>& clean) noexcept;
+    void add(const Correlation& other) noexcept {
+        lagged_ += other.lagged_;
+        squares_ += other.squares_;
+    }
     // The regression of each sample on the one before it: 0..1; 0 where nothing varies.
     double persistence() const noexcept;
 

@@ -73,8 +73,13 @@ void measure_vm(const Pool& pool, VmIndex v, std::uint32_t window, Workspace& wo
     for (const Resource resource : all_resources) {
         const Series samples = series(vm, resource);
         const DataFinding where{DataFault::missing_series, resource, v, vm.host, 0};
+        Correlation own;
         const Summary summary = summary_of(samples, window, most[resource], where, workspace.data,
-                                           correlations == nullptr ? nullptr : &(*correlations)[resource]);
+                                           correlations == nullptr ? nullptr : &own);
+        if (correlations != nullptr) {
+            (*correlations)[resource].add(own);
+            workspace.vm_persistence[v][resource] = static_cast<float>(own.persistence());
+        }
         sums[resource] = summary.sum;
         workspace.vm_mean[v][resource] = summary.count == 0 ? 0 : summary.sum / summary.count;
         workspace.vm_peak[v][resource] = summary.peak;

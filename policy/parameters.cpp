@@ -97,6 +97,11 @@ constexpr std::array table{
                   &P::price_per_gib},
     ParameterInfo{"price_per_second", "cost", 0, price_max, planner_only, "of each second that it takes",
                   &P::price_per_second},
+    ParameterInfo{
+        "calm_price", "", 1, price_max, planner_only,
+        "so many times as much costs a migration from a host whose load stays below its thresholds as "
+        "it swings",
+        &P::calm_price},
     ParameterInfo{"link_mbps", "Mb/s", 0, link_max_mbps, planner_only,
                   "speed of migrations; 0: the capacity of the host", nullptr, &P::link_mbps},
     ParameterInfo{"return_seconds", "seconds", 0, day_seconds, planner_only,

@@ -56,6 +56,7 @@ struct Parameters {
     double price_per_move = 0.016;  // what a migration costs, in the unit of the cost: for itself,
     double price_per_gib = 0.004;   // for each GiB that it sends,
     double price_per_second = 0;    // and for each second that it takes
+    double calm_price = 4;          // so many times as much when its host is far from overloaded
     std::uint32_t link_mbps = 0;    // of migrations; 0: the host's capacity
     std::uint32_t return_seconds = 7200;   // a guest does not go back to where it came from before this
     std::uint32_t keep_spare_host = 1;     // the largest host's guests must go on to fit on the others (N+1)

@@ -75,6 +75,7 @@ Workspace make_workspace(Arena& arena, std::size_t hosts_max, std::size_t vms_ma
     Workspace workspace;
     workspace.vm_mean = arena.make_array<Amounts>(vms_max);
     workspace.vm_peak = arena.make_array<Amounts>(vms_max);
+    workspace.vm_persistence = arena.make_array<PerResource<float>>(vms_max);
     workspace.host_load = arena.make_array<HostLoad>(hosts_max);
     workspace.memory_used_mib = arena.make_array<std::uint64_t>(hosts_max);
     workspace.host_cpu_planned = arena.make_array<double>(hosts_max);

@@ -20,9 +20,10 @@ class Planner;
 // Memory for intermediate results, sized for the largest pool that will be given.
 struct Workspace {
     // Filled by `measure`.
-    std::span<Amounts> vm_mean;     // over the window: cores, Mb/s, MiB, MB/s
-    std::span<Amounts> vm_peak;     // highest sample of the window
-    std::span<HostLoad> host_load;  // mean over the window
+    std::span<Amounts> vm_mean;                    // over the window: cores, Mb/s, MiB, MB/s
+    std::span<Amounts> vm_peak;                    // highest sample of the window
+    std::span<PerResource<float>> vm_persistence;  // of its own series, where correlations are measured
+    std::span<HostLoad> host_load;                 // mean over the window
     std::span<std::uint64_t>
         memory_used_mib;  // guests' memory by host, moves in flight counted on both sides
     std::span<PerResource<std::uint32_t>> host_samples;  // length of the window really used

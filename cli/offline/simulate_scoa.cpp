@@ -45,6 +45,7 @@ policy::Parameters hourly(double threshold) {
     parameters.price_per_move = 0.1;
     parameters.swap_counts = 1;
     parameters.price_per_gib = 0;
+    parameters.calm_price = 1;
     return parameters;
 }
 

@@ -35,6 +35,7 @@ struct Guest {
     std::uint32_t group = 0;  // anti-affinity; 0: none
     bool free = false;        // the plan may move it
     bool session = false;     // somebody is working on it: it moves after all others
+    bool calm = false;        // its host is far from overloaded: moving it is dear
     bool gives_way = false;   // it makes room for a guest of an overloaded host, wherever that is cool
     // Why it is not free.
     Constraint bound_by = Constraint::vm_state;

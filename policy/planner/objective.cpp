@@ -20,7 +20,8 @@ Objective::Objective(const Parameters& parameters) noexcept
       swap_counts_{double(parameters.swap_counts)},
       price_per_move_{parameters.price_per_move},
       price_per_gib_{parameters.price_per_gib},
-      price_per_second_{parameters.price_per_second} {
+      price_per_second_{parameters.price_per_second},
+      calm_price_{parameters.calm_price} {
     calm_ = kind_ == ObjectiveKind::load ? 0 : parameters.critical_load;
     if (kind_ == ObjectiveKind::hbal) {
         // hbal's metrics on shared storage: free memory and vCPU ratio weigh 0.5 twice, the four loads 1. It

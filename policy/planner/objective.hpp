@@ -65,7 +65,8 @@ class Objective {
     double of(const Board& board) const noexcept;
     // What one migration of the guest costs, in the same unit.
     double price(const Guest& guest) const noexcept {
-        return price_per_move_ + price_per_gib_ * guest.gib + price_per_second_ * guest.seconds;
+        const double price = price_per_move_ + price_per_gib_ * guest.gib + price_per_second_ * guest.seconds;
+        return guest.calm ? calm_price_ * price : price;
     }
     // How many migrations a swap of two guests counts as.
     double swap_counts() const noexcept { return swap_counts_; }
@@ -81,6 +82,7 @@ class Objective {
     double price_per_move_ = 0;
     double price_per_gib_ = 0;
     double price_per_second_ = 0;
+    double calm_price_ = 1;
 };
 
 }  // namespace ballast::policy::planner

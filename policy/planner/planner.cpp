@@ -8,6 +8,7 @@
 #include "policy/forecast.hpp"
 #include "policy/judge.hpp"
 #include "policy/means.hpp"
+#include "policy/planner/calm.hpp"
 
 namespace ballast::policy::planner {
 namespace {
@@ -69,6 +70,9 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
         look_at(samples_of(parameters.balance_seconds), 0, workspace);
+        if (against_load && parameters.calm_price > 1) {
+            mark_calm(board_, pool, thresholds_);
+        }
     }
     const bool unsolved = hot && against_load && !relief_.solved();
     descent_.begin(board_, objective_,
@@ -105,10 +109,11 @@ void Planner::look_ahead(Workspace& workspace) noexcept {
 // with that. What is said of the plan afterwards uses the same loads: they stay in the workspace.
 void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace) noexcept {
     window_ = samples;
+    persistence_ = PerResource<double>{};
     if (recent > 0 && recent < samples) {
         Correlations correlations;
         measure(*pool_, window_, workspace, correlations);
-        forecast(*pool_, correlations, recent, workspace);
+        persistence_ = forecast(*pool_, correlations, window_, recent, workspace);
     } else {
         measure(*pool_, window_, workspace);
     }
@@ -118,7 +123,9 @@ void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& wo
     keep_spare_host_ = parameters_->keep_spare_host != 0 && board_.survives_largest();
 }
 
-// Marks the nodes that are overloaded.
+// Marks the nodes that are overloaded. What is too much by so much, and of that keeps a share from one sample
+// to the next, comes to so much over 1 - share in the end: the longer load lasts, the less of it is put up
+// with.
 bool Planner::mark_hot(const Workspace& measured) noexcept {
     bool any = false;
     const auto nodes = board_.nodes();
@@ -126,7 +133,8 @@ bool Planner::mark_hot(const Workspace& measured) noexcept {
         hot_[n] = false;
         const HostIndex h = nodes[n].host;
         for (std::size_t a = 0; a < resource_count && nodes[n].counts; ++a) {
-            hot_[n] = hot_[n] || nodes[n].at[a] > thresholds_[a] + parameters_->hysteresis + load_tolerance;
+            const double put_up_with = parameters_->hysteresis * (1 - persistence_[static_cast<Resource>(a)]);
+            hot_[n] = hot_[n] || nodes[n].at[a] > thresholds_[a] + put_up_with + load_tolerance;
         }
         const std::uint32_t samples = measured.host_samples[h][Resource::cpu];
         if (hot_[n] && samples < parameters_->samples_min) {

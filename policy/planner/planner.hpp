@@ -60,6 +60,7 @@ class Planner {
     Waves waves_;
     std::span<bool> hot_;  // by node
     Point thresholds_{};
+    PerResource<double> persistence_;  // of the loads that relief looks at
     std::uint32_t window_ = 1;
     bool keep_spare_host_ = false;
     bool balanced_ = false;

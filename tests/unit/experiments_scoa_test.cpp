@@ -99,6 +99,7 @@ TEST_F(ScoaSimulationTest, ThePlannerLeavesNoOverloadWithFewerActionsAndLowerDev
     actions.weight_memory = 1;
     actions.price_per_move = 0.1;
     actions.price_per_gib = 0;
+    actions.calm_price = 1;
     actions.swap_counts = 1;
     std::uint32_t ours = 0;
     std::uint32_t theirs = 0;

@@ -114,6 +114,55 @@ TEST_F(Planner, EvensOutACalmPoolOnlyWhileTheGainPaysForTheMove) {
     EXPECT_EQ(moves(ballast), "");
 }
 
+// The same means: what counts is how near its threshold a host comes as it swings.
+TEST_F(Planner, WhoStaysFarBelowItsThresholdAsItSwingsMovesOnlyForMuch) {
+    constexpr std::size_t instants = 60;
+    const auto swinging = [](double mean, double by) {
+        std::vector<double> samples(instants);
+        for (std::size_t i = 0; i < instants; ++i) {
+            samples[i] = i % 2 == 0 ? mean - by : mean + by;
+        }
+        return samples;
+    };
+    host("h1");
+    host("h2");
+    for (int i = 0; i < 5; ++i) {
+        vm("vm" + std::to_string(i), 0, swinging(1.1, 0));
+    }
+    vm("other", 1, swinging(3.0, 0));
+    EXPECT_EQ(moves(ballast), "") << "55 % and 30 %";
+    EXPECT_EQ(verdict(0), Constraint::gain_too_small);
+    const double dear = plan.vms[0].limit;
+    parameters.calm_price = 1;
+    EXPECT_EQ(moves(ballast), "vm0>h2");
+    EXPECT_LT(plan.moves[0].price, dear);
+    parameters.calm_price = 4;
+    for (VmIndex v = 0; v < 5; ++v) {
+        vms[v].cpu_cores = keep(swinging(1.1, 0.3));
+    }
+    EXPECT_EQ(moves(ballast), "vm0>h2") << "55 % and 15 to either side: twice that is 85 %";
+}
+
+// Of the same mean, and as high now: one guest's load lasts, the other's goes up and down.
+TEST_F(Planner, WhatAGuestKeepsOfARiseIsReadFromItsOwnSamplesToo) {
+    constexpr std::size_t instants = 60;
+    std::vector<double> lasting(instants);
+    std::vector<double> restless(instants);
+    for (std::size_t i = 0; i < instants; ++i) {
+        lasting[i] = i < instants / 2 ? 1 : 3;
+        restless[i] = i % 2 == 0 ? 1 : 3;
+    }
+    host("h1");
+    host("h2");
+    vm("lasting", 0, lasting);
+    vm("restless", 1, restless);
+    parameters.relief_seconds = 1;  // the last sample
+    parameters.balance = 0;         // the loads that are told are those to come
+    EXPECT_EQ(moves(ballast), "");
+    EXPECT_GT(plan.before.hosts[0].cpu, 0.23);
+    EXPECT_NEAR(plan.before.hosts[1].cpu, 0.2, 0.01);
+}
+
 TEST_F(Planner, GuestsOfOneGroupAreKeptApart) {
     hot_and_idle();
     for (const VmIndex v : {0U, 3U}) {
@@ -365,6 +414,7 @@ TEST_F(Planner, SaysWhetherItsSearchWasComplete) {
     for (int i = 0; i < hosts_count / 2 * guests_each; ++i) {
         vm("vm" + std::to_string(i), static_cast<HostIndex>(i % (hosts_count / 2)), 0.1 + 0.001 * (i % 97));
     }
+    parameters.calm_price = 1;  // half the hosts carry 45 %: hardly worth a look otherwise
     ASSERT_TRUE(run(ballast).ok());
     EXPECT_EQ(plan.search, SearchEnd::complete);
     const std::size_t all = plan.moves.size();

@@ -1,0 +1,98 @@
+#include "policy/planner/calm.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "policy/means.hpp"
+#include "policy/planner/objective.hpp"
+#include "policy/series.hpp"
+
+namespace ballast::policy::planner {
+namespace {
+
+// Of a load that swings by chance, one sample in forty is further above its mean.
+constexpr double deviations = 2;
+
+// What a node carried of one resource, instant by instant, the newest last.
+struct Past {
+    std::array<double, limits::window_samples_max> total{};
+    std::size_t instants = 0;
+
+    // A sample that cannot be counts nothing. Side by side, since this is most of the time of a calm round.
+    void add(Series series, double ceiling) noexcept {
+        constexpr std::size_t lanes = 4;
+        const Series recent = series.last(std::min(series.size(), total.size()));
+        instants = std::max(instants, recent.size());
+        recent.as_stored([&](auto samples) {
+            double* const to = total.data() + (total.size() - samples.size());
+            const auto* const from = samples.data();
+            const auto value = [&](std::size_t i) {
+                const auto sample = static_cast<double>(from[i]);
+                return std::min(is_good(sample) ? sample : 0.0, ceiling);
+            };
+            std::size_t i = 0;
+            for (; i + lanes <= samples.size(); i += lanes) {
+                for (std::size_t lane = 0; lane < lanes; ++lane) {
+                    to[i + lane] += value(i + lane);
+                }
+            }
+            for (; i < samples.size(); ++i) {
+                to[i] += value(i);
+            }
+        });
+    }
+    double deviation() const noexcept {
+        double sum = 0;
+        double squares = 0;
+        for (std::size_t i = total.size() - instants; i < total.size(); ++i) {
+            sum += total[i];
+            squares += total[i] * total[i];
+        }
+        return instants == 0 ? 0 : deviation_of(static_cast<double>(instants), sum, squares);
+    }
+};
+
+// In the unit of the resource.
+double deviation_on(const Board& board, const Node& node, const Pool& pool, Resource resource) noexcept {
+    const Host& host = pool.hosts[node.host];
+    const double capacity_there = capacity(host)[resource];
+    Past past;
+    if (resource == Resource::cpu) {
+        past.add(host.dom0_cpu_cores, capacity_there);
+    }
+    for (Rank g = node.first; g != nobody; g = board.guest(g).next) {
+        past.add(series(pool.vms[board.guest(g).vm], resource), capacity_there);
+    }
+    return past.deviation();
+}
+
+bool is_calm(const Board& board, const Node& node, const Pool& pool, const Point& thresholds) noexcept {
+    for (const Resource resource : all_resources) {
+        const auto axis = static_cast<std::size_t>(resource);
+        if (node.at[axis] + knee_below_threshold > thresholds[axis]) {
+            return false;
+        }
+    }
+    for (const Resource resource : all_resources) {
+        const auto axis = static_cast<std::size_t>(resource);
+        const double room = (thresholds[axis] - node.at[axis]) / deviations;
+        if (node.per_unit[axis] > 0 &&
+            deviation_on(board, node, pool, resource) * node.per_unit[axis] > room) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+void mark_calm(Board& board, const Pool& pool, const Point& thresholds) noexcept {
+    for (const Node& node : board.nodes()) {
+        const bool calm = is_calm(board, node, pool, thresholds);
+        for (Rank g = node.first; g != nobody; g = board.guest(g).next) {
+            board.guests()[g].calm = calm;
+        }
+    }
+}
+
+}  // namespace ballast::policy::planner
