@@ -57,6 +57,21 @@ bool has_commands_below(std::string_view path) {
                                [&](const Command* command) { return command->path.starts_with(beginning); });
 }
 
+// As many words of the command's path, from the first on, as are among the arguments. What the arguments do
+// not name need not be declared, which for all commands takes longer than most of them run.
+std::string_view named_words(std::string_view path, const std::vector<std::string>& arguments) {
+    std::size_t end = 0;
+    while (end < path.size()) {
+        const std::size_t begin = end == 0 ? 0 : end + 1;
+        const std::size_t next = std::min(path.find(' ', begin), path.size());
+        if (std::ranges::find(arguments, path.substr(begin, next - begin)) == arguments.end()) {
+            break;
+        }
+        end = next;
+    }
+    return path.substr(0, end);
+}
+
 // One node of the tree of subcommands: "image", and below it "image index".
 class Tree {
   public:
@@ -171,6 +186,13 @@ Parsed parse(const std::vector<std::string>& arguments, Context& context) {
     std::map<std::string_view, Action> actions;
     std::multimap<std::string_view, const CLI::Option*> required_later;
     for (const Command* command : all_commands()) {
+        const std::string_view named = named_words(command->path, arguments);
+        if (named != command->path) {
+            if (!named.empty()) {
+                tree.at(named);
+            }
+            continue;
+        }
         Options options;
         actions.emplace(command->path, command->declare(options));
         const std::vector<CLI::Option*> required = declare(tree.at(command->path), options);

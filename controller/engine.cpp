@@ -193,6 +193,8 @@ void Engine::store_ended() {
         if (!good && trouble_.empty()) {
             break_down();
         }
+        handed_ns_ = store_.handed_ns();
+        landed_ns_ = store_.landed_ns();
         finish(stored);
         store_used_ = mono_now();
         fold_log_if(log_pages_max, {});  // those who waited for this transaction have their answers

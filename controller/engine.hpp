@@ -76,6 +76,10 @@ class Engine {
     std::uint64_t decided() const noexcept { return sealed_ + (open_ ? 1 : 0); }
     std::uint64_t stored() const noexcept { return sealed_ - (in_flight_ ? 1 : 0); }
 
+    // When the newest transaction that is `stored` was handed over, and when it was on disk, by mono_ns().
+    std::int64_t handed_ns() const noexcept { return handed_ns_; }
+    std::int64_t landed_ns() const noexcept { return landed_ns_; }
+
     const Core& core() const noexcept { return *core_; }
     const Store& store() const noexcept { return store_; }
     // Why changes are refused; empty while they are not.
@@ -107,7 +111,9 @@ class Engine {
     bool in_flight_ = false;            // a transaction is on its way to disk
     std::uint64_t sealed_ = 0;          // transactions
     std::uint64_t awaited_commit_ = 0;  // the store's number of the one in flight
-    bool jobs_changed_ = false;         // since the last seal
+    std::int64_t handed_ns_ = 0;
+    std::int64_t landed_ns_ = 0;
+    bool jobs_changed_ = false;  // since the last seal
     bool sealed_jobs_changed_ = false;
     Instant store_used_;  // when its thread was last given something or has ended a transaction
     std::string trouble_;

@@ -23,6 +23,7 @@
 #include "shell/durable_file.hpp"
 #include "shell/footprint.hpp"
 #include "shell/log.hpp"
+#include "shell/log_beside.hpp"
 #include "shell/loop.hpp"
 #include "shell/loop_turns.hpp"
 #include "shell/notify.hpp"
@@ -215,6 +216,7 @@ int fail(std::string_view why) {
 }
 
 int serve(const ControllerConfig& config) {
+    const LogBeside log_beside;  // first: it writes what the others' ends have to say
     raise_descriptor_limit(config);
     std::string why;
     if (!make_directory(config.state_dir, why).ok()) {

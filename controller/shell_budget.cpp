@@ -6,6 +6,7 @@
 #include "controller/store_batch.hpp"
 #include "proto/codec.hpp"
 #include "shell/link.hpp"
+#include "shell/log_beside.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -40,6 +41,7 @@ Budget shell_budget(const ControllerConfig& config) {
     add("batches for the store", 2, Batch::bytes_max);
     add("SQLite", 1, sqlite_bytes_max);
     add("actions of a step", 1, sizeof(Actions));
+    add("lines for the log", 2, log_beside_bytes);
     return budget;
 }
 

@@ -307,6 +307,12 @@ std::string Store::last_error() const {
 std::uint64_t Store::commits() const noexcept {
     return impl_->writer->commits();
 }
+std::int64_t Store::handed_ns() const noexcept {
+    return impl_->writer->handed_ns();
+}
+std::int64_t Store::landed_ns() const noexcept {
+    return impl_->writer->landed_ns();
+}
 const Histogram& Store::commit_took() const noexcept {
     return impl_->writer->commit_took();
 }

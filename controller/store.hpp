@@ -76,6 +76,9 @@ class Store {
 
     std::string last_error() const;
     std::uint64_t commits() const noexcept;
+    // When the newest transaction was handed to the thread, and when it was on disk. REQUIRES: !busy().
+    std::int64_t handed_ns() const noexcept;
+    std::int64_t landed_ns() const noexcept;
     // How long each took, its sync included.
     const Histogram& commit_took() const noexcept;
     const Histogram& fold_took() const noexcept;

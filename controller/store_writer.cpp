@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "shell/loop.hpp"
 
 namespace ballast::controller {
 
@@ -65,6 +66,7 @@ void StoreWriter::hand_over(bool ends) {
         return;
     }
     ends_ = ends;
+    handed_ns_ = mono_ns();
     handed_ = true;
     filling_ = 1 - filling_;
     thread_.start();
@@ -125,6 +127,7 @@ bool StoreWriter::execute(const Batch& batch, bool ends) noexcept {
         const Clock::time_point began = Clock::now();
         began_ = !commit_.start().run();
         took_us_ = us_since(began);
+        landed_ns_ = mono_ns();
         return !began_;
     }
     return true;

@@ -51,6 +51,10 @@ class StoreWriter {
     void start_over();
 
     std::uint64_t commits() const noexcept { return commits_; }
+    // When the newest batch to be committed was handed over, and when it was on disk (CLOCK_MONOTONIC).
+    // REQUIRES: !busy().
+    std::int64_t handed_ns() const noexcept { return handed_ns_; }
+    std::int64_t landed_ns() const noexcept { return landed_ns_; }
     const Histogram& commit_took() const noexcept { return commit_took_; }
     const Histogram& fold_took() const noexcept { return fold_took_; }
 
@@ -82,6 +86,8 @@ class StoreWriter {
     bool folds_ = false;   // it folds the log instead of executing a batch
     int log_pages_ = 0;
     std::uint64_t took_us_ = 0;
+    std::int64_t handed_ns_ = 0;
+    std::int64_t landed_ns_ = 0;
     std::string error_;
 
     Background thread_;  // last: it ends before what it uses

@@ -2,6 +2,8 @@
 
 #include <zstd.h>
 
+#include <utility>
+
 #include "base/assert.hpp"
 
 namespace ballast::image {
@@ -26,12 +28,20 @@ void feed(ZSTD_CCtx* context, ZSTD_outBuffer& output, std::span<const std::byte>
 }  // namespace
 
 StreamCompressor::StreamCompressor(int level) : context_{ZSTD_createCCtx()} {
-    BALLAST_ASSERT(context_ != nullptr && level >= 1 && level <= zstd_level_max);
+    BALLAST_ASSERT(context_ != nullptr);
+    set_level(level);
+}
+
+void StreamCompressor::set_level(int level) {
+    BALLAST_ASSERT(level >= 1 && level <= zstd_level_max);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, zstd_window_log);
-    if (level == zstd_level_default) {
-        ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, zstd_hash_log_default);
-    }
+    // 0: as the level has it.
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, level == zstd_level_default ? zstd_hash_log_default : 0);
+}
+
+void StreamCompressor::change_level(int level) {
+    next_level_ = level;
 }
 
 StreamCompressor::~StreamCompressor() {
@@ -41,6 +51,12 @@ StreamCompressor::~StreamCompressor() {
 std::size_t StreamCompressor::compress(std::span<const std::byte> first, std::span<const std::byte> second,
                                        std::span<std::byte> out) {
     ZSTD_outBuffer output{out.data(), out.size(), 0};
+    if (next_level_ != 0) {
+        // A level is a frame's: this one ends, in three bytes, and the next begins. To the other side they
+        // are one stream.
+        feed(context_, output, {}, ZSTD_e_end);
+        set_level(std::exchange(next_level_, 0));
+    }
     feed(context_, output, first, ZSTD_e_continue);
     feed(context_, output, second, ZSTD_e_flush);
     return output.pos;

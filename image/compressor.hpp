@@ -19,6 +19,9 @@ inline constexpr int zstd_window_log = 22;
 // is most of the time of a transfer on a fast link.
 inline constexpr int zstd_level_default = 2;
 inline constexpr int zstd_hash_log_default = 17;
+// For links that leave time: a seventh fewer bytes in 3.5 times the time, and 5 MiB more of memory. The
+// levels between are hardly smaller than 2, those above hardly smaller than this.
+inline constexpr int zstd_level_strong = 7;
 inline constexpr int zstd_level_max = 9;
 
 class StreamCompressor {
@@ -33,10 +36,15 @@ class StreamCompressor {
     // at once. REQUIRES: out.size() >= bound(first.size() + second.size()).
     std::size_t compress(std::span<const std::byte> first, std::span<const std::byte> second,
                          std::span<std::byte> out);
+    // From the next message on. What was sent before teaches nothing from there.
+    void change_level(int level);
     static std::size_t bound(std::size_t plain_bytes) noexcept;
 
   private:
+    void set_level(int level);
+
     ZSTD_CCtx_s* context_;
+    int next_level_ = 0;  // 0: no change
 };
 
 class StreamDecompressor {

@@ -110,6 +110,7 @@ Status ImageReceiver::offer_resume(std::string& why) {
             MessageType::verified, [&](std::span<std::byte> out) { return encode(message, out); }, why);
     };
     std::uint64_t first = 0;
+    Extent hole;
     for (std::uint64_t i = 0; work_->journal.resumed() && i < work_->journal.segments(); ++i) {
         Digest claimed{};
         Digest actual{};
@@ -117,7 +118,7 @@ Status ImageReceiver::offer_resume(std::string& why) {
         BALLAST_CHECK(work_->journal.get(i, claimed, known, why));
         actual = claimed;
         if (known && !options_.trust_journal) {
-            BALLAST_CHECK(work_->read_back(i, actual, why));
+            BALLAST_CHECK(work_->read_back(i, hole, actual, why));
             known = claimed == actual;
         }
         if (known) {
@@ -308,6 +309,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
     if (work_->read_back_ahead) {
         work_->read_back_ahead->wait();
     }
+    Extent hole;
     for (std::uint64_t i = 0; i < work_->journal.segments(); ++i) {
         Digest claimed{};
         Digest actual{};
@@ -317,7 +319,7 @@ Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
             return source_violation("it ended before every segment had come", why);
         }
         if (rereads(i) && !(work_->read_back_ahead && work_->read_back_ahead->proven(i))) {
-            BALLAST_CHECK(work_->read_back(i, actual, why));
+            BALLAST_CHECK(work_->read_back(i, hole, actual, why));
             if (actual != claimed) {
                 BALLAST_CHECK(work_->journal.forget(i, why));
                 return content_failure(options_.target,

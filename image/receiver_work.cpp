@@ -30,10 +30,18 @@ void ImageReceiver::Work::open_locals(const std::vector<LocalImage>& wanted,
     }
 }
 
-Status ImageReceiver::Work::read_back(std::uint64_t segment, Digest& digest, std::string& why) {
+Status ImageReceiver::Work::read_back(std::uint64_t segment, Extent& hole, Digest& digest, std::string& why) {
     const std::uint32_t length = segment_length(hello.image_bytes, segment);
+    const std::uint64_t offset = segment * segment_bytes;
+    if (offset < hole.offset || offset + length > hole.end()) {
+        hole = target.hole_at(offset);
+    }
+    if (offset + length <= hole.end()) {
+        digest = digester->of_zeros(segment, length);
+        return {};
+    }
     const std::span<std::byte> bytes = std::span{content->bytes}.first(length);
-    BALLAST_CHECK(target.read(segment * segment_bytes, bytes, why));
+    BALLAST_CHECK(target.read(offset, bytes, why));
     digest = digester->of_segment(segment, bytes);
     return {};
 }

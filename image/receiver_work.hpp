@@ -20,8 +20,9 @@ struct ImageReceiver::Work {
 
     // Leaves out, with a sentence each, those that cannot be opened.
     void open_locals(const std::vector<LocalImage>& wanted, std::vector<std::string>& left_out);
-    // The digest of what is on the disk.
-    Status read_back(std::uint64_t segment, Digest& digest, std::string& why);
+    // The digest of what is on the disk. `hole` is the last one that was met, as long as nothing is written:
+    // what lies in it need not be read.
+    Status read_back(std::uint64_t segment, Extent& hole, Digest& digest, std::string& why);
     // Bytes of the new image before `run`: from the disk, or from the segment that is being made.
     bool read_itself(const Run& run, std::uint64_t segment_offset, std::span<const std::byte> segment,
                      std::span<std::byte> into);

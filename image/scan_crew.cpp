@@ -17,7 +17,7 @@ ScanCrew::~ScanCrew() {
         const std::lock_guard lock{mutex_};
         stop_ = true;
     }
-    changed_.notify_all();
+    work_.notify_all();
     for (std::thread& thread : threads_) {
         thread.join();
     }
@@ -30,13 +30,15 @@ void ScanCrew::give(Extent extent) {
         const std::lock_guard lock{mutex_};
         ++given_;
     }
-    changed_.notify_all();
+    work_.notify_one();
 }
 
 Status ScanCrew::take(const ScanUnit*& unit, std::string& why) {
     Slot& oldest = slot(taken_++);
     std::unique_lock lock{mutex_};
-    changed_.wait(lock, [&oldest] { return oldest.done; });
+    awaited_ = &oldest;
+    done_.wait(lock, [&oldest] { return oldest.done; });
+    awaited_ = nullptr;
     unit = &oldest.unit;
     why = oldest.why;
     return oldest.status;
@@ -45,7 +47,7 @@ Status ScanCrew::take(const ScanUnit*& unit, std::string& why) {
 void ScanCrew::work(UnitHasher& hasher) {
     std::unique_lock lock{mutex_};
     while (true) {
-        changed_.wait(lock, [this] { return stop_ || begun_ < given_; });
+        work_.wait(lock, [this] { return stop_ || begun_ < given_; });
         if (stop_) {
             return;
         }
@@ -55,7 +57,9 @@ void ScanCrew::work(UnitHasher& hasher) {
         mine.status = hasher.hash(mine.unit, mine.why);
         lock.lock();
         mine.done = true;
-        changed_.notify_all();
+        if (awaited_ == &mine) {
+            done_.notify_one();
+        }
     }
 }
 

@@ -43,8 +43,10 @@ class ScanCrew {
 
     std::vector<Slot> ring_;  // one more than may be given: the one that was taken last is still read
     std::vector<std::unique_ptr<UnitHasher>> hashers_;
-    std::mutex mutex_;  // of `done` in all slots, and of what follows but taken_
-    std::condition_variable changed_;
+    std::mutex mutex_;              // of `done` in all slots, and of what follows but taken_
+    std::condition_variable work_;  // there is some, or none will come
+    std::condition_variable done_;  // awaited_ is
+    const Slot* awaited_ = nullptr;
     std::uint64_t begun_ = 0;
     std::uint64_t given_ = 0;
     std::uint64_t taken_ = 0;  // the caller's alone

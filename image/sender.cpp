@@ -1,6 +1,7 @@
 #include "image/sender.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "image/failure.hpp"
@@ -257,6 +258,7 @@ Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::strin
     }
     const std::span<const std::byte> literals = work.gather_literals(content);
     const std::size_t recipe_bytes = encode(work.recipe, work.recipe_bytes);
+    const auto begun = std::chrono::steady_clock::now();
     const std::size_t packed =
         work.compressor.compress(std::span{work.recipe_bytes}.first(recipe_bytes), literals, work.packed);
     report_.literal_bytes += literals.size();
@@ -267,8 +269,20 @@ Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::strin
                           .recipe_bytes = static_cast<std::uint32_t>(recipe_bytes),
                           .literal_bytes = static_cast<std::uint32_t>(literals.size()),
                           .compressed = std::span{work.packed}.first(packed)};
-    return work.messages.send(
-        MessageType::segment, [&](std::span<std::byte> out) { return encode(segment, out); }, why);
+    const auto compressed = std::chrono::steady_clock::now();
+    BALLAST_CHECK(work.messages.send(
+        MessageType::segment, [&](std::span<std::byte> out) { return encode(segment, out); }, why));
+    adapt_level(compressed - begun, std::chrono::steady_clock::now() - compressed);
+    return {};
+}
+
+void ImageSender::adapt_level(std::chrono::nanoseconds compressing, std::chrono::nanoseconds sending) {
+    Effort& effort = work_->effort;
+    if (options_.adapt_level && effort.changes(compressing.count(), sending.count())) {
+        work_->compressor.change_level(effort.strong() ? std::max(options_.zstd_level, zstd_level_strong)
+                                                       : options_.zstd_level);
+        report_.compressed_harder = true;
+    }
 }
 
 Status ImageSender::flush_zeros(std::string& why) {

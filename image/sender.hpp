@@ -1,6 +1,7 @@
 // The source's side of an image's transfer: docs/image_transfer.md.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,8 @@ struct SendOptions {
     // Of the fingerprints in it: a secret, the same whenever this image is sent.
     std::uint64_t block_seed = 0;
     int zstd_level = zstd_level_default;
+    // Compresses harder while the link leaves time for it.
+    bool adapt_level = true;
     // Looks for sectors within the blocks that were not found, if the destination has them indexed, and if a
     // sample says that it pays.
     bool two_levels = true;
@@ -44,6 +47,7 @@ struct SendReport {
     std::uint64_t zero_segments = 0;
     std::uint64_t resent_segments = 0;  // did not come out right at the destination
     bool sectors_used = false;
+    bool compressed_harder = false;  // at times
 };
 
 struct ReadSegment;
@@ -79,6 +83,7 @@ class ImageSender {
     Status send_next(std::string& why);
     Status remember_skipped(const ReadSegment& segment, std::string& why);
     Status send_segment(const ReadSegment& segment, bool whole, std::string& why);
+    void adapt_level(std::chrono::nanoseconds compressing, std::chrono::nanoseconds sending);
     Status flush_zeros(std::string& why);
     Status hear(bool wait, std::string& why);
     Status resend_refused(std::string& why);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "image/core/effort.hpp"
 #include "image/digest.hpp"
 #include "image/index_file.hpp"
 #include "image/journal.hpp"
@@ -47,6 +48,7 @@ struct ImageSender::Work {
     std::unique_ptr<PlacementStream> placements;
     Placement pending;  // begun, its rest belongs to a later segment
     bool has_pending = false;
+    Effort effort;
     StreamCompressor compressor;
     std::unique_ptr<SegmentReader> reader;
     ReadSegment again;  // one that the destination wants whole

@@ -4,10 +4,14 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 
 #include "image/failure.hpp"
 #include "image/file.hpp"
@@ -26,6 +30,8 @@ std::int64_t nanoseconds(const timespec& time) {
 // much time has gone into them, the rest is read, and zeros are recognised as zeros.
 constexpr std::chrono::milliseconds hole_search_max{2000};
 
+constexpr std::size_t rows_at_once_max = 128;
+
 class RawSource final : public ImageSource {
   public:
     RawSource(NamedFd file, std::uint64_t size_bytes) : file_{std::move(file)}, size_bytes_{size_bytes} {}
@@ -34,6 +40,28 @@ class RawSource final : public ImageSource {
 
     Status read(std::uint64_t offset, std::span<std::byte> into, std::string& why) override {
         return read_exactly(file_, offset, into, why);
+    }
+
+    Status read_rows(std::uint64_t offset, std::uint64_t length, const Rows& rows, std::span<std::byte> into,
+                     std::string& why) override {
+        std::array<iovec, rows_at_once_max> parts;
+        std::size_t count = 0;
+        std::uint64_t at = 0;
+        for (; at < length && count < parts.size(); at += rows.bytes) {
+            parts[count] = {
+                .iov_base = into.data() + count * rows.stride,
+                .iov_len = static_cast<std::size_t>(std::min<std::uint64_t>(rows.bytes, length - at))};
+            ++count;
+        }
+        if (at >= length) {
+            const ssize_t got =
+                ::preadv(file_.fd.get(), parts.data(), static_cast<int>(count), static_cast<off_t>(offset));
+            if (got >= 0 && static_cast<std::uint64_t>(got) == length) {
+                return {};
+            }
+        }
+        // Anything unusual: read() knows what to do about it, and what to call it.
+        return ImageSource::read_rows(offset, length, rows, into, why);
     }
 
     Status next_data(std::uint64_t offset, Extent& data, std::string& why) override {
@@ -113,6 +141,18 @@ class SourceSectors final : public SectorReader {
 };
 
 }  // namespace
+
+Status ImageSource::read_rows(std::uint64_t offset, std::uint64_t length, const Rows& rows,
+                              std::span<std::byte> into, std::string& why) {
+    const auto bytes = static_cast<std::size_t>(length);
+    BALLAST_CHECK(read(offset, into.first(bytes), why));
+    // From the last on, so that none is written over before it has moved.
+    for (std::size_t row = (bytes + rows.bytes - 1) / rows.bytes; row-- > 1;) {
+        const std::size_t at = row * rows.bytes;
+        std::memmove(into.data() + row * rows.stride, into.data() + at, std::min(rows.bytes, bytes - at));
+    }
+    return {};
+}
 
 Status file_identity(const std::string& path, ImageIdentity& out, std::string& why) {
     struct stat status {};

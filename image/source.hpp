@@ -19,6 +19,11 @@ enum class ImageFormat : std::uint8_t {
     qcow2 = 2,
 };
 
+struct Rows {
+    std::size_t bytes = 0;
+    std::size_t stride = 0;
+};
+
 class ImageSource {
   public:
     virtual ~ImageSource() = default;
@@ -27,6 +32,10 @@ class ImageSource {
     virtual std::uint64_t size_bytes() const noexcept = 0;
     // All of `into`. `image_corrupt` when the image ends before (it shrank), `io_failed`.
     virtual Status read(std::uint64_t offset, std::span<std::byte> into, std::string& why) = 0;
+    // The same, laid down in rows of so many bytes, whose beginnings are `stride` apart; the last may be cut
+    // short. REQUIRES: stride >= row_bytes > 0, and `into` goes to the end of the last row.
+    virtual Status read_rows(std::uint64_t offset, std::uint64_t length, const Rows& rows,
+                             std::span<std::byte> into, std::string& why);
     // The next stretch at or after `offset` that may hold anything but zeros; empty when there is none. Never
     // longer than the image. `io_failed`.
     virtual Status next_data(std::uint64_t offset, Extent& data, std::string& why) = 0;

@@ -24,6 +24,7 @@ Err<Fault> lost(const char* action, std::string& why) {
 
 // With a limit on the bandwidth, a message goes out in pieces of this size: the limit may change within one.
 constexpr std::size_t paced_bytes = 64 * 1024;
+constexpr std::int64_t catch_up_ns = 50'000'000;
 
 std::int64_t now_ns() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -77,7 +78,8 @@ MessageStream::MessageStream(ByteStream& stream, TransferControl& control)
       out_(frame_header_bytes + message_bytes_max),
       in_(message_bytes_max) {}
 
-// Each byte takes its time on a link of the limit's speed; short breaks are not saved up for later.
+// Each byte takes its time on a link of the limit's speed. A break while the next message was made is caught up
+// on, a longer one is not.
 void MessageStream::pace(std::size_t bytes) {
     const std::uint32_t mbps = control_.bandwidth_mbps.load(std::memory_order_relaxed);
     if (mbps == 0) {
@@ -85,7 +87,7 @@ void MessageStream::pace(std::size_t bytes) {
         return;
     }
     const std::int64_t now = now_ns();
-    free_at_ns_ = std::max(free_at_ns_, now) + static_cast<std::int64_t>(bytes) * 8 * 1000 / mbps;
+    free_at_ns_ = std::max(free_at_ns_, now - catch_up_ns) + static_cast<std::int64_t>(bytes) * 8 * 1000 / mbps;
     std::this_thread::sleep_for(std::chrono::nanoseconds{free_at_ns_ - now});
 }
 

@@ -104,6 +104,17 @@ Status ImageTarget::read_past_cache(std::uint64_t offset, std::span<std::byte> i
     return read_exactly(file_, offset + aligned, into.subspan(aligned), why);
 }
 
+Extent ImageTarget::hole_at(std::uint64_t offset) const noexcept {
+    const off_t data = ::lseek(file_.fd.get(), static_cast<off_t>(offset), SEEK_DATA);
+    if (data >= 0) {
+        return {.offset = offset, .length = static_cast<std::uint64_t>(data) - offset};
+    }
+    struct stat status {};
+    const bool to_the_end = errno == ENXIO && ::fstat(file_.fd.get(), &status) == 0 &&
+                            S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) > offset;
+    return {.offset = offset, .length = to_the_end ? static_cast<std::uint64_t>(status.st_size) - offset : 0};
+}
+
 Status ImageTarget::write_zeros(std::uint64_t offset, std::uint64_t length, std::string& why) {
     const auto from = static_cast<off_t>(offset);
     const auto count = static_cast<off_t>(length);

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "image/core/grid.hpp"
 #include "image/core/transfer_messages.hpp"
 #include "image/file.hpp"
 
@@ -38,6 +39,9 @@ class ImageTarget {
     // What the disk itself says (the end of an image that is no multiple of target_alignment comes from the
     // cache). REQUIRES: past_cache(), aligned memory; an offset that is a multiple of target_alignment.
     Status read_past_cache(std::uint64_t offset, std::span<std::byte> into, std::string& why) const;
+    // The stretch from `offset` on for which the file system has nothing stored, so that it reads as zeros
+    // whatever the disk does. Empty when something is, and when it cannot tell.
+    Extent hole_at(std::uint64_t offset) const noexcept;
     // REQUIRES: aligned memory; an offset that is a multiple of target_alignment.
     Status write(std::uint64_t offset, std::span<const std::byte> bytes, std::string& why);
     Status write_zeros(std::uint64_t offset, std::uint64_t length, std::string& why);

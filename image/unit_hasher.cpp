@@ -8,13 +8,15 @@
 namespace ballast::image {
 namespace {
 
+constexpr std::size_t piece_blocks_max = 96;
+
 // Blocks read at a time: a multiple of the kernel's lanes, and so few that what the system copied, and from
 // where, are both still in a second cache of 512 KiB when they are hashed. (From the third, MD5 takes twice
-// as long.) Processors with AVX-512 have more than that.
+// as long.) Processors with AVX-512 have 1 MiB at least.
 constexpr std::size_t piece_blocks(Md5Kernel kernel) noexcept {
-    return kernel == Md5Kernel::avx512 ? 64 : 24;
+    return kernel == Md5Kernel::avx512 ? piece_blocks_max : 24;
 }
-constexpr std::size_t piece_bytes_max = 64 * block_bytes_default;
+constexpr std::size_t piece_bytes_max = piece_blocks_max * block_bytes_default;
 constexpr std::size_t piece_entries_max = piece_bytes_max / sector_bytes;
 
 }  // namespace
@@ -26,7 +28,7 @@ ScanUnit::ScanUnit() {
 }
 
 struct UnitHasher::Buffers {
-    alignas(4096) std::array<std::byte, piece_bytes_max> bytes;
+    alignas(4096) std::array<std::byte, piece_blocks_max * hash_rows.stride> bytes;
     std::array<const std::byte*, piece_entries_max> blocks;
     std::array<Md5Digest, piece_entries_max> digests;
 };
@@ -39,6 +41,10 @@ UnitHasher::UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kern
       buffers_{std::make_unique_for_overwrite<Buffers>()} {}
 
 UnitHasher::~UnitHasher() = default;
+
+std::byte* UnitHasher::place_of(std::size_t at) noexcept {
+    return buffers_->bytes.data() + at / hash_rows.bytes * hash_rows.stride + at % hash_rows.bytes;
+}
 
 Status UnitHasher::hash(ScanUnit& unit, std::string& why) {
     for (std::vector<Entry>& level : unit.entries) {
@@ -53,11 +59,13 @@ Status UnitHasher::hash(ScanUnit& unit, std::string& why) {
 
 Status UnitHasher::hash_piece(Extent piece, ScanUnit& unit, std::string& why) {
     const auto length = static_cast<std::size_t>(piece.length);
-    BALLAST_CHECK(source_.read(piece.offset, std::span{buffers_->bytes}.first(length), why));
+    BALLAST_CHECK(source_.read_rows(piece.offset, length, hash_rows, buffers_->bytes, why));
     // A block that is cut short counts as filled up with zeros.
     const std::size_t block_bytes = grids_[0].block_bytes();
     const std::size_t filled_up = (length + block_bytes - 1) / block_bytes * block_bytes;
-    std::memset(buffers_->bytes.data() + length, 0, filled_up - length);
+    if (filled_up > length) {
+        std::memset(place_of(length), 0, filled_up - length);
+    }
     for (std::size_t level = 0; level < grids_.size(); ++level) {
         hash_level(level, piece, unit.entries[level]);
     }
@@ -70,7 +78,7 @@ void UnitHasher::hash_level(std::size_t level, Extent piece, std::vector<Entry>&
     const std::size_t before = out.size();
     std::size_t count = 0;
     for (std::size_t at = 0; at < piece.length; at += block_bytes) {
-        const std::span<const std::byte> block{buffers_->bytes.data() + at, block_bytes};
+        const std::span<const std::byte> block{place_of(at), block_bytes};
         if (!all_zero(block)) {
             buffers_->blocks[count] = block.data();
             out.push_back({.block = static_cast<std::uint32_t>(first_block + at / block_bytes)});

@@ -20,6 +20,11 @@ inline constexpr std::size_t scan_unit_bytes = 1024 * 1024;
 // Fingerprints that one unit yields at most, by level.
 inline constexpr std::size_t scan_entries_max = scan_unit_bytes / sector_bytes;
 
+// How blocks lie in memory when they are hashed. The lanes go through as many blocks side by side, and if
+// those were a page apart, all would want the same few places of the first cache: that costs an eighth of the
+// speed.
+inline constexpr Rows hash_rows{.bytes = block_bytes_default, .stride = block_bytes_default + 64};
+
 struct ScanUnit {
     ScanUnit();
     Extent extent;
@@ -42,6 +47,8 @@ class UnitHasher {
 
   private:
     Status hash_piece(Extent piece, ScanUnit& unit, std::string& why);
+    // Of a byte of the piece, in the buffers.
+    std::byte* place_of(std::size_t at) noexcept;
     void hash_level(std::size_t level, Extent piece, std::vector<Entry>& out);
 
     struct Buffers;

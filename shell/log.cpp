@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 8> level_words{"",        "",       "",  
 
 std::atomic<LogLevel> level_shown{LogLevel::info};
 std::atomic<int> descriptor{STDERR_FILENO};
+std::atomic<LogWriter> line_writer{nullptr};
 
 // systemd tells the device and inode of the journal's stream; a daemon whose standard error was redirected
 // since then must not write priorities (systemd.exec(5), JOURNAL_STREAM).
@@ -80,6 +81,10 @@ class Line {
     }
     void write(int fd) noexcept {
         bytes_[size_] = '\n';
+        if (const LogWriter writer = line_writer.load(std::memory_order_acquire); writer != nullptr) {
+            writer(fd, {bytes_.data(), size_ + 1});
+            return;
+        }
         // One call, so that lines of several processes do not mix. Nothing is left to do when it fails.
         [[maybe_unused]] const ssize_t ignored = ::write(fd, bytes_.data(), size_ + 1);
     }
@@ -110,6 +115,10 @@ std::optional<LogLevel> parse_log_level(std::string_view text) noexcept {
 
 void set_log_descriptor(int fd) noexcept {
     descriptor.store(fd, std::memory_order_relaxed);
+}
+
+void set_log_writer(LogWriter writer) noexcept {
+    line_writer.store(writer, std::memory_order_release);
 }
 
 void log_formatted(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept {

@@ -32,6 +32,9 @@ std::optional<LogLevel> parse_log_level(std::string_view text) noexcept;
 
 // Where lines go (for tests): a descriptor that the caller owns.
 void set_log_descriptor(int fd) noexcept;
+// Who writes a whole line, its line feed included; null, as at the start: whoever logs it (log_beside.hpp).
+using LogWriter = void (*)(int fd, std::string_view line) noexcept;
+void set_log_writer(LogWriter writer) noexcept;
 
 void log_formatted(LogLevel level, fmt::string_view format, fmt::format_args arguments) noexcept;
 

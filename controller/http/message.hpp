@@ -94,6 +94,12 @@ enum class Reading : std::uint8_t {
 
 using Answer = std::variant<Reply, Wait, Stream>;
 
+// When a transaction was handed to the disk, and when it was on it.
+struct Landing {
+    std::int64_t handed_ns = 0;
+    std::int64_t landed_ns = 0;
+};
+
 // What the server serves. Called on the loop's thread only.
 class Service {
   public:
@@ -111,6 +117,8 @@ class Service {
     // server keeps an answer to a change until the first that it depends on is the second (`release`).
     virtual std::uint64_t decided() const { return 0; }
     virtual std::uint64_t stored() const { return 0; }
+    // Of the transaction that was stored last, by mono_ns().
+    virtual Landing landing() const { return {}; }
     // Instead of an answer that could not be made durable.
     virtual Reply unstored(const Request& request) { return conclude(request, {}); }
 };

@@ -132,6 +132,13 @@ void write_http(MetricsOut& out, const Api& api) {
     out.metric("ballast_http_handling_seconds", "histogram",
                "Time that requests kept the controller's loop; waiting for jobs is not in it.");
     out.value(api.handling_took());
+    out.metric(
+        "ballast_http_change_seconds", "histogram",
+        "Changes that were answered once they were on disk, by what their time went to: until they were "
+        "decided, until the disk was free of what came before, until theirs was on it, until the answer.");
+    for (std::size_t part = 0; part < change_part_names.size(); ++part) {
+        out.value("part", change_part_names[part], http.changes_took[part]);
+    }
     out.metric("ballast_event_readers", "gauge", "Streams of events, and requests that wait for one.");
     out.value(http.readers_now);
     out.metric("ballast_event_readers_refused_total", "counter", "Readers refused by limits.event_readers.");

@@ -103,6 +103,7 @@ std::optional<Problem> Server::Impl::identify(Slot& slot) {
 
 MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) {
     ++counters.requests;
+    slot.began_ns = mono_ns();
     Request& request = slot.request;
     request = Request{};
     request.id = id_prefix + "-" + std::to_string(next_id++);
@@ -185,6 +186,7 @@ bool Server::Impl::handle(Slot& slot) {
     slot.reply = std::get<Reply>(std::move(result));
     if (slot.transaction > service.stored()) {
         slot.stage = Stage::storing;
+        slot.decided_ns = mono_ns();
         ++storing;
         return false;
     }
@@ -217,7 +219,23 @@ MHD_Result Server::Impl::answer(Slot& slot) {
     slot.stage = Stage::sending;
     slot.deadline = mono_now() + config.request_timeout;
     count_answer(slot, slot.reply.status);
+    count_change(slot);
     return queued;
+}
+
+void Server::Impl::count_change(const Slot& slot) {
+    const auto [handed_ns, landed_ns] = slot.landing;
+    if (handed_ns == 0) {
+        return;  // it did not wait for the disk
+    }
+    const auto add = [this](ChangePart part, std::int64_t from_ns, std::int64_t to_ns) {
+        counters.changes_took[static_cast<std::size_t>(part)].add_us(
+            static_cast<std::uint64_t>(std::max<std::int64_t>(to_ns - from_ns, 0)) / 1000);
+    };
+    add(ChangePart::decide, slot.began_ns, slot.decided_ns);
+    add(ChangePart::queue, slot.decided_ns, handed_ns);
+    add(ChangePart::store, handed_ns, landed_ns);
+    add(ChangePart::answer, landed_ns, mono_ns());
 }
 
 void Server::Impl::count_answer(const Slot& slot, unsigned status) {
@@ -239,6 +257,7 @@ void Server::Impl::completed(Slot& slot) {
     storing -= slot.stage == Stage::storing ? 1 : 0;
     slot.reply = Reply{};
     slot.stream = Stream{};
+    slot.landing = {};
     slot.gone = false;
     if (slot.request.body.capacity() > buffer_kept_bytes) {
         slot.request.body = {};
@@ -264,7 +283,9 @@ void Server::Impl::release(bool stored) {
         }
         if (slot.in_use && slot.stage == Stage::storing &&
             (!stored || slot.transaction <= service.stored())) {
-            if (!stored) {
+            if (stored) {
+                slot.landing = service.landing();
+            } else {
                 slot.reply = service.unstored(slot.request);
             }
             --storing;

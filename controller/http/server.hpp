@@ -3,10 +3,13 @@
 // no client can hurt.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "base/histogram.hpp"
 #include "controller/config.hpp"
 #include "controller/http/message.hpp"
 #include "shell/loop.hpp"
@@ -18,6 +21,12 @@ inline constexpr unsigned unix_connections_max = 8;
 // What libmicrohttpd keeps of a connection beside the request's head: read buffer, parsed headers, answer's
 // head.
 inline constexpr std::size_t connection_memory_bytes = 32 * 1024;
+
+// What the time of a change goes to, from its request's head to its answer: until it is decided; until the
+// disk is free, which the transaction before has or a fold of the log; writing and syncing its own; telling.
+enum class ChangePart : std::uint8_t { decide, queue, store, answer };
+inline constexpr auto change_part_names =
+    std::to_array<std::string_view>({"decide", "queue", "store", "answer"});
 
 struct ServerCounters {
     std::uint64_t connections = 0;
@@ -32,6 +41,8 @@ struct ServerCounters {
     std::uint64_t refused_unauthenticated = 0;
     std::uint64_t cut_off_slow = 0;          // neither a whole request nor its answer in time
     std::uint64_t replies_by_class[6] = {};  // [2] is 2xx
+    std::array<Histogram, change_part_names.size()>
+        changes_took;  // by ChangePart; waits for jobs are not here
 };
 
 class Server {

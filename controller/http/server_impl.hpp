@@ -47,6 +47,9 @@ struct Slot {
     Problem refusal;  // when discarding
     std::uint64_t body_bytes = 0;
     std::uint64_t transaction = 0;  // that must be on disk before it is told; storing or waiting
+    std::int64_t began_ns = 0;      // the request's head was there
+    std::int64_t decided_ns = 0;    // REQUIRES: storing
+    Landing landing;                // of its transaction, once that is on disk
     Wait wait;
     Stream stream;
     bool gone = false;  // nobody reads the stream any more
@@ -89,6 +92,7 @@ struct Server::Impl {
     void serve_queue();
     MHD_Result answer(Slot& slot);
     void count_answer(const Slot& slot, unsigned status);
+    void count_change(const Slot& slot);
     // ---- streams.cpp ----
     MHD_Result begin_stream(Slot& slot);
     ssize_t read_stream(Slot& slot, std::span<char> out);

@@ -27,7 +27,7 @@ Md5Kernel best_md5_kernel() noexcept;
 
 // Blocks that one call of a kernel works on. Calling with a multiple of the best kernel's count wastes no
 // lane.
-inline constexpr std::size_t md5_lanes_max = 32;
+inline constexpr std::size_t md5_lanes_max = 48;
 
 // digests[i] = MD5 of the `block_bytes` bytes at blocks[i].
 // REQUIRES: can_run(kernel), block_bytes a positive multiple of 64, as many digests as blocks.

@@ -44,7 +44,7 @@ struct Processor {
     }
 };
 
-using Kernel = Md5Lanes<Avx512Ops<Processor>, 2>;
+using Kernel = Md5Lanes<Avx512Ops<Processor>, 3>;
 static_assert(Kernel::lanes == md5_lanes_avx512);
 
 }  // namespace

@@ -29,7 +29,7 @@ extern const std::array<Md5SpreadSine, 64> md5_sines_spread;
 // Each hashes as many blocks as its lanes. REQUIRES: the processor can run it.
 inline constexpr std::size_t md5_lanes_sse2 = 8;
 inline constexpr std::size_t md5_lanes_avx2 = 24;
-inline constexpr std::size_t md5_lanes_avx512 = 32;
+inline constexpr std::size_t md5_lanes_avx512 = 48;
 void md5_hash_sse2(const std::byte* const* blocks, std::size_t block_bytes, Md5Digest* digests) noexcept;
 void md5_hash_avx2(const std::byte* const* blocks, std::size_t block_bytes, Md5Digest* digests) noexcept;
 void md5_hash_avx512(const std::byte* const* blocks, std::size_t block_bytes, Md5Digest* digests) noexcept;

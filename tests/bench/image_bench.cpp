@@ -3,6 +3,7 @@
 //   image-bench similarity FOLDER                two indexes of four million blocks
 //   image-bench transfer SOURCE TARGET LOCAL...  source and destination as two processes on a socket pair;
 //                                                every image has its index beside it
+//   image-bench transfer-at MBPS SOURCE TARGET LOCAL...   the same, the source held to so many Mbit/s
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@
 #include "image/index_file.hpp"
 #include "image/receiver.hpp"
 #include "image/sender.hpp"
+#include "image/unit_hasher.hpp"
 #include "shell/random.hpp"
 
 namespace {
@@ -59,9 +61,9 @@ double best_cpu(Work work, int times = rounds) {
 }
 
 int bench_md5() {
-    constexpr std::size_t bytes = 384 * 1024;  // as the scanner reads, and on a page as its buffer is
+    constexpr std::size_t bytes = 384 * 1024;  // as the scanner reads, and laid down as it does
     constexpr int times = 16;
-    alignas(4096) static std::array<std::byte, bytes> content;
+    alignas(4096) static std::array<std::byte, bytes / hash_rows.bytes * hash_rows.stride> content;
     Prng prng{1};
     for (std::byte& byte : content) {
         byte = static_cast<std::byte>(prng.next());
@@ -69,7 +71,7 @@ int bench_md5() {
     for (const std::size_t block_bytes : {std::size_t{512}, std::size_t{4096}}) {
         std::vector<const std::byte*> blocks;
         for (std::size_t at = 0; at < bytes; at += block_bytes) {
-            blocks.push_back(content.data() + at);
+            blocks.push_back(content.data() + at / hash_rows.bytes * hash_rows.stride + at % hash_rows.bytes);
         }
         std::vector<Md5Digest> digests(blocks.size());
         EVP_MD* md5 = EVP_MD_fetch(nullptr, "MD5", nullptr);
@@ -194,7 +196,8 @@ int run_destination(int socket, const std::string& target, const std::vector<std
     return 0;
 }
 
-int bench_transfer(const std::string& source, const std::string& target, std::vector<std::string> locals) {
+int bench_transfer(const std::string& source, const std::string& target, std::vector<std::string> locals,
+                   std::uint32_t mbps) {
     int sockets[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         return 1;
@@ -210,6 +213,7 @@ int bench_transfer(const std::string& source, const std::string& target, std::ve
     random_bytes(options.key);
     random_bytes(options.transfer);
     TransferControl control;
+    control.bandwidth_mbps = mbps;
     SocketStream stream{UniqueFd{sockets[0]}};
     ImageSender sender{options, control};
     std::string why;
@@ -223,14 +227,15 @@ int bench_transfer(const std::string& source, const std::string& target, std::ve
     const SendReport& report = sender.report();
     std::printf(
         "{\"what\":\"transfer\",\"seconds\":%.2f,\"wire_bytes\":%llu,\"answers_bytes\":%llu,"
-        "\"literal_bytes\":%llu,\"copied_bytes\":%llu,\"resent\":%llu,\"sectors\":%s,\"cpu_s\":%.2f,"
+        "\"literal_bytes\":%llu,\"copied_bytes\":%llu,\"resent\":%llu,\"sectors\":%s,\"harder\":%s,\"cpu_s\":"
+        "%.2f,"
         "\"peak_rss_kib\":%ld}\n",
         wall_seconds() - start, static_cast<unsigned long long>(control.sent_bytes.load()),
         static_cast<unsigned long long>(control.received_bytes.load()),
         static_cast<unsigned long long>(report.literal_bytes),
         static_cast<unsigned long long>(report.copied_bytes),
         static_cast<unsigned long long>(report.resent_segments), report.sectors_used ? "true" : "false",
-        cpu_seconds(), peak_rss_kib());
+        report.compressed_harder ? "true" : "false", cpu_seconds(), peak_rss_kib());
     return status.ok() && code == 0 ? 0 : 1;
 }
 
@@ -245,8 +250,14 @@ int main(int argc, char** argv) {
         return bench_similarity(words[1]);
     }
     if (words.size() >= 3 && words[0] == "transfer") {
-        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()});
+        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()}, 0);
     }
-    std::fprintf(stderr, "usage: image-bench md5 | similarity FOLDER | transfer SOURCE TARGET LOCAL...\n");
+    if (words.size() >= 4 && words[0] == "transfer-at") {
+        return bench_transfer(words[2], words[3], {words.begin() + 4, words.end()},
+                              static_cast<std::uint32_t>(std::stoul(words[1])));
+    }
+    std::fprintf(stderr,
+                 "usage: image-bench md5 | similarity FOLDER | transfer SOURCE TARGET LOCAL... | transfer-at "
+                 "MBPS ...\n");
     return 2;
 }

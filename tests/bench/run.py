@@ -64,6 +64,11 @@ def at_scale(programs):
     report("session from Ready at 200 logins/s: median", granted["p50_ms"], unit="ms")
     report("  99th percentile", granted["p99_ms"], unit="ms", bound=10)
     report("  longest", granted["max_ms"], unit="ms")
+    report("  plain synced writes in the same seconds: 99th percentile", granted["write_p99_ms"], unit="ms")
+    report("  their longest", granted["write_max_ms"], unit="ms")
+    for part, (took, count, slow) in granted["parts"].items():
+        report(f"  of a login, {part}: mean", took * 1000 / count, unit="ms")
+        report("    over 10 ms of it had", slow, unit="logins")
     report("500 logins within a second, 400 desktops: 99th percentile", granted["burst_p99_ms"], unit="ms")
     report(f"private memory, {granted['guests']} desktops, {granted['sessions']} sessions", granted["private_mib"], unit="MiB", bound=16)
     again = scale.restart(programs)

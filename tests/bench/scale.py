@@ -4,6 +4,7 @@ The load is `fleet` (tests/bench/fleet): agents over the real protocol on loopba
 users who log in over HTTP. Nothing of the controller is stood in for: its store is on disk and synced.
 """
 
+import concurrent.futures
 import contextlib
 import importlib.util
 import json
@@ -135,6 +136,39 @@ def percentile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+# What a login's transaction puts in the store's log, and how long that log is.
+LOGIN_BYTES = 20 * 1024
+LOG_BYTES = 8 << 20
+# The fleet's users begin to log in so long after its start.
+LOGINS_BEGIN_S = 1.0
+
+
+def synced_writes(folder, count, per_second):
+    """Milliseconds of so many plain synced writes, each from when it was due, as logins are timed: what the disk alone
+    takes of them, in the same seconds."""
+    data = os.urandom(LOGIN_BYTES)
+    with open(pathlib.Path(folder) / "synced", "wb", buffering=0) as file:
+        file.write(bytes(LOG_BYTES))
+        os.fsync(file)
+        first, times = time.monotonic() + LOGINS_BEGIN_S, []
+        for i in range(count):
+            due = first + i / per_second
+            time.sleep(max(0, due - time.monotonic()))
+            os.pwrite(file.fileno(), data, i * LOGIN_BYTES % (LOG_BYTES - LOGIN_BYTES))
+            os.fdatasync(file)
+            times.append((time.monotonic() - due) * 1000)
+    return times
+
+
+def parts_of_changes(site):
+    """{part: (seconds of all changes, changes, those that took over 10 ms of it)}"""
+    text = site.pool.request("GET", "/metrics")[2]
+    rows = re.findall(r'^ballast_http_change_seconds_(\w+){(?:part="(\w+)")(?:,le="0.01")?} (\S+)$', text, re.M)
+    values = {(part, what): float(value) for what, part, value in rows}
+    return {part: (values[part, "sum"], values[part, "count"], values[part, "count"] - values[part, "bucket"])
+            for part, what in values if what == "sum"}
+
+
 def grants(programs, hosts=20, desktops=2000, rate=200, logins=1000, burst=500, burst_ready=400):
     """Sessions from Ready desktops at a fixed rate, then more logins within a second than there are desktops."""
     with tempfile.TemporaryDirectory(prefix="ballast-scale-") as folder, \
@@ -144,7 +178,12 @@ def grants(programs, hosts=20, desktops=2000, rate=200, logins=1000, burst=500, 
         wait_until("every host has reported", site.ready, 60)
         site.make_pool("steady", desktops - burst_ready)
         site.make_pool("burst", burst_ready)
-        steady = site.log_in("steady", logins, rate)
+        before = parts_of_changes(site)
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:
+            writes = beside.submit(synced_writes, folder, logins, rate)
+            steady = site.log_in("steady", logins, rate)
+        parts = {part: [now - then for now, then in zip(after, before[part])]
+                 for part, after in parts_of_changes(site).items()}
         assert all(status == 201 for _, status, _ in steady), "a login was refused although desktops were ready"
         assert len({answer["vm_uuid"] for _, _, answer in steady}) == logins, "two users got one desktop"
         rush = site.log_in("burst", burst, burst, connections=96)
@@ -155,6 +194,7 @@ def grants(programs, hosts=20, desktops=2000, rate=200, logins=1000, burst=500, 
         assert all(answer["reasons"] and answer["would_help"] for answer in denied), "a denial without its reason"
         times = [ms for ms, _, _ in steady]
         return {"p50_ms": statistics.median(times), "p99_ms": percentile(times, 0.99), "max_ms": max(times),
+                "parts": parts, "write_p99_ms": percentile(writes.result(), 0.99), "write_max_ms": max(writes.result()),
                 "burst_p99_ms": percentile([ms for ms, _, _ in rush], 0.99), "private_mib": site.private_mib(),
                 "guests": desktops, "sessions": logins + burst_ready}
 

@@ -47,15 +47,20 @@ class SlowService final : public Service {
 
 // Sends its one request before the loop turns, and reads until the server closes.
 struct Client {
-    Client(Loop& loop, std::uint16_t port, const std::string& path, std::function<void()> on_end) {
+    Client(Loop& loop, std::uint16_t port, const std::string& path, std::function<void()> on_end)
+        : Client(loop, port, "GET", path, std::move(on_end)) {}
+    Client(Loop& loop, std::uint16_t port, const std::string& method, const std::string& path,
+           std::function<void()> on_end) {
         std::string why;
         fd.reset(start_connect("127.0.0.1", port, why));
-        watch = std::make_unique<FdWatch>(
-            loop, fd.get(), Interest::write,
-            [this, path, on_end](Interest ready) { ready == Interest::write ? ask(path) : hear(on_end); });
+        watch = std::make_unique<FdWatch>(loop, fd.get(), Interest::write,
+                                          [this, method, path, on_end](Interest ready) {
+                                              ready == Interest::write ? ask(method, path) : hear(on_end);
+                                          });
     }
-    void ask(const std::string& path) {
-        const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    void ask(const std::string& method, const std::string& path) {
+        const std::string request =
+            method + " " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         ASSERT_EQ(::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL), std::ssize(request));
         watch->set(Interest::read);
     }
@@ -74,15 +79,7 @@ struct Client {
     std::string answer;
 };
 
-TEST(HttpTurns, RequestsBeyondATurnsTimeAreAnsweredInLaterOnes) {
-    Loop loop;
-    constexpr auto names = std::to_array<std::string_view>({"other", "http"});
-    const LoopTurns turns{loop, names};
-    Timer too_long{loop, [&] {
-                       ADD_FAILURE() << "not everybody was answered";
-                       loop.stop();
-                   }};
-    too_long.start_once(seconds(30));
+HttpConfig config_on_loopback() {
     HttpConfig config;
     config.listen = "127.0.0.1";
     config.plain = true;
@@ -92,10 +89,22 @@ TEST(HttpTurns, RequestsBeyondATurnsTimeAreAnsweredInLaterOnes) {
     config.body_bytes_max = 4096;
     config.idle_timeout = seconds(30);
     config.request_timeout = seconds(30);
+    return config;
+}
+
+TEST(HttpTurns, RequestsBeyondATurnsTimeAreAnsweredInLaterOnes) {
+    Loop loop;
+    constexpr auto names = std::to_array<std::string_view>({"other", "http"});
+    const LoopTurns turns{loop, names};
+    Timer too_long{loop, [&] {
+                       ADD_FAILURE() << "not everybody was answered";
+                       loop.stop();
+                   }};
+    too_long.start_once(seconds(30));
     SlowService service;
     std::string why;
     (void)loop.enter(1);
-    const std::unique_ptr<Server> server = Server::open(loop, config, service, why);
+    const std::unique_ptr<Server> server = Server::open(loop, config_on_loopback(), service, why);
     (void)loop.enter(0);
     ASSERT_NE(server, nullptr) << why;
     std::size_t most_in_a_turn = 0;
@@ -122,6 +131,71 @@ TEST(HttpTurns, RequestsBeyondATurnsTimeAreAnsweredInLaterOnes) {
     }
     EXPECT_EQ(server->counters().waiting_now, 0U);
     EXPECT_EQ(server->counters().readers_now, 0U);
+}
+
+// What it decides is on disk when the test says so.
+class StoringService final : public Service {
+  public:
+    Caller authenticate(const Credentials&) override { return {}; }
+    Answer handle(const Request& request) override {
+        if (request.method != Method::get) {
+            ++decided_;
+            on_change();
+        }
+        return Reply{};
+    }
+    bool over(const Wait&) override { return true; }
+    Reply conclude(const Request&, const Wait&) override { return {}; }
+    Reading read(Stream&, std::span<char>, std::size_t&) override { return Reading::over; }
+    std::uint64_t decided() const override { return decided_; }
+    std::uint64_t stored() const override { return stored_; }
+    Landing landing() const override { return {handed_ns, handed_ns + 3'000'000}; }
+
+    std::function<void()> on_change;
+    std::uint64_t decided_ = 0;
+    std::uint64_t stored_ = 0;
+    std::int64_t handed_ns = 0;
+};
+
+// Asks one request and turns the loop until it is answered; what was decided is stored, or lost, in a turn of
+// its own.
+void ask_once(const std::string& method, bool stored, ServerCounters& counters) {
+    Loop loop;
+    StoringService service;
+    std::string why;
+    const std::unique_ptr<Server> server = Server::open(loop, config_on_loopback(), service, why);
+    ASSERT_NE(server, nullptr) << why;
+    Timer lands{loop, [&] {
+                    service.stored_ = service.decided_;
+                    server->release(stored);
+                }};
+    service.on_change = [&] {
+        service.handed_ns = mono_ns();
+        lands.start_once(milliseconds(0));
+    };
+    Client client{loop, server->port(), method, "/x", [&loop] { loop.stop(); }};
+    loop.run();
+    EXPECT_TRUE(client.answer.starts_with("HTTP/1.1 200")) << client.answer;
+    counters = server->counters();
+}
+
+TEST(HttpTurns, ChangesAreTimedByWhatTheyWaitFor) {
+    ServerCounters counters;
+    ask_once("POST", true, counters);
+    for (const Histogram& took : counters.changes_took) {
+        EXPECT_EQ(took.count(), 1U);
+    }
+    EXPECT_EQ(counters.changes_took[static_cast<std::size_t>(ChangePart::store)].sum_us(), 3000U);
+}
+
+TEST(HttpTurns, WhatIsReadAndWhatIsLostIsNotTimedAsAChange) {
+    for (const auto& [method, stored] : {std::pair{"GET", true}, std::pair{"POST", false}}) {
+        ServerCounters counters;
+        ask_once(method, stored, counters);
+        for (const Histogram& took : counters.changes_took) {
+            EXPECT_EQ(took.count(), 0U) << method;
+        }
+    }
 }
 
 }  // namespace

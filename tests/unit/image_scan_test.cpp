@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/prng.hpp"
+#include "tests/unit/image_files.hpp"
 
 namespace ballast::image {
 namespace {
@@ -93,6 +94,31 @@ class ScanTest : public testing::TestWithParam<std::size_t> {
     std::vector<Grid> grids;
     std::string why;
 };
+
+// In one call of the system, and from a source that only knows how to read what lies together.
+TEST(ImageRows, AreWhatIsReadTogether) {
+    constexpr Rows rows{.bytes = 4096, .stride = 4160};
+    constexpr std::size_t length = 2 * rows.bytes + 100;
+    const testing_files::Folder folder;
+    MemorySource memory;
+    std::vector<std::byte> together(8 * rows.bytes);
+    std::string why;
+    ASSERT_TRUE(memory.read(0, together, why).ok());
+    testing_files::write_at(folder.path("a.raw"), 0, together);
+    const auto file = open_image(folder.path("a.raw"), ImageFormat::raw, why);
+    ASSERT_TRUE(file) << why;
+    for (ImageSource* source : {static_cast<ImageSource*>(&memory), file.get()}) {
+        std::vector<std::byte> spread(3 * rows.stride);
+        ASSERT_TRUE(source->read_rows(512, length, rows, spread, why).ok()) << why;
+        for (std::size_t at = 0; at < length; ++at) {
+            ASSERT_EQ(spread[at / rows.bytes * rows.stride + at % rows.bytes], together[512 + at]) << at;
+        }
+    }
+    std::vector<std::byte> spread(3 * rows.stride);
+    EXPECT_EQ(file->read_rows(together.size() - 4096, length, rows, spread, why).fault(),
+              Fault::image_corrupt);
+    EXPECT_NE(why.find("ends at byte"), std::string::npos) << why;
+}
 
 TEST_P(ScanTest, FindsEveryBlockThatIsNotZeroInOrder) {
     Taken taken;

@@ -5,10 +5,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
+#include <sstream>
 #include <string>
+#include <thread>
 
+#include "shell/log_beside.hpp"
 #include "shell/unique_fd.hpp"
 
 namespace ballast {
@@ -103,6 +108,69 @@ void log_as_under_systemd() {
 TEST(ShellLogDeathTest, BeginsWithThePriorityUnderSystemd) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");  // a fresh process: the answer is found out once
     EXPECT_EXIT(log_as_under_systemd(), ::testing::ExitedWithCode(0), "^<4>disk is full");
+}
+
+// Reads until the other end is closed.
+std::string all_of(int fd) {
+    std::string text;
+    std::array<char, 4096> bytes{};
+    for (ssize_t got = 0; (got = ::read(fd, bytes.data(), bytes.size())) > 0;) {
+        text.append(bytes.data(), static_cast<std::size_t>(got));
+    }
+    return text;
+}
+
+TEST_F(ShellLog, BesideKeepsTheOrderAndLosesNothingAtItsEnd) {
+    {
+        const LogBeside beside;
+        for (int i = 0; i < 40; ++i) {
+            log_info("line {}", i);
+        }
+    }
+    const std::string text = logged();
+    std::size_t at = 0;
+    for (int i = 0; i < 40; ++i) {
+        at = text.find(" line " + std::to_string(i) + "\n", at);
+        ASSERT_NE(at, std::string::npos) << i << " in " << text;
+    }
+    log_info("once it has ended");
+    EXPECT_NE(logged().find("once it has ended"), std::string::npos);
+}
+
+TEST(LogBesideAReader, WhoLogsDoesNotWaitForAndLearnsWhatItMissed) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    UniqueFd read_end{ends[0]};
+    UniqueFd write_end{ends[1]};
+    set_log_descriptor(write_end.get());
+    constexpr std::size_t lines = 4000;
+    const std::string filling(100, 'x');
+    std::string text;
+    {
+        auto beside = std::make_unique<LogBeside>();
+        // More than the pipe and both buffers hold, and nobody reads: were this to wait, it would forever.
+        for (std::size_t i = 0; i < lines; ++i) {
+            log_info("{} {}", filling, i);
+        }
+        std::thread reader{[&] { text = all_of(read_end.get()); }};
+        beside.reset();
+        set_log_descriptor(STDERR_FILENO);
+        write_end.reset();
+        reader.join();
+    }
+    EXPECT_NE(text.find(filling + " 0\n"), std::string::npos);
+    // Each line is there, or counted by a line that says so.
+    std::size_t told = 0;
+    std::size_t missing = 0;
+    std::istringstream words{text};
+    for (std::string line; std::getline(words, line); ++told) {
+        const std::size_t at = line.find(" lines of the log are missing");
+        if (at != std::string::npos) {
+            missing += std::stoul(line.substr(line.rfind(' ', at - 1) + 1)) - 1;
+        }
+    }
+    EXPECT_GT(missing, 0U);
+    EXPECT_EQ(told + missing, lines);
 }
 
 }  // namespace

@@ -1,0 +1,42 @@
+// How hard to compress what goes over a link: as the link leaves time for.
+#pragma once
+
+#include <cstdint>
+
+namespace ballast::image {
+
+// Of two levels, the strong one takes about 3.5 times as long. It costs nothing while the link would keep the
+// sender waiting that long anyway, and saves a seventh of the bytes.
+class Effort {
+  public:
+    // What one message took to compress, and then to hand to the link. Whether the other level is better from
+    // here on; asked again only after as much time as a verdict rests on.
+    constexpr bool changes(std::int64_t compress_ns, std::int64_t send_ns) noexcept {
+        compress_ns_ += compress_ns;
+        send_ns_ += send_ns;
+        if (compress_ns_ + send_ns_ < verdict_ns) {
+            return false;
+        }
+        const bool wanted =
+            strong_ ? send_ns_ * waits_little >= compress_ns_ : send_ns_ >= compress_ns_ * waits_long;
+        const bool change = wanted != strong_;
+        strong_ = wanted;
+        compress_ns_ = 0;
+        send_ns_ = 0;
+        return change;
+    }
+    constexpr bool strong() const noexcept { return strong_; }
+
+  private:
+    static constexpr std::int64_t verdict_ns = 500'000'000;
+    // While compression takes longer, the link drains what the system has taken: for one that the strong
+    // level just keeps busy hardly any waiting is left, and it must not fall back for that.
+    static constexpr std::int64_t waits_long = 3;
+    static constexpr std::int64_t waits_little = 50;
+
+    std::int64_t compress_ns_ = 0;
+    std::int64_t send_ns_ = 0;
+    bool strong_ = false;
+};
+
+}  // namespace ballast::image
