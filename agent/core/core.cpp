@@ -126,8 +126,8 @@ void Core::on_persisted(std::uint32_t row, bool ok, Actions& out) noexcept {
     } else if (ended(job.record.state)) {
         finished(row, out);
     } else {
-        report(row, out);
         entered(row, out);
+        report(row, out);  // afterwards: a guest may stand still until the stage has begun
     }
 }
 
@@ -175,8 +175,18 @@ void Core::entered(std::uint32_t row, Actions& out) noexcept {
             tell(row, job.worker, job.record.copy_storage ? Tell::go : Tell::accept, Fault::none, {}, out);
             return;
         case Stage::restored: tell(row, job.worker, Tell::ready, Fault::none, {}, out); return;
-        case Stage::commit_sent: call(row, Call::rename_away, out); return;
-        case Stage::committed: call(row, Call::rename_final, out); return;
+        case Stage::commit_sent:
+            // The guest stands still: the name, which is for people, comes after the right to run.
+            if (job.worker != no_worker && !job.killed) {
+                job.told_commit = true;
+                tell(row, job.worker, Tell::commit, Fault::none, {}, out);
+            }
+            call(row, Call::rename_away, out);
+            return;
+        case Stage::committed:
+            ++job.attempts;
+            call(row, Call::unpause, out);
+            return;
         case Stage::expecting: return;
         case Stage::none:
         case Stage::created:
@@ -285,18 +295,13 @@ void Core::on_called(const CalledEvent& event, Actions& out) noexcept {
     // The hand-over's renames are for people: a failed one does not hold the guest up.
     if (job.calling == Call::rename_away) {
         job.renamed = true;
-        if (job.worker != no_worker && !job.killed) {
-            job.told_commit = true;
-            tell(event.row, job.worker, Tell::commit, Fault::none, {}, out);
-        } else {
+        if (!job.told_commit) {
             look(event.row, out);
         }
         return;
     }
     if (job.calling == Call::rename_final) {
-        job.renamed = true;
-        ++job.attempts;
-        call(event.row, Call::unpause, out);
+        look(event.row, out);
         return;
     }
     if (job.calling == Call::rename_back) {

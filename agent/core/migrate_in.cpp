@@ -136,8 +136,6 @@ void Core::decide_committed(std::uint32_t row, Actions& out) noexcept {
     if (job.attempts >= unpause_attempts_max) {
         blame_call(job, "the copy cannot be unpaused");
         enter(row, Stage::refused, out);
-    } else if (!job.renamed) {
-        call(row, Call::rename_final, out);
     } else {
         ++job.attempts;
         call(row, Call::unpause, out);

@@ -35,6 +35,12 @@ Sighting& sighting_for(Tables& t, std::uint32_t row, std::uint32_t host) noexcep
     return *add_sighting(t, row, fresh);
 }
 
+// Whether the host itself has told of the guest as its own: that is newer than what a job of another host says.
+bool tells_of(const Sighting& there) noexcept {
+    return there.in_flight == wire::InFlight::no && !there.saved && there.state != DomainState::unknown &&
+           there.state != DomainState::absent;
+}
+
 bool gives_state(JobKind kind) noexcept {
     return kind == JobKind::create || kind == JobKind::restore || kind == JobKind::clone ||
            kind == JobKind::pause || kind == JobKind::unpause;
@@ -52,9 +58,11 @@ void take_truth(Step& step, const JobRow& job, std::uint32_t host, const wire::J
     }
     if (update.kind == JobKind::migrate_out && succeeded) {
         Sighting& arrived = sighting_for(step.t, job.vm, job.destination_host);
-        arrived.in_flight = wire::InFlight::no;
-        arrived.saved = false;
-        arrived.state = DomainState::running;
+        if (!tells_of(arrived)) {
+            arrived.in_flight = wire::InFlight::no;
+            arrived.saved = false;
+            arrived.state = DomainState::running;
+        }
         drop_sighting(step.t, job.vm, host);
         note_moved(step, job.vm, host);
         vm.dirty_mib_per_second = dirty_rate(job.record);

@@ -345,6 +345,10 @@ void World::advance_migration(Agent& source, AgentJob& job) {
     source.guests.erase(guest);
     destination.guests[job.order.uuid] = moved;
     finish(destination, other->second, JobState::succeeded);
+    if (destination.arrivals_crash) {
+        destination.guests[job.order.uuid].state = DomainState::crashed;
+        report(destination.name);
+    }
     job.update.percent = 100;
     job.update.downtime_ms = 30;
     job.update.total_ms = 4000;

@@ -73,6 +73,7 @@ struct Agent {
     bool rates_known = true;  // false: as in the first sample, which has nothing to be compared with
     Fault refuse_next = Fault::none;
     Fault refuse_clone = Fault::none;               // the next one
+    bool arrivals_crash = false;                    // a guest that comes in runs, and crashes at once
     bool creates_break = false;                     // a create builds a domain, and fails before it runs
     bool idle = false;                              // takes orders but does not go on with them
     bool guests_signal = true;                      // ballast-guest answers in them
