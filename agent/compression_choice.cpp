@@ -8,6 +8,8 @@ namespace {
 
 // A chunk's weight fades to a third after so many further ones.
 constexpr double memory_chunks = 24;
+// Less than this is no trial: an image's head, or what a stream had brought when it paused.
+constexpr std::size_t trial_bytes_min = chunk_plain_bytes_max / 2;
 // Another method must promise this much more before it is taken: measurements are noisy.
 constexpr double better_by = 1.1;
 // A new busy measurement of the link counts this much.
@@ -66,7 +68,7 @@ void CompressionChooser::compressed(Method method, std::size_t plain_bytes, std:
             candidate.wire_bytes = candidate.wire_bytes * keep + static_cast<double>(wire_bytes);
             candidate.took_ns = candidate.took_ns * keep + static_cast<double>(took_ns);
             candidate.carried_bytes += plain_bytes;
-            candidate.trials_left -= candidate.trials_left > 0 ? 1 : 0;
+            candidate.trials_left -= candidate.trials_left > 0 && plain_bytes >= trial_bytes_min ? 1 : 0;
         }
     }
     since_trials_ += plain_bytes;

@@ -1,4 +1,5 @@
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,9 @@ constexpr std::size_t queue_chunks = 8;
 constexpr std::int64_t window_ns = 100'000'000;
 // With less than this waiting in the kernel the link was idle for some of the time.
 constexpr int busy_bytes_min = 64 * 1024;
+// A chunk waits for so long to be filled: the guest stands still while the stream's end, which fills none,
+// waits.
+constexpr int fill_wait_ms = 5;
 
 std::int64_t monotonic_ns() noexcept {
     timespec now{};
@@ -42,7 +46,7 @@ struct ImageSender::Impl {
     Impl(BlockingLink& data_link, CompressionSetting setting, bool hold)
         : link{data_link}, hold_end{hold}, chooser{setting} {}
 
-    // Fills `buffer` as far as the stream goes. 0: its end.
+    // Fills `buffer` as far as the stream goes, or has gone when it pauses. 0: its end.
     std::size_t read_chunk(std::span<std::byte> buffer) const noexcept;
     void pack_all();
     void send_all();
@@ -77,8 +81,13 @@ struct ImageSender::Impl {
 std::size_t ImageSender::Impl::read_chunk(std::span<std::byte> buffer) const noexcept {
     std::size_t filled = 0;
     while (filled < buffer.size()) {
-        const ssize_t got = ::read(near_end.get(), buffer.data() + filled, buffer.size() - filled);
+        const ssize_t got = ::recv(near_end.get(), buffer.data() + filled, buffer.size() - filled,
+                                   filled > 0 ? MSG_DONTWAIT : 0);
         if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        pollfd more{.fd = near_end.get(), .events = POLLIN, .revents = 0};
+        if (got < 0 && errno == EAGAIN && ::poll(&more, 1, fill_wait_ms) > 0) {
             continue;
         }
         if (got <= 0) {

@@ -78,6 +78,22 @@ TEST(AgentTransfer, CarriesAnImageUnchangedUnderEverySetting) {
     }
 }
 
+TEST(AgentTransfer, SendsWhatAPausingStreamHasBrought) {
+    Links links;
+    ImageSender sender{*links.a, CompressionSetting::none};
+    const std::vector<char> part = image(10'000);
+    write_all(sender.image_fd(), part);  // and no end: more may come
+    std::size_t received = 0;
+    while (received < part.size()) {
+        wire::Message message;
+        wire::Chunk piece;
+        ASSERT_TRUE(links.b->receive(message, piece, seconds(20)).ok());
+        received += piece.data.size();
+    }
+    EXPECT_EQ(received, part.size());
+    EXPECT_TRUE(sender.finish(true).ok());
+}
+
 TEST(AgentTransfer, EndsTheImageForTheDestinationWhenTheSourceIsGone) {
     Links links;
     ImageReceiver receiver{*links.b, seconds(20)};
