@@ -348,7 +348,8 @@ void Descent::scan_next() noexcept {
 }
 
 bool Descent::step(std::uint64_t evaluations) noexcept {
-    const std::uint64_t until = evaluations_ + evaluations;
+    const std::uint64_t until =
+        evaluations < UINT64_MAX - evaluations_ ? evaluations_ + evaluations : UINT64_MAX;
     while (stage_ != Stage::over && evaluations_ < until) {
         if (cursor_ < board_->guests().size()) {
             scan_next();

@@ -76,6 +76,7 @@ class Descent {
     void scan_swaps(Rank g) noexcept;
     void scan_partners(Rank g, Change& best) noexcept;
     void scan_partners_of_overloaded(Rank g, Change& best) noexcept;
+    void scan_partners_on(Rank n, Rank g, Change& best) noexcept;
     void consider_all_on(Rank n, Rank g, Change& best) noexcept;
     double price_of(const Guest& guest) const noexcept {
         return limits_.price_share * objective_->price(guest);

@@ -8,6 +8,8 @@ namespace {
 
 // Of a price: what floats may be wrong by, many times over.
 constexpr double float_share = 1e-3;
+// The same of doubles.
+constexpr double rounding_share = 1e-9;
 
 }  // namespace
 
@@ -123,6 +125,7 @@ void Descent::scan_partners(Rank g, Change& best) noexcept {
 // Against load a swap of two guests that are at home is worth its two migrations only to an overloaded node.
 void Descent::scan_partners_of_overloaded(Rank g, Change& best) noexcept {
     const Rank from = board_->guest(g).node;
+    const bool known = !whole_swaps_ && !unswapped_[from];
     Nearest nearest;
     for (Rank to = 0; to < board_->nodes().size(); ++to) {
         if (to != from && board_->node(to).takes) {
@@ -130,7 +133,38 @@ void Descent::scan_partners_of_overloaded(Rank g, Change& best) noexcept {
         }
     }
     for (std::size_t i = 0; i < nearest.size(); ++i) {
-        consider_all_on(nearest[i], g, best);
+        if (!known || unswapped_[nearest[i]]) {
+            scan_partners_on(nearest[i], g, best);
+        }
+    }
+}
+
+// A convex cost lies above its tangent: what the trade would save by tangents with the squares' own bends is
+// no less than what it saves. In a pool without room that rules out nearly all, whole nodes first.
+void Descent::scan_partners_on(Rank n, Rank g, Change& best) noexcept {
+    const Guest& guest = board_->guest(g);
+    const Node& source = board_->node(guest.node);
+    if (!objective_->exact() || !source.counts) {
+        return consider_all_on(n, g, best);
+    }
+    const Tangent here = tangent_of(objective_->curves(), source);
+    const Tangent there = tangent_of(objective_->curves(), board_->node(n));
+    const auto pays = [](double saved, double price) { return saved * (1 + rounding_share) > price; };
+    const auto returns = [&](Rank other) { return board_->guest(other).node == n; };
+    const bool some_return = std::any_of(away_.items().begin(), away_.items().end(), returns);
+    const double least = price_of(guest) + least_price_ + 2 * toll_;
+    ++evaluations_;
+    if (!some_return && !pays(most_of_trade(here, there, guest.amount), least)) {
+        return;
+    }
+    for (Rank other = board_->node(n).first; other != nobody; other = board_->guest(other).next) {
+        const double price = some_return ? price_change({g, n, other}) : least;
+        if (pays(trade(here, there, guest.amount, board_->guest(other).amount),
+                 price + std::max(best.worth, 0.0) * (1 - rounding_share))) {
+            consider_swap(g, other, best);
+        } else {
+            ++evaluations_;
+        }
     }
 }
 

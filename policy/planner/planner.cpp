@@ -30,6 +30,11 @@ Point thresholds_of(const Parameters& parameters) noexcept {
     return out;
 }
 
+// Evaluations that a round may take for relief and balance together.
+std::uint64_t budget_of(const Parameters& parameters) noexcept {
+    return parameters.time_budget_ms > 0 ? parameters.time_budget_ms * evaluations_per_ms : UINT64_MAX;
+}
+
 std::string_view name_of(std::size_t axis) noexcept {
     return axis < resource_count                           ? to_string(static_cast<Resource>(axis))
            : axis == static_cast<std::size_t>(Axis::vcpus) ? "vcpus"
@@ -53,10 +58,8 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     out_ = &out;
     thresholds_ = thresholds_of(parameters);
     objective_ = Objective{parameters};
-    const std::uint32_t migrations_max = parameters.moves_max > 0 ? parameters.moves_max : UINT32_MAX;
     look_ahead(workspace);
-    const ReliefLimits limits{migrations_max, keep_spare_host_, parameters.relief_margin, thresholds_,
-                              parameters.swap_counts == 1};
+    const ReliefLimits limits = relief_limits();
     relief_.drain(board_, objective_, limits, out);
     const bool hot = mark_hot(workspace);
     const bool urgent = hot || relief_.migrations() > 0;
@@ -75,19 +78,25 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
         }
     }
     const bool unsolved = hot && against_load && !relief_.solved();
-    descent_.begin(board_, objective_,
-                   {migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1});
+    descent_.begin(
+        board_, objective_,
+        {limits.migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1});
     measured_ = &workspace;
 }
 
 void Planner::relieve_the_rest() noexcept {
     if (relief_comes_last_ && mark_hot(*measured_)) {
-        const std::uint32_t migrations_max = parameters_->moves_max > 0 ? parameters_->moves_max : UINT32_MAX;
-        relief_.relieve(board_, objective_,
-                        {migrations_max, keep_spare_host_, parameters_->relief_margin, thresholds_,
-                         parameters_->swap_counts == 1},
-                        hot_, *out_);
+        relief_.relieve(board_, objective_, relief_limits(), hot_, *out_);
     }
+}
+
+ReliefLimits Planner::relief_limits() const noexcept {
+    return {parameters_->moves_max > 0 ? parameters_->moves_max : UINT32_MAX,
+            keep_spare_host_,
+            parameters_->relief_margin,
+            thresholds_,
+            parameters_->swap_counts == 1,
+            budget_of(*parameters_)};
 }
 
 // So many samples of the pool's interval are so many seconds.
@@ -258,16 +267,10 @@ void decide_ballast(const Policy&, const Pool& pool, const Parameters& parameter
                     Plan& out) noexcept {
     Planner& planner = *workspace.planner;
     planner.begin(pool, parameters, workspace, out);
-    bool complete = false;
-    if (parameters.time_budget_ms > 0) {
-        complete = planner.step(parameters.time_budget_ms * evaluations_per_ms);
-    } else {
-        while (!complete) {
-            complete = planner.step(UINT32_MAX);
-        }
-    }
-    out.search = complete ? SearchEnd::complete : SearchEnd::cut_short;
+    const std::uint64_t budget = budget_of(parameters);
+    const bool complete = planner.step(budget - std::min(budget, planner.evaluations()));
     planner.finish();
+    out.search = complete && !planner.relief_cut_short() ? SearchEnd::complete : SearchEnd::cut_short;
 }
 
 }  // namespace ballast::policy::planner

@@ -37,7 +37,9 @@ class Planner {
     // Of the whole pool, before and after the plan; the objective's own unit (stddev: the weighted sum).
     double cost_before() const noexcept { return cost_before_; }
     double cost_after() const noexcept { return cost_after_; }
-    std::uint64_t evaluations() const noexcept { return descent_.evaluations(); }
+    std::uint64_t evaluations() const noexcept { return relief_.evaluations() + descent_.evaluations(); }
+    // Whether relief used up its evaluations: parameters' time_budget_ms.
+    bool relief_cut_short() const noexcept { return relief_.exhausted(); }
 
   private:
     std::uint32_t samples_of(std::uint32_t seconds) const noexcept;
@@ -47,6 +49,7 @@ class Planner {
     Move move_of(const Step& step) const noexcept;
     Detail why(const Step& step) const noexcept;
     void relieve_the_rest() noexcept;
+    ReliefLimits relief_limits() const noexcept;
     void explain_guests() noexcept;
 
     const Pool* pool_ = nullptr;

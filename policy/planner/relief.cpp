@@ -10,8 +10,8 @@
 namespace ballast::policy::planner {
 namespace {
 
-// Guests of a host among which sets are looked for: those that relieve most.
-constexpr std::size_t candidates_max = 32;
+// Of utilisations: what adding them up in another order may change.
+constexpr double rounding = 1e-9;
 
 }  // namespace
 
@@ -39,7 +39,8 @@ double Relief::heat(Rank n, const Point& by) const noexcept {
     return worst;
 }
 
-Rank Relief::best_place(Rank g, bool must_stay_cool) const noexcept {
+Rank Relief::best_place(Rank g, bool must_stay_cool) noexcept {
+    evaluations_ += 1 + board_->nodes().size() / lane_count;
     Rank best = nobody;
     double least = std::numeric_limits<double>::infinity();
     board_->for_each_place(objective_->curves(), g, [&](Rank to, double cost) {
@@ -70,7 +71,7 @@ bool Relief::go(Rank g, Rank to) noexcept {
 
 bool Relief::place(Rank g, bool must_stay_cool) noexcept {
     const Rank to = best_place(g, must_stay_cool);
-    return (to != nobody && go(g, to)) || make_room(g);
+    return (to != nobody && go(g, to)) || (!exhausted() && make_room(g));
 }
 
 // Two steps: a smaller guest leaves a host for another, and `g` takes its room.
@@ -84,6 +85,7 @@ bool Relief::make_room(Rank g) noexcept {
         const std::int64_t short_mib = guest.memory_mib - board_->node(to).room_mib;
         for (Rank other = board_->node(to).first; other != nobody; other = board_->guest(other).next) {
             const Guest& small = board_->guest(other);
+            ++evaluations_;
             if (!small.free || small.node != small.home || small.session || small.memory_mib < short_mib ||
                 small.memory_mib >= guest.memory_mib || board_->obstacle_but_memory(g, to, other)) {
                 continue;
@@ -110,6 +112,7 @@ void Relief::drain(Board& board, Objective& objective, const ReliefLimits& limit
     limits_ = limits;
     place_margin_ = limits.margin;
     migrations_ = 0;
+    evaluations_ = 0;
     std::size_t count = 0;
     for (Rank g = 0; g < board.guests().size(); ++g) {
         const Guest& guest = board.guest(g);
@@ -136,8 +139,9 @@ void Relief::drain(Board& board, Objective& objective, const ReliefLimits& limit
 }
 
 // Names the rule that came last: of the host that would cost least, or the guest's own.
-void Relief::reject(Rank g, Plan& out) const noexcept {
+void Relief::reject(Rank g, Plan& out) noexcept {
     const Guest& guest = board_->guest(g);
+    evaluations_ += 1 + board_->nodes().size();
     if (!guest.free) {
         out.reject({guest.vm, no_index, guest.bound_by, guest.have, guest.limit});
         return;
@@ -200,11 +204,11 @@ void Relief::relieve(Board& board, Objective& objective, const ReliefLimits& lim
     solved_ = true;
     for (const Rank n : nodes) {
         objective.follow(board);
-        if (relieve_node(n)) {
+        if (!exhausted() && relieve_node(n)) {
             continue;
         }
         solved_ = false;
-        for (Rank g = board.node(n).first; g != nobody; g = board.guest(g).next) {
+        for (Rank g = board.node(n).first; g != nobody && !exhausted(); g = board.guest(g).next) {
             reject(g, out);
         }
     }
@@ -242,42 +246,88 @@ bool Relief::relieve_node(Rank n) noexcept {
     }
     for (const auto& [sessions, margin] : {std::pair{false, limits_.margin}, {false, 0.0}, {true, 0.0}}) {
         place_margin_ = margin;
-        const std::size_t count = candidates(n, sessions);
-        for (std::size_t size = 1; size <= std::min(set_max, count); ++size) {
-            if (relieve_with(n, count, size, limits_.margin) || relieve_with(n, count, size, 0)) {
-                return true;
-            }
+        const std::span<const Rank> leaving = guests_.first(candidates(n, sessions));
+        if (relieve_with(n, leaving, 1) || relieve_with_sets(n, leaving)) {
+            return true;
         }
-        greedy(n, count);
+        greedy(n, leaving);
         if (cool(n, Point{}, 0)) {
             return true;
         }
+        if (exhausted()) {
+            return false;
+        }
     }
     return false;
 }
 
-// Tries the cheapest sets of this size after which the node is cool.
-bool Relief::relieve_with(Rank n, std::size_t count, std::size_t size, double margin) noexcept {
-    set_count_ = 0;
-    collect(n, count, size, margin);
-    for (std::size_t i = 0; i < set_count_; ++i) {
-        if (place_set(sets_[i])) {
+// Who has no place alone has none with others either: their leaving makes room on this node only, and
+// wherever they go there is less.
+bool Relief::relieve_with_sets(Rank n, std::span<const Rank> leaving) noexcept {
+    const auto has_place = [&](Rank g) { return best_place(g, true) != nobody; };
+    if (std::none_of(leaving.begin(), leaving.end(), has_place)) {
+        return false;
+    }
+    for (std::size_t size = 2; size <= set_max && !exhausted(); ++size) {
+        if (relieve_with(n, leaving, size)) {
             return true;
         }
     }
     return false;
 }
 
-void Relief::collect(Rank n, std::size_t count, std::size_t size, double margin) noexcept {
+// Tries the cheapest sets of this size after which the node is cool by the margin, else those after which it
+// is cool.
+bool Relief::relieve_with(Rank n, std::span<const Rank> leaving, std::size_t size) noexcept {
+    for (const double margin : {limits_.margin, 0.0}) {
+        set_count_ = 0;
+        collect(n, leaving, size, margin);
+        for (std::size_t i = 0; i < set_count_; ++i) {
+            if (place_set(sets_[i])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Whether the node would be cool if on each axis those left that relieve that axis most. When not, no set of
+// this size has to be looked at.
+bool Relief::may_cool(Rank n, std::span<const Point> by, std::size_t size, double margin) const noexcept {
+    Point most{};
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        std::array<double, set_max> least{};  // negative, the lowest first
+        for (const Point& each : by) {
+            double value = each[a];
+            for (std::size_t i = 0; i < size; ++i) {
+                if (value < least[i]) {
+                    std::swap(value, least[i]);
+                }
+            }
+        }
+        for (const double each : least) {
+            most[a] += each;
+        }
+    }
+    return cool(n, most, margin - rounding);
+}
+
+void Relief::collect(Rank n, std::span<const Rank> guests, std::size_t size, double margin) noexcept {
+    const std::size_t count = guests.size();
     std::array<std::size_t, set_max> at{};
     for (std::size_t i = 0; i < size; ++i) {
         at[i] = i;
     }
     std::array<Point, candidates_max> leaving;
     for (std::size_t i = 0; i < count; ++i) {
-        leaving[i] = board_->shift(guests_[i], n, -1);
+        leaving[i] = board_->shift(guests[i], n, -1);
     }
-    while (true) {
+    evaluations_ += count;
+    if (count < size || !may_cool(n, {leaving.data(), count}, size, margin)) {
+        return;
+    }
+    while (!exhausted()) {
+        ++evaluations_;
         Point by{};
         for (std::size_t i = 0; i < size; ++i) {
             by = sum(by, leaving[at[i]]);
@@ -285,8 +335,8 @@ void Relief::collect(Rank n, std::size_t count, std::size_t size, double margin)
         if (cool(n, by, margin)) {
             Set set;
             for (std::size_t i = 0; i < size; ++i) {
-                set.guests[set.size++] = guests_[at[i]];
-                set.price += objective_->price(board_->guest(guests_[at[i]]));
+                set.guests[set.size++] = guests[at[i]];
+                set.price += objective_->price(board_->guest(guests[at[i]]));
             }
             set.price += objective_->change_at(board_->node(n), by);
             keep(set);
@@ -336,9 +386,9 @@ bool Relief::place_set(const Set& set) noexcept {
 
 // More than `set_max` guests must leave, or no set finds its places: one after the other, the one that
 // relieves most first, as far as it goes.
-void Relief::greedy(Rank n, std::size_t count) noexcept {
-    for (std::size_t i = 0; i < count && !cool(n, Point{}, 0); ++i) {
-        place(guests_[i], true);
+void Relief::greedy(Rank n, std::span<const Rank> leaving) noexcept {
+    for (std::size_t i = 0; i < leaving.size() && !exhausted() && !cool(n, Point{}, 0); ++i) {
+        place(leaving[i], true);
     }
 }
 

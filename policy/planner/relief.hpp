@@ -19,6 +19,9 @@ struct ReliefLimits {
     double margin = 0;         // sources go down to their thresholds less this, destinations up to it
     Point thresholds{};        // infinite: not looked at
     bool swap_is_one = false;  // a swap of two guests counts as one action
+    // Of `drain` and `relieve` together: sets, and nodes that are looked at. Who has a place at once gets it
+    // even when they are used up.
+    std::uint64_t evaluations_max = UINT64_MAX;
 };
 
 class Relief {
@@ -35,9 +38,15 @@ class Relief {
     std::uint32_t migrations() const noexcept { return migrations_; }
     // Whether the last `relieve` left no host that it was given above its thresholds.
     bool solved() const noexcept { return solved_; }
+    // Since the last `drain`.
+    std::uint64_t evaluations() const noexcept { return evaluations_; }
+    // Whether it stopped at its limit of evaluations, with hosts left that it may have relieved.
+    bool exhausted() const noexcept { return evaluations_ >= limits_.evaluations_max; }
 
   private:
     static constexpr std::size_t set_max = 3;  // guests of a set that is looked for exhaustively
+    // Guests of a host among which sets are looked for: those that relieve most.
+    static constexpr std::size_t candidates_max = 32;
     struct Set {
         std::array<Rank, set_max> guests{};
         std::size_t size = 0;
@@ -65,7 +74,7 @@ class Relief {
 
     bool relieve_by_actions(Rank n) noexcept;
     bool act(Rank n, bool sessions, Wanted wanted) noexcept;
-    void consider(const Action& action, Wanted wanted, Action& best) const noexcept;
+    void consider(const Action& action, Wanted wanted, Action& best) noexcept;
     Effect effect(const Action& action) const noexcept;
     double cost_of(const Action& action, const Effect& by) const noexcept;
     bool permitted(const Action& action) const noexcept;
@@ -73,24 +82,27 @@ class Relief {
 
     bool relieve_node(Rank n) noexcept;
     std::size_t candidates(Rank n, bool sessions) noexcept;
-    bool relieve_with(Rank n, std::size_t count, std::size_t size, double margin) noexcept;
-    void collect(Rank n, std::size_t count, std::size_t size, double margin) noexcept;
+    bool relieve_with_sets(Rank n, std::span<const Rank> leaving) noexcept;
+    bool relieve_with(Rank n, std::span<const Rank> leaving, std::size_t size) noexcept;
+    bool may_cool(Rank n, std::span<const Point> by, std::size_t size, double margin) const noexcept;
+    void collect(Rank n, std::span<const Rank> guests, std::size_t size, double margin) noexcept;
     void keep(const Set& set) noexcept;
     bool place_set(const Set& set) noexcept;
     bool place(Rank g, bool must_stay_cool) noexcept;
-    Rank best_place(Rank g, bool must_stay_cool) const noexcept;
+    Rank best_place(Rank g, bool must_stay_cool) noexcept;
     bool make_room(Rank g) noexcept;
     bool go(Rank g, Rank to) noexcept;
     bool cool(Rank n, const Point& by, double margin) const noexcept;
     double heat(Rank n, const Point& by) const noexcept;
-    void greedy(Rank n, std::size_t count) noexcept;
-    void reject(Rank g, Plan& out) const noexcept;
+    void greedy(Rank n, std::span<const Rank> leaving) noexcept;
+    void reject(Rank g, Plan& out) noexcept;
 
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     ReliefLimits limits_;
     double place_margin_ = 0;  // destinations stay below their thresholds by so much
     std::uint32_t migrations_ = 0;
+    std::uint64_t evaluations_ = 0;
     bool solved_ = true;
     std::span<Rank> order_;
     std::span<Rank> guests_;

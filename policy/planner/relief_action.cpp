@@ -49,7 +49,8 @@ bool Relief::permitted(const Action& action) const noexcept {
            !board_->obstacle_but_memory(action.with, from, action.guest);
 }
 
-void Relief::consider(const Action& action, Wanted wanted, Action& best) const noexcept {
+void Relief::consider(const Action& action, Wanted wanted, Action& best) noexcept {
+    ++evaluations_;
     const Rank from = board_->guest(action.guest).node;
     const Effect by = effect(action);
     Action found = action;
@@ -71,7 +72,7 @@ bool Relief::act(Rank n, bool sessions, Wanted wanted) noexcept {
     };
     Action best;
     best.cost = std::numeric_limits<double>::infinity();
-    for (Rank g = board_->node(n).first; g != nobody; g = board_->guest(g).next) {
+    for (Rank g = board_->node(n).first; g != nobody && !exhausted(); g = board_->guest(g).next) {
         Nearest nearest;  // of all nodes only these are looked at for partners: a large pool has too many
         for (Rank to = 0; to < board_->nodes().size() && may_go(board_->guest(g)); ++to) {
             if (to != n && board_->node(to).takes) {

@@ -1,5 +1,7 @@
 #include "policy/planner/tangents.hpp"
 
+#include <algorithm>
+
 namespace ballast::policy::planner {
 
 Tangent tangent_of(const Curves& curves, const Node& node) noexcept {
@@ -10,6 +12,21 @@ Tangent tangent_of(const Curves& curves, const Node& node) noexcept {
         out.bend[a] = unit * unit * curves.quadratic[a];
     }
     return out;
+}
+
+// On each axis a parabola of the amount, which is no more than what goes.
+double most_of_trade(const Tangent& source, const Tangent& target, const Point& goes) noexcept {
+    double sum = 0;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        const double steeper = source.slope[a] - target.slope[a];
+        const double bend = source.bend[a] + target.bend[a];
+        if (!(bend > 0)) {
+            continue;  // an axis that costs nothing
+        }
+        const double best = std::min(steeper / (2 * bend), goes[a]);
+        sum += best * (steeper - best * bend);
+    }
+    return sum;
 }
 
 void TangentGroup::set(std::size_t lane, const Tangent& tangent) noexcept {

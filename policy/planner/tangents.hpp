@@ -16,6 +16,20 @@ struct Tangent {
 };
 Tangent tangent_of(const Curves& curves, const Node& node) noexcept;
 
+// What trading guests of these amounts between two nodes saves: on each axis the difference of the slopes
+// times what is traded, less what bends.
+inline double trade(const Tangent& source, const Tangent& target, const Point& goes,
+                    const Point& comes) noexcept {
+    double saved = 0;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        const double amount = goes[a] - comes[a];
+        saved += amount * (source.slope[a] - target.slope[a] - amount * (source.bend[a] + target.bend[a]));
+    }
+    return saved;
+}
+// Whatever comes back, at most this.
+double most_of_trade(const Tangent& source, const Tangent& target, const Point& goes) noexcept;
+
 // Of eight nodes.
 struct TangentGroup {
     std::array<Lanes, axis_count> slope{};

@@ -25,17 +25,9 @@ double Descent::price_change(const Change& change) const noexcept {
            (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
 }
 
-// What trading guests of these amounts saves by curves without knees: on each axis the difference of the
-// slopes times what is traded, less what bends. Most of the time of a search for hbal's score is spent here.
+// By curves without knees. Most of the time of a search for hbal's score is spent here.
 double Descent::traded(Rank from, Rank to, const Point& goes, const Point& comes) const noexcept {
-    const Tangent& source = tangents_[from];
-    const Tangent& target = tangents_[to];
-    double saved = 0;
-    for (std::size_t a = 0; a < axis_count; ++a) {
-        const double amount = goes[a] - comes[a];
-        saved += amount * (source.slope[a] - target.slope[a] - amount * (source.bend[a] + target.bend[a]));
-    }
-    return saved;
+    return trade(tangents_[from], tangents_[to], goes, comes);
 }
 
 // By the curves, which touch the objective where the board is now: of a deviation never more than it really
