@@ -1,4 +1,6 @@
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,7 +20,10 @@
 namespace ballast::agent {
 namespace {
 
-constexpr std::size_t queue_chunks = 8;
+// What waits here and in the kernel when the guest is suspended makes it stand still longer: enough to keep
+// both threads busy, and no more.
+constexpr std::size_t queue_chunks = 3;
+constexpr int unsent_bytes_max = 128 * 1024;
 // The link's speed is taken over at least this long.
 constexpr std::int64_t window_ns = 100'000'000;
 // With less than this waiting in the kernel the link was idle for some of the time.
@@ -39,6 +44,11 @@ struct Packed {
     wire::Compression compression = wire::Compression::none;
     std::uint32_t plain_bytes = 0;
 };
+
+// How much the kernel takes that it cannot send yet; 0: as much as the system's settings say.
+void limit_unsent(const BlockingLink& link, int bytes) noexcept {
+    ::setsockopt(link.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
 
 }  // namespace
 
@@ -207,6 +217,7 @@ ImageSender::ImageSender(BlockingLink& link, CompressionSetting setting, bool ho
     impl_->near_end.reset(ends[0]);
     impl_->far_end.reset(ends[1]);
     impl_->window_delivered = link.bytes_sent();
+    limit_unsent(link, unsent_bytes_max);
     impl_->packer = std::thread{[this] { impl_->pack_all(); }};
     impl_->sender = std::thread{[this] { impl_->send_all(); }};
 }
@@ -229,6 +240,7 @@ Status ImageSender::drain() {
     if (impl_->packer.joinable()) {
         impl_->packer.join();
         impl_->sender.join();
+        limit_unsent(impl_->link, 0);
     }
     return impl_->fault == Fault::none ? Status{} : Status{Err{impl_->fault}};
 }
