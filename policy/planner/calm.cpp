@@ -86,13 +86,31 @@ bool is_calm(const Board& board, const Node& node, const Pool& pool, const Point
 
 }  // namespace
 
-void mark_calm(Board& board, const Pool& pool, const Point& thresholds) noexcept {
-    for (const Node& node : board.nodes()) {
-        const bool calm = is_calm(board, node, pool, thresholds);
-        for (Rank g = node.first; g != nobody; g = board.guest(g).next) {
-            board.guests()[g].calm = calm;
-        }
+void Calm::begin(Board& board, const Pool& pool, const Point& thresholds) noexcept {
+    board_ = &board;
+    pool_ = &pool;
+    thresholds_ = thresholds;
+    std::fill(marked_.begin(), marked_.end(), false);
+}
+
+bool Calm::mark(Rank n) noexcept {
+    if (board_ == nullptr || marked_[n]) {
+        return false;
     }
+    marked_[n] = true;
+    const Node& node = board_->node(n);
+    const bool calm = is_calm(*board_, node, *pool_, thresholds_);
+    for (Rank g = node.first; g != nobody; g = board_->guest(g).next) {
+        board_->guests()[g].calm = calm;
+    }
+    return true;
+}
+
+void Calm::mark_all() noexcept {
+    for (Rank n = 0; board_ != nullptr && n < board_->nodes().size(); ++n) {
+        mark(n);
+    }
+    end();
 }
 
 }  // namespace ballast::policy::planner

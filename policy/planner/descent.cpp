@@ -44,9 +44,8 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     limits_ = limits;
     evaluations_ = 0;
     migrations_ = 0;
-    least_price_ = unlimited;
+    find_least_price();
     for (Rank g = 0; g < board.guests().size(); ++g) {
-        least_price_ = std::min(least_price_, price_of(board.guest(g)));
         settled_[g] = away(g);
         migrations_ += away(g) ? 1 : 0;
     }
@@ -66,6 +65,13 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     objective.follow(board);
     find_floors();
     find_tangents();
+}
+
+void Descent::find_least_price() noexcept {
+    least_price_ = unlimited;
+    for (const Guest& guest : board_->guests()) {
+        least_price_ = std::min(least_price_, price_of(guest));
+    }
 }
 
 // The board and the curves are as they were at the end of the last sweep until the next one ends.
@@ -203,7 +209,10 @@ void Descent::scan_moves(Rank g) noexcept {
         best = Change{};
     }
     const double leave = objective_->change_at(board_->node(from), board_->shift(g, from, -1));
-    const double hoped = hope(g, leave, stale ? floors_ : recent_floors_);
+    double hoped = hope(g, leave, stale ? floors_ : recent_floors_);
+    if (hoped > best.worth && limits_.calm != nullptr && limits_.calm->mark(from)) {
+        hoped = hope(g, leave, floors_);  // all is stale
+    }
     double found = hoped;
     if (hoped > best.worth && stale) {
         found = scan_places(g, best);
@@ -307,9 +316,21 @@ void Descent::begin_swaps() noexcept {
     show_partners();
 }
 
+// Who in the first sweep is worth no migration at the plain price is worth none at a higher one: where that
+// is so of all, and no swap of overloaded nodes is to be looked at, nobody asks whose is higher.
+void Descent::mark_calm() noexcept {
+    const auto nodes = board_->nodes();
+    const auto overloaded = [&](const Node& node) { return objective_->overloaded(node); };
+    if (limits_.calm != nullptr && (most_ > 0 || std::any_of(nodes.begin(), nodes.end(), overloaded))) {
+        limits_.calm->mark_all();
+        find_least_price();
+    }
+}
+
 void Descent::end_sweep() noexcept {
     cursor_ = 0;
     if (first_toll_ == unlimited) {
+        mark_calm();
         lower_toll();
         if (first_toll_ <= 0) {
             whole_ = false;  // no migration is worth anything: it has just been looked at

@@ -14,6 +14,7 @@
 #include "base/arena.hpp"
 #include "policy/bounded_list.hpp"
 #include "policy/planner/board.hpp"
+#include "policy/planner/calm.hpp"
 #include "policy/planner/nearest.hpp"
 #include "policy/planner/objective.hpp"
 #include "policy/planner/tangents.hpp"
@@ -45,6 +46,7 @@ struct DescentLimits {
     bool keep_spare_host = false;               // N+1 holds and must go on to hold
     bool overloaded_only = false;               // only guests of overloaded nodes leave
     double price_share = 1;                     // of a migration's price that counts
+    Calm* calm = nullptr;                       // whose guests' migrations are dear
 };
 
 // Even what takes no migration more must save this share of a migration's price: trifles only take time.
@@ -89,6 +91,8 @@ class Descent {
     void consider_swap(Rank g, Rank other, Change& best) noexcept;
     void begin_swaps() noexcept;
     void end_sweep() noexcept;
+    void mark_calm() noexcept;
+    void find_least_price() noexcept;
     std::size_t make_changes() noexcept;
     void lower_toll() noexcept;
     void find_floors() noexcept;

@@ -8,7 +8,6 @@
 #include "policy/forecast.hpp"
 #include "policy/judge.hpp"
 #include "policy/means.hpp"
-#include "policy/planner/calm.hpp"
 
 namespace ballast::policy::planner {
 namespace {
@@ -46,6 +45,7 @@ std::string_view name_of(std::size_t axis) noexcept {
 Planner::Planner(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
     : board_{arena, hosts_max, vms_max},
       relief_{arena, hosts_max, vms_max},
+      calm_{arena, hosts_max},
       descent_{arena, hosts_max, vms_max},
       sequence_{arena, vms_max},
       waves_{arena, hosts_max, vms_max},
@@ -53,6 +53,7 @@ Planner::Planner(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
 
 void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& workspace,
                     Plan& out) noexcept {
+    calm_.end();
     pool_ = &pool;
     parameters_ = &parameters;
     out_ = &out;
@@ -74,13 +75,13 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     if (!balanced_ && !urgent) {
         look_at(samples_of(parameters.balance_seconds), 0, workspace);
         if (against_load && parameters.calm_price > 1) {
-            mark_calm(board_, pool, thresholds_);
+            calm_.begin(board_, pool, thresholds_);
         }
     }
     const bool unsolved = hot && against_load && !relief_.solved();
     descent_.begin(
         board_, objective_,
-        {limits.migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1});
+        {limits.migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1, &calm_});
     measured_ = &workspace;
 }
 
@@ -246,6 +247,9 @@ void Planner::explain_guests() noexcept {
     const std::uint64_t hosts = std::max<std::uint64_t>(board_.nodes().size(), 1);
     const std::uint64_t looks_max = parameters_->time_budget_ms * evaluations_per_ms / hosts;
     std::uint64_t looks = 0;
+    if (!out_->vms.empty()) {
+        calm_.mark_all();
+    }
     for (const Guest& guest : board_.guests()) {
         if (guest.vm >= out_->vms.size() || guest.node == nobody || guest.node != guest.home ||
             out_->vms[guest.vm].kind != Verdict::Kind::none) {

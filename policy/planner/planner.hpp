@@ -8,6 +8,7 @@
 #include "base/arena.hpp"
 #include "policy/plan.hpp"
 #include "policy/planner/board.hpp"
+#include "policy/planner/calm.hpp"
 #include "policy/planner/descent.hpp"
 #include "policy/planner/objective.hpp"
 #include "policy/planner/relief.hpp"
@@ -58,6 +59,7 @@ class Planner {
     Board board_;
     Objective objective_;
     Relief relief_;
+    Calm calm_;
     Descent descent_;
     Sequence sequence_;
     Waves waves_;
