@@ -67,9 +67,8 @@ void Correlation::add(Series samples, double ceiling, const std::optional<CleanS
                                : ruled_products(samples, ceiling);
     // What never changes is off its mean by the mean's rounding alone, always to the same side: no
     // persistence.
-    const double rounding =
-        1e-9 * (clean ? clean->sum : sum_of_last(samples, samples.size(), ceiling)) / count;
-    if (own.squares <= count * rounding * rounding) {
+    const double rounding = 1e-9 * (clean ? clean->sum : sum_of_last(samples, samples.size(), ceiling));
+    if (own.squares * count <= rounding * rounding) {
         return;
     }
     // Of few samples it comes out too low, by about one over their number, for their own mean is taken off.

@@ -60,11 +60,14 @@ std::optional<CleanSum> sum_in_lanes(std::span<const Sample> samples, double mos
         lanes.low[0] = std::min(lanes.low[0], samples[i]);
         lanes.high[0] = std::max(lanes.high[0], samples[i]);
     }
-    const auto& high = lanes.high;
-    const auto& low = lanes.low;
+    // By value: std::max would choose among addresses, and wait for what has just been stored there.
+    const auto higher = [](Sample a, Sample b) { return b > a ? b : a; };
+    const auto lower = [](Sample a, Sample b) { return b < a ? b : a; };
+    const auto [high_0, high_1, high_2, high_3] = lanes.high;
+    const auto [low_0, low_1, low_2, low_3] = lanes.low;
     return checked({(lanes.sum[0] + lanes.sum[1]) + (lanes.sum[2] + lanes.sum[3]),
-                    static_cast<double>(std::max(std::max(high[0], high[1]), std::max(high[2], high[3])))},
-                   static_cast<double>(std::min(std::min(low[0], low[1]), std::min(low[2], low[3]))), most);
+                    static_cast<double>(higher(higher(high_0, high_1), higher(high_2, high_3)))},
+                   static_cast<double>(lower(lower(low_0, low_1), lower(low_2, low_3))), most);
 }
 
 template <class Sample>

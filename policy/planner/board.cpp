@@ -39,11 +39,11 @@ Board::Board(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
       spare_mib_{arena.make_array<std::int64_t>(hosts_max)} {}
 
 void Board::set_up(const Pool& pool, const Parameters& parameters, std::uint32_t window,
-                   const Workspace& measured) noexcept {
+                   const Workspace& measured, bool again) noexcept {
     node_count_ = pool.hosts.size();
     guest_count_ = pool.vms.size();
     set_up_nodes(pool, window, parameters, measured);
-    set_up_guests(pool, parameters, measured);
+    set_up_guests(pool, parameters, measured, again);
     set_up_groups(pool);
     sums_ = Sums{};
     for (Rank n = 0; n < node_count_; ++n) {
@@ -98,8 +98,8 @@ void Board::show_in_lanes(Rank n) noexcept {
     }
 }
 
-void Board::set_up_guests(const Pool& pool, const Parameters& parameters,
-                          const Workspace& measured) noexcept {
+// What of the guests has nothing to do with their loads: ranks by name, and what a migration takes.
+void Board::sort_guests(const Pool& pool, const Parameters& parameters) noexcept {
     const auto by_name = order_.first(guest_count_);
     for (Rank g = 0; g < guest_count_; ++g) {
         by_name[g] = g;
@@ -112,17 +112,32 @@ void Board::set_up_guests(const Pool& pool, const Parameters& parameters,
         std::sort(by_name.begin(), by_name.end(), in_order);
     }
     for (Rank g = 0; g < guest_count_; ++g) {
-        const Vm& vm = pool.vms[by_name[g]];
-        Guest& guest = guests_[g] = Guest{};
-        guest.vm = by_name[g];
+        guests_[g] = Guest{};
+        guests_[g].vm = by_name[g];
+        const Transfer transfer = estimate_transfer(pool.vms[by_name[g]], pool, parameters);
+        guests_[g].gib = transfer.sent_gib;
+        guests_[g].seconds = transfer.seconds;
+    }
+}
+
+void Board::set_up_guests(const Pool& pool, const Parameters& parameters, const Workspace& measured,
+                          bool again) noexcept {
+    if (!again) {
+        sort_guests(pool, parameters);
+    }
+    for (Rank g = 0; g < guest_count_; ++g) {
+        Guest& guest = guests_[g];
+        const Vm& vm = pool.vms[guest.vm];
+        Guest anew;
+        anew.vm = guest.vm;
+        anew.gib = guest.gib;
+        anew.seconds = guest.seconds;
+        guest = anew;
         // A paused or saved guest keeps its size but uses no more than it is measured to use.
         guest.memory_mib = holds_memory(vm) ? static_cast<std::int64_t>(vm.memory_mib) : 0;
         guest.amount =
             point(measured.vm_mean[guest.vm], static_cast<double>(guest.memory_mib), double(vm.vcpus));
         guest.session = vm.session_active;
-        const Transfer transfer = estimate_transfer(vm, pool, parameters);
-        guest.gib = transfer.sent_gib;
-        guest.seconds = transfer.seconds;
         guest.came_from = vm.came_from == no_index ? nobody : rank_of_host_[vm.came_from];
         bind(guest, vm, pool, parameters);
         if (vm.host == no_index) {

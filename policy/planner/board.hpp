@@ -65,8 +65,9 @@ class Board {
     Board(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept;
 
     // REQUIRES: `measure` has filled the workspace over this window; the pool is no larger than the arrays.
+    // `again`: it is the pool that the board was set up from before, for another window.
     void set_up(const Pool& pool, const Parameters& parameters, std::uint32_t window,
-                const Workspace& measured) noexcept;
+                const Workspace& measured, bool again) noexcept;
 
     std::span<Node> nodes() noexcept { return nodes_.first(node_count_); }
     std::span<const Node> nodes() const noexcept { return nodes_.first(node_count_); }
@@ -114,7 +115,9 @@ class Board {
     void set_up_nodes(const Pool& pool, std::uint32_t window, const Parameters& parameters,
                       const Workspace& measured) noexcept;
     void show_in_lanes(Rank n) noexcept;
-    void set_up_guests(const Pool& pool, const Parameters& parameters, const Workspace& measured) noexcept;
+    void set_up_guests(const Pool& pool, const Parameters& parameters, const Workspace& measured,
+                       bool again) noexcept;
+    void sort_guests(const Pool& pool, const Parameters& parameters) noexcept;
     void set_up_groups(const Pool& pool) noexcept;
     void bind(Guest& guest, const Vm& vm, const Pool& pool, const Parameters& parameters) const noexcept;
     void put(Rank g, Rank n) noexcept;

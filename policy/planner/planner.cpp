@@ -73,7 +73,7 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     }
     balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
-        look_at(samples_of(parameters.balance_seconds), 0, workspace);
+        look_at(samples_of(parameters.balance_seconds), 0, workspace, true);
         if (against_load && parameters.calm_price > 1) {
             calm_.begin(board_, pool, thresholds_);
         }
@@ -112,12 +112,13 @@ std::uint32_t Planner::samples_of(std::uint32_t seconds) const noexcept {
 void Planner::look_ahead(Workspace& workspace) noexcept {
     const std::uint32_t recent = samples_of(parameters_->relief_seconds);
     const bool alone = parameters_->window < relief_samples_min;
-    look_at(alone ? recent : limits::window_samples_max, recent, workspace);
+    look_at(alone ? recent : limits::window_samples_max, recent, workspace, false);
 }
 
 // Sets the board up with the mean load of the last `samples`, or, when `recent` of them say what is to come,
 // with that. What is said of the plan afterwards uses the same loads: they stay in the workspace.
-void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace) noexcept {
+void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace,
+                      bool again) noexcept {
     window_ = samples;
     persistence_ = PerResource<double>{};
     if (recent > 0 && recent < samples) {
@@ -127,7 +128,7 @@ void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& wo
     } else {
         measure(*pool_, window_, workspace);
     }
-    board_.set_up(*pool_, *parameters_, window_, workspace);
+    board_.set_up(*pool_, *parameters_, window_, workspace, again);
     objective_.follow(board_);
     cost_before_ = objective_.of(board_);
     keep_spare_host_ = parameters_->keep_spare_host != 0 && board_.survives_largest();

@@ -45,7 +45,7 @@ class Planner {
   private:
     std::uint32_t samples_of(std::uint32_t seconds) const noexcept;
     void look_ahead(Workspace& workspace) noexcept;
-    void look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace) noexcept;
+    void look_at(std::uint32_t samples, std::uint32_t recent, Workspace& workspace, bool again) noexcept;
     bool mark_hot(const Workspace& measured) noexcept;
     Move move_of(const Step& step) const noexcept;
     Detail why(const Step& step) const noexcept;
