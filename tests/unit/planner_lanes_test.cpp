@@ -4,6 +4,8 @@
 #include <limits>
 #include <random>
 
+#include "policy/planner/tangents.hpp"
+
 namespace ballast::policy::planner {
 namespace {
 
@@ -64,6 +66,38 @@ void expect_each_as_alone(const Curves& curves) {
 TEST(PlannerLanes, ComingCostsEachNodeOfAGroupWhatItCostsItAlone) {
     expect_each_as_alone(with_knees());
     expect_each_as_alone(of_deviation());
+}
+
+// A change that tangents rule out need not be looked at: with knees too.
+TEST(PlannerLanes, ATradeSavesNoMoreThanItsTangentsSay) {
+    std::mt19937 random{7};
+    std::uniform_real_distribution<double> amounts{0, 4};
+    const Curves curves = with_knees();
+    for (std::uint32_t seed = 1; seed <= 200; ++seed) {
+        const Nodes found = nodes(seed);
+        std::array<Node, 2> ends{};
+        Point goes{};
+        Point comes{};
+        Point at_source{};
+        Point at_target{};
+        for (std::size_t a = 0; a < axis_count; ++a) {
+            goes[a] = amounts(random);
+            comes[a] = amounts(random);
+            for (std::size_t n = 0; n < ends.size(); ++n) {
+                ends[n].at[a] = found.at[n + 1][a];  // one of them without a capacity on an axis
+                ends[n].per_unit[a] = found.per_unit[n + 1][a];
+                ends[n].counts = true;
+            }
+            at_source[a] = (comes[a] - goes[a]) * ends[0].per_unit[a];
+            at_target[a] = (goes[a] - comes[a]) * ends[1].per_unit[a];
+        }
+        const double saves = -change(curves, ends[0].at, at_source) - change(curves, ends[1].at, at_target);
+        const Tangent source = tangent_of(curves, ends[0]);
+        const Tangent target = tangent_of(curves, ends[1]);
+        const double hoped = trade(source, target, goes, comes);
+        EXPECT_LE(saves, hoped + 1e-12) << "seed " << seed;
+        EXPECT_LE(hoped, most_of_trade(source, target, goes) + 1e-12) << "seed " << seed;
+    }
 }
 
 TEST(PlannerLanes, AGroupIsNotToldOnlyWhereNoNodeIsBelowTheBound) {
