@@ -349,55 +349,6 @@ TEST_F(Planner, ASwapThatMemoryLetsNeitherGuestBeginIsNotChosen) {
     EXPECT_EQ(plan.unresolved.size(), 2U);
 }
 
-TEST_F(Planner, WhenAllHostsAreHotItSaysSoAndMovesNobody) {
-    for (const char* name : {"h1", "h2", "h3"}) {
-        host(name);
-    }
-    for (HostIndex h = 0; h < 3; ++h) {
-        vm("vm" + std::to_string(h), h, 9.5);
-    }
-    EXPECT_EQ(moves(ballast), "");
-    EXPECT_EQ(plan.unresolved.size(), 3U);
-    EXPECT_TRUE(plan.conclusion.view().starts_with("no solution")) << plan.conclusion.view();
-}
-
-// Counted, not timed. Nobody can be relieved: memory is short on every host, and no single guest is enough.
-TEST_F(Planner, APoolThatIsHotAllOverIsGivenUpSoon) {
-    constexpr int hosts_count = 4;
-    constexpr int guests_each = 120;
-    for (int h = 0; h < hosts_count; ++h) {
-        host("h" + std::to_string(h));
-    }
-    for (int i = 0; i < hosts_count * guests_each; ++i) {
-        vm("vm" + std::to_string(i), static_cast<HostIndex>(i % hosts_count), 0.01 + 0.0005 * (i % 97),
-           static_cast<std::uint64_t>(60 + i % 31));
-    }
-    ASSERT_TRUE(run(ballast).ok());
-    EXPECT_EQ(plan.unresolved.size(), static_cast<std::size_t>(hosts_count));
-    EXPECT_EQ(plan.search, SearchEnd::complete);
-    EXPECT_LT(workspace.planner->evaluations(), 20'000U);
-}
-
-// Each host needs three migrations, which makes many sets, and the plan may have one.
-TEST_F(Planner, ReliefStopsWhereItsEvaluationsEndAndSaysSo) {
-    constexpr int hosts_count = 20;
-    constexpr int guests_each = 23;
-    for (int h = 0; h < hosts_count; ++h) {
-        host("h" + std::to_string(h));
-    }
-    host("idle");
-    for (int i = 0; i < hosts_count * guests_each; ++i) {
-        vm("vm" + std::to_string(i), static_cast<HostIndex>(i % hosts_count), 0.4, 10);
-    }
-    parameters.moves_max = 1;
-    parameters.time_budget_ms = 1;
-    ASSERT_TRUE(run(ballast).ok());
-    EXPECT_EQ(plan.search, SearchEnd::cut_short);
-    EXPECT_TRUE(workspace.planner->relief_cut_short());
-    EXPECT_LT(workspace.planner->evaluations(), 45'000U) << "its share, and as many to say why";
-    EXPECT_EQ(plan.unresolved.size(), static_cast<std::size_t>(hosts_count));
-}
-
 TEST_F(Planner, OneHostAndNoGuestsAreNoTrouble) {
     EXPECT_EQ(moves(ballast), "");
     host("h1");
