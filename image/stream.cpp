@@ -78,8 +78,8 @@ MessageStream::MessageStream(ByteStream& stream, TransferControl& control)
       out_(frame_header_bytes + message_bytes_max),
       in_(message_bytes_max) {}
 
-// Each byte takes its time on a link of the limit's speed. A break while the next message was made is caught up
-// on, a longer one is not.
+// Each byte takes its time on a link of the limit's speed. A break while the next message was made is caught
+// up on, a longer one is not.
 void MessageStream::pace(std::size_t bytes) {
     const std::uint32_t mbps = control_.bandwidth_mbps.load(std::memory_order_relaxed);
     if (mbps == 0) {
@@ -87,7 +87,8 @@ void MessageStream::pace(std::size_t bytes) {
         return;
     }
     const std::int64_t now = now_ns();
-    free_at_ns_ = std::max(free_at_ns_, now - catch_up_ns) + static_cast<std::int64_t>(bytes) * 8 * 1000 / mbps;
+    free_at_ns_ =
+        std::max(free_at_ns_, now - catch_up_ns) + static_cast<std::int64_t>(bytes) * 8 * 1000 / mbps;
     std::this_thread::sleep_for(std::chrono::nanoseconds{free_at_ns_ - now});
 }
 

@@ -35,7 +35,8 @@ Sighting& sighting_for(Tables& t, std::uint32_t row, std::uint32_t host) noexcep
     return *add_sighting(t, row, fresh);
 }
 
-// Whether the host itself has told of the guest as its own: that is newer than what a job of another host says.
+// Whether the host itself has told of the guest as its own: that is newer than what a job of another host
+// says.
 bool tells_of(const Sighting& there) noexcept {
     return there.in_flight == wire::InFlight::no && !there.saved && there.state != DomainState::unknown &&
            there.state != DomainState::absent;

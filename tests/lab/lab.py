@@ -85,7 +85,7 @@ class Lab:
         record = {"folder": str(folder), "image": str(built), "hypervisor": xen, "host_count": hosts,
                   "memory_mib": memory_mib, "dom0_mib": dom0_mib, "smp": smp, "xen_options": xen_options,
                   "san_disks": SAN_DISKS, "die_with_parent": die_with_parent, "manifest": manifest,
-                  "hosts": [_host_record(number, forwards or {}) for number in range(1, hosts + 1)]}
+                  "hosts": _host_records(hosts, forwards or {})}
         lab = cls(record)
         try:
             lab._boot(files or {}, enable)
@@ -167,10 +167,11 @@ class Lab:
         return "\n".join(lines)
 
 
-def _host_record(number, forwards):
+def _host_records(count, forwards):
     inner = {"ssh": 22, **{f"vnc{n}": 5900 + n for n in range(host.VNC_PORTS)}, **forwards}
-    outer = process.free_ports(len(inner))
-    return {"name": f"h{number}", "number": number, "ports": {name: (outer[i], inner[name]) for i, name in enumerate(inner)}}
+    outer = iter(process.free_ports(count * len(inner)))  # at once: no host may be given another's
+    return [{"name": f"h{number}", "number": number, "ports": {name: (next(outer), port) for name, port in inner.items()}}
+            for number in range(1, count + 1)]
 
 
 def _make_folder(folder):

@@ -43,6 +43,18 @@ Outcome create(World& world, const wire::GuestSpec& guest, const char* to = "") 
     return world.command(command);
 }
 
+TEST(ControllerCommands, AGuestThatCrashesOnItsArrivalIsShownAsCrashed) {
+    World world;
+    two_hosts(world);
+    world.host("h2").arrivals_crash = true;
+    ASSERT_EQ(world.vm(CommandKind::vm_migrate, "a", "h2").kind, OutcomeKind::accepted);
+    world.seconds(8);
+    EXPECT_EQ(world.place_of("a"), "h2");
+    EXPECT_EQ(world.vm_row("a").job, no_row) << "the migration has ended, and well";
+    EXPECT_EQ(world.vm_row("a").domain_state, DomainState::crashed) << "told by its host before";
+    EXPECT_NE(world.vm_row("a").state, VmState::running);
+}
+
 TEST(ControllerCommands, AGuestGoesThroughItsWholeLife) {
     World world;
     two_hosts(world);

@@ -1,13 +1,19 @@
 // A full pool at its limits: 64 hosts and 2,000 guests must cost a tick next to nothing.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "controller/core/core.hpp"
 #include "tests/unit/controller_core_world.hpp"
 
 namespace ballast::controller::test {
 namespace {
+
+double processor_ms() {
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
 
 TEST(ControllerScale, AFullPoolIsPlannedWithinAFewMilliseconds) {
     Settings settings;
@@ -23,17 +29,18 @@ TEST(ControllerScale, AFullPoolIsPlannedWithinAFewMilliseconds) {
     }
     world.connect_all();
     world.seconds(10);
-    const auto start = std::chrono::steady_clock::now();
+    const double before_ms = processor_ms();
     constexpr int ticks = 20;
     for (int i = 0; i < ticks; ++i) {
         world.now.mono.ms += 1000;
         world.now.wall.unix_ms += 1000;
         ASSERT_TRUE(world.core->step(Tick{}, world.now, *world.actions).ok());
     }
-    const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
-    // An order of magnitude above what an unoptimised build takes, so that a loaded machine does not fail it.
-    EXPECT_LT(spent.count() / ticks, 50.0);
-    RecordProperty("tick_ms", std::to_string(spent.count() / ticks));
+    const double tick_ms = (processor_ms() - before_ms) / ticks;
+    // Of the processor's time, which others do not take, and an order of magnitude above what an unoptimised
+    // build needs.
+    EXPECT_LT(tick_ms, 50.0);
+    RecordProperty("tick_ms", std::to_string(tick_ms));
     EXPECT_GE(world.core->counters().planning_rounds, 20U) << "every tick plans";
 }
 

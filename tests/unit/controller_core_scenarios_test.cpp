@@ -202,19 +202,6 @@ TEST(ControllerCore, OrdersTheSourceOnlyWhenTheDestinationIsPrepared) {
     EXPECT_TRUE(world.host("h1").jobs.empty() && world.host("h3").jobs.empty()) << "both were acknowledged";
 }
 
-TEST(ControllerCore, AGuestThatCrashesOnItsArrivalIsShownAsCrashed) {
-    World world;
-    overload(world);
-    world.connect_all();
-    world.host("h3").arrivals_crash = true;
-    const std::uint64_t id = migrate(world, "a", "h3");
-    world.seconds(8);
-    EXPECT_EQ(world.job(id).state, JobState::succeeded);
-    EXPECT_EQ(world.place_of("a"), "h3");
-    EXPECT_EQ(world.vm_row("a").domain_state, DomainState::crashed) << "the host has told so before the job ended";
-    EXPECT_NE(world.vm_row("a").state, VmState::running);
-}
-
 TEST(ControllerCore, ARefusingDestinationEndsTheJobBeforeAnythingMoves) {
     World world;
     overload(world);
