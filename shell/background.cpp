@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <csignal>
 #include <cstdint>
 #include <mutex>
 #include <utility>
 
 #include "base/assert.hpp"
 #include "shell/log.hpp"
+#include "shell/thread.hpp"
 #include "shell/unique_fd.hpp"
 
 namespace ballast {
@@ -58,21 +58,7 @@ struct Background::Impl {
 Background::Background(std::function<void()> work) : impl_{std::make_unique<Impl>()} {
     impl_->work = std::move(work);
     impl_->ended = UniqueFd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, stack_bytes);
-    // Signals are the loop's.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const auto enter = [](void* impl) -> void* {
-        static_cast<Impl*>(impl)->run();
-        return nullptr;
-    };
-    impl_->has_thread = pthread_create(&impl_->thread, &attributes, enter, impl_.get()) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
+    impl_->has_thread = start_thread(impl_->thread, stack_bytes, *impl_);
     if (!impl_->has_thread) {
         log_warning("no thread can be started: the loop waits for the disk itself");
     }

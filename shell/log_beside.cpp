@@ -5,7 +5,6 @@
 
 #include <array>
 #include <condition_variable>
-#include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <mutex>
@@ -14,6 +13,7 @@
 
 #include "base/assert.hpp"
 #include "shell/log.hpp"
+#include "shell/thread.hpp"
 
 namespace ballast {
 
@@ -107,21 +107,7 @@ LogBeside::Impl* LogBeside::Impl::living = nullptr;
 LogBeside::LogBeside() : impl_{std::unique_ptr<Impl>{new Impl}} {
     BALLAST_ASSERT(Impl::living == nullptr);
     impl_->buffers[0].size = impl_->buffers[1].size = 0;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, log_stack_bytes);
-    // Signals are the loop's.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const auto enter = [](void* impl) -> void* {
-        static_cast<Impl*>(impl)->run();
-        return nullptr;
-    };
-    impl_->has_thread = pthread_create(&impl_->thread, &attributes, enter, impl_.get()) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
+    impl_->has_thread = start_thread(impl_->thread, log_stack_bytes, *impl_);
     if (impl_->has_thread) {
         Impl::living = impl_.get();
         set_log_writer(&Impl::take);
