@@ -153,6 +153,13 @@ class Controller {
           audit_syncer_{loop, [&audit] { audit.sync_beside(); }},
           watchdog_{loop, [] { (void)notify_watchdog(); }},
           footprint_timer_{loop, [] { release_start_pages(); }},
+          audit_watch_{for_part(loop, loop_store), audit.ended_fd(), Interest::read,
+                       [&audit, &server](Interest) {
+                           audit.clear_ended();
+                           audit.settle();
+                           server.release(true);
+                           server.look_at_waits();
+                       }},
           store_watch_{for_part(loop, loop_store), engine.store().ended_fd(), Interest::read,
                        [&engine](Interest) { engine.store_ended(); }},
           turn_end_{loop, [&engine] { engine.end_turn(); }},
@@ -204,6 +211,7 @@ class Controller {
     Timer audit_syncer_;
     Timer watchdog_;
     Timer footprint_timer_;
+    FdWatch audit_watch_;
     FdWatch store_watch_;
     TurnEnd turn_end_;
     SignalWatch signals_;

@@ -1,5 +1,6 @@
 #include "controller/shell_budget.hpp"
 
+#include "controller/access/audit_files.hpp"
 #include "controller/core/actions.hpp"
 #include "controller/http/server.hpp"
 #include "controller/sqlite.hpp"
@@ -42,6 +43,7 @@ Budget shell_budget(const ControllerConfig& config) {
     add("SQLite", 1, sqlite_bytes_max);
     add("actions of a step", 1, sizeof(Actions));
     add("lines for the log", 2, log_beside_bytes);
+    add("lines for the audit log", 2, audit_batch_bytes);
     return budget;
 }
 

@@ -1,36 +1,26 @@
 #include "controller/access/audit_log.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <utility>
 
 #include "controller/http/json_out.hpp"
-#include "shell/durable_file.hpp"
 #include "shell/log.hpp"
 
 namespace ballast::controller {
 
 namespace {
 
-constexpr std::string_view suffix = ".log";
-constexpr std::size_t files_listed_max = 4096;
 // What a client chose is cut here; escaped, each byte may become six.
 constexpr std::size_t text_bytes_max = 1024;
-constexpr std::size_t line_bytes_max = 16384;
-static_assert(line_bytes_max > 2 * 6 * text_bytes_max + 2048, "path, note, and what is ours");
-// Disk space is taken ahead in steps of this.
-constexpr std::uint64_t reserve_bytes = 65536;
-static_assert(reserve_bytes >= 2 * line_bytes_max);
+static_assert(audit_line_bytes_max > 2 * 6 * text_bytes_max + 2048, "path, note, and what is ours");
+
+const std::string none;
+const std::string crowded{"its disk is too slow for what is to be recorded"};
 
 // The members between the head of the line and its hash, as ",name:value" pairs.
 std::string members(const AuditEntry& entry) {
     std::string text;
-    http::JsonOut json{text, line_bytes_max};
+    http::JsonOut json{text, audit_line_bytes_max};
     json.object();
     json.member("at", entry.at);
     json.member("caller", std::string_view{entry.caller.name});
@@ -50,188 +40,134 @@ std::string members(const AuditEntry& entry) {
 
 }  // namespace
 
-std::string AuditLog::path_of(std::uint64_t first_seq) const {
-    std::array<char, 48> name{};
-    std::snprintf(name.data(), name.size(), "/audit-%012llu.log", static_cast<unsigned long long>(first_seq));
-    return directory_ + name.data();
+AuditLog::AuditLog(AuditSettings settings) : files_{settings} {
+    for (Batch& batch : batches_) {
+        batch.bytes = std::make_unique_for_overwrite<char[]>(audit_batch_bytes);
+    }
+}
+
+AuditLog::~AuditLog() {
+    wait();
 }
 
 bool AuditLog::open(const std::string& directory, std::string& why) {
-    directory_ = directory;
-    std::vector<std::string> names;
-    if (!make_directory(directory, why).ok() ||
-        !list_directory(directory, suffix, files_listed_max, names, why).ok()) {
+    if (!files_.open(directory, why)) {
         return false;
     }
-    // The newest may be empty, when the end came between its making and its first line.
-    const std::size_t first = names.size() > 2 ? names.size() - 2 : 0;
-    for (std::size_t i = first; i < names.size(); ++i) {
-        if (!continue_file(directory + "/" + names[i], why)) {
-            return false;
-        }
-    }
-    if (names.empty() && !start_file()) {
-        why = trouble_;
-        return false;
-    }
-    log_notice("audit log {}: goes on after entry {}, hash {}", directory, head_.seq, to_hex(head_.hash));
+    head_ = files_.head();
+    trouble_ = files_.trouble();
     return true;
-}
-
-bool AuditLog::continue_file(const std::string& path, std::string& why) {
-    UniqueFd file{::open(path.c_str(), O_RDWR | O_APPEND | O_CLOEXEC)};
-    const off_t size = file ? ::lseek(file.get(), 0, SEEK_END) : -1;
-    // Its end alone has the last line: an operator may have allowed large files.
-    std::string end(static_cast<std::size_t>(std::clamp<off_t>(size, 0, 2 * line_bytes_max)), '\0');
-    const auto begin = static_cast<std::uint64_t>(std::max<off_t>(size, 0)) - end.size();
-    if (size < 0 || ::pread(file.get(), end.data(), end.size(), static_cast<off_t>(begin)) !=
-                        static_cast<ssize_t>(end.size())) {
-        why = path + ": " + std::strerror(errno);
-        return false;
-    }
-    const std::size_t line_feed = end.rfind('\n');
-    const std::size_t whole = line_feed == std::string::npos ? 0 : line_feed + 1;
-    if (whole != end.size()) {
-        log_warning("{}: the last line was cut off by a crash and is removed", path);
-    }
-    if (whole != 0 || begin != 0) {
-        const std::size_t before = whole < 2 ? std::string::npos : end.rfind('\n', whole - 2);
-        const std::size_t first = before == std::string::npos ? 0 : before + 1;
-        const std::optional<ChainLink> last =
-            whole != 0 ? read_link(std::string_view{end}.substr(first, whole - 1 - first)) : std::nullopt;
-        if (!last.has_value()) {
-            why = path +
-                  ": the last line was changed: see \"ballast audit verify\", and move the directory away";
-            return false;
-        }
-        head_ = *last;
-    }
-    if (::ftruncate(file.get(), static_cast<off_t>(begin + whole)) != 0) {
-        why = path + ": " + std::strerror(errno);
-        return false;
-    }
-    file_ = std::move(file);
-    file_bytes_ = begin + whole;
-    return true;
-}
-
-// The file before stays open when there can be no new one.
-bool AuditLog::start_file() {
-    const std::string path = path_of(head_.seq + 1);
-    UniqueFd file{::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)};
-    if (!file) {
-        trouble_ = path + ": " + std::strerror(errno);
-        return false;
-    }
-    if (file_) {
-        sync();
-        // What was reserved beyond its end goes back; kept, it is only room that nobody uses.
-        if (::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) != 0) {
-            log_warning("audit log {}: {}", directory_, std::strerror(errno));
-        }
-        log_notice("audit log {}: a new file after entry {}, hash {}", directory_, head_.seq,
-                   to_hex(head_.hash));
-    }
-    file_ = std::move(file);
-    file_bytes_ = 0;
-    reserved_bytes_ = 0;
-    remove_old_files();
-    return true;
-}
-
-bool AuditLog::reserve() {
-    if (file_bytes_ + line_bytes_max <= reserved_bytes_) {
-        return true;
-    }
-    // Not every file system can; then a full disk is noticed by the first line that does not fit.
-    if (::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(file_bytes_), reserve_bytes) != 0 &&
-        errno != EOPNOTSUPP) {
-        trouble_ = directory_ + ": " + std::strerror(errno);
-        return false;
-    }
-    reserved_bytes_ = file_bytes_ + reserve_bytes;
-    return true;
-}
-
-void AuditLog::remove_old_files() {
-    std::vector<std::string> names;
-    std::string why;
-    if (!list_directory(directory_, suffix, files_listed_max, names, why).ok()) {
-        log_warning("{}", why);
-        return;
-    }
-    for (std::size_t i = 0; i + settings_.files_max < names.size(); ++i) {
-        if (!remove_durable(directory_ + "/" + names[i], why).ok()) {
-            log_warning("{}", why);
-        }
-    }
-}
-
-bool AuditLog::put(const std::string& line) {
-    const ssize_t done = ::write(file_.get(), line.data(), line.size());
-    if (done == static_cast<ssize_t>(line.size())) {
-        file_bytes_ += line.size();
-        unsynced_ = true;
-        return true;
-    }
-    trouble_ = directory_ + ": " + std::strerror(done < 0 ? errno : ENOSPC);
-    // A part of a line would break the chain for good.
-    if (done > 0 && ::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) != 0) {
-        file_ = UniqueFd{};
-    }
-    return false;
 }
 
 void AuditLog::append(const AuditEntry& entry) {
     std::string line = begin_link(head_) + members(entry);
     const ChainLink link = end_link(line);
     line += '\n';
-    if (!file_ || !put(line)) {
-        lost_ += 1;
-        log_error("an audit entry was lost: {} {} by {}: {}", entry.method,
-                  entry.path.substr(0, text_bytes_max), entry.caller.name, trouble_);
+    Batch& batch = batches_[filling_];
+    if (line.size() > audit_batch_bytes - batch.size) {
+        lose(line, crowded);
         return;
     }
-    trouble_.clear();
+    std::copy(line.begin(), line.end(), batch.bytes.get() + batch.size);
+    batch.size += line.size();
+    ++batch.entries;
+    ++noted_;
     head_ = link;
-    ++written_;
+    if (!handed_) {
+        hand_over();
+    }
 }
 
-void AuditLog::sync() {
-    if (file_ && unsynced_) {
-        unsynced_ = ::fdatasync(file_.get()) != 0;
+void AuditLog::hand_over() {
+    handed_ = true;
+    filling_ = 1 - filling_;
+    writer_.start();
+}
+
+// On the thread.
+void AuditLog::write() {
+    if (!files_.trouble().empty()) {
+        files_.make_room();
+    }
+    const Batch& batch = batches_[1 - filling_];
+    put_bytes_ = files_.put({batch.bytes.get(), batch.size});
+    files_.make_room();
+}
+
+void AuditLog::lose(std::string_view lines, std::string_view why) {
+    while (!lines.empty()) {
+        const std::string_view line = lines.substr(0, lines.find('\n'));
+        lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+        ++lost_;
+        log_error("an audit entry was lost ({}): {}", why, line);
+    }
+}
+
+void AuditLog::settle() {
+    if (!handed_ || writer_.busy()) {
+        return;
+    }
+    handed_ = false;
+    trouble_ = files_.trouble();
+    Batch& done = batches_[1 - filling_];
+    recorded_ += done.entries;
+    if (put_bytes_ != done.size) {
+        // What was taken down since follows in the chain on what is lost, and is lost with it.
+        Batch& since = batches_[filling_];
+        const std::string_view why = trouble_.empty() ? std::string_view{"a write failed"} : trouble_;
+        const std::uint64_t lost_before = lost_;
+        lose({done.bytes.get() + put_bytes_, done.size - put_bytes_}, why);
+        written_ += done.entries - (lost_ - lost_before);
+        lose({since.bytes.get(), since.size}, why);
+        recorded_ += since.entries;
+        since.size = since.entries = 0;
+        head_ = files_.head();
+    } else {
+        written_ += done.entries;
+    }
+    done.size = done.entries = 0;
+    sync_if_due();
+    if (batches_[filling_].size != 0) {
+        hand_over();
+    }
+}
+
+void AuditLog::wait() {
+    while (handed_) {
+        writer_.wait();
+        settle();
     }
 }
 
 void AuditLog::sync_beside() {
-    if (syncer_.busy()) {
+    sync_due_ = true;
+    sync_if_due();
+}
+
+void AuditLog::sync_if_due() {
+    if (!sync_due_ || handed_ || syncer_.busy()) {
         return;
     }
-    if (file_ && (unsynced_ || !synced_)) {
+    sync_due_ = false;
+    if (!synced_) {
+        files_.sync_failed();
+    }
+    if (files_.unsynced()) {
         // Its own descriptor: a new file may be started meanwhile.
-        syncing_ = UniqueFd{::fcntl(file_.get(), F_DUPFD_CLOEXEC, 0)};
-        unsynced_ = false;
+        syncing_ = files_.for_sync();
         syncer_.start();
     }
 }
 
 const std::string& AuditLog::trouble() {
-    const bool full = file_bytes_ >= settings_.file_bytes_max;
-    if ((full || !file_) && !start_file()) {
+    settle();
+    if (!trouble_.empty()) {
+        if (!handed_) {
+            hand_over();  // tries again
+        }
         return trouble_;
     }
-    if (!reserve() || trouble_.empty()) {
-        return trouble_;
-    }
-    // A write has failed. Whether the next one will is only known by trying: an unfinished line, and away
-    // with it again. (After a crash in between, `open` removes it.)
-    const std::string probe(line_bytes_max, ' ');
-    const bool written = ::write(file_.get(), probe.data(), probe.size()) == std::ssize(probe);
-    if (::ftruncate(file_.get(), static_cast<off_t>(file_bytes_)) == 0 && written) {
-        reserved_bytes_ = 0;  // what lay beyond the end is cut off too
-        trouble_.clear();
-    }
-    return trouble_;
+    return batches_[filling_].size + audit_line_bytes_max > audit_batch_bytes ? crowded : none;
 }
 
 }  // namespace ballast::controller

@@ -58,6 +58,8 @@ class Api final : public Service {
     Reading read(Stream& stream, std::span<char> out, std::size_t& bytes) override;
     std::uint64_t decided() const override { return engine_.decided(); }
     std::uint64_t stored() const override { return engine_.stored(); }
+    std::uint64_t noted() const override { return audit_.noted(); }
+    std::uint64_t recorded() const override { return audit_.recorded(); }
     Landing landing() const override { return {engine_.handed_ns(), engine_.landed_ns()}; }
     Reply unstored(const Request& request) override { return refuse_store(request); }
 

@@ -117,6 +117,9 @@ class Service {
     // server keeps an answer to a change until the first that it depends on is the second (`release`).
     virtual std::uint64_t decided() const { return 0; }
     virtual std::uint64_t stored() const { return 0; }
+    // The same of the lines in the log of who did what.
+    virtual std::uint64_t noted() const { return 0; }
+    virtual std::uint64_t recorded() const { return 0; }
     // Of the transaction that was stored last, by mono_ns().
     virtual Landing landing() const { return {}; }
     // Instead of an answer that could not be made durable.

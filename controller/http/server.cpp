@@ -168,9 +168,12 @@ MHD_Result Server::Impl::dispatch(Slot& slot) {
 }
 
 bool Server::Impl::handle(Slot& slot) {
+    const std::uint64_t noted = service.noted();
     Answer result = service.handle(slot.request);
     // A reader is told what it reads at once; only who changed something waits for the disk.
     slot.transaction = slot.request.method == Method::get ? 0 : service.decided();
+    slot.transaction = slot.transaction > service.stored() ? slot.transaction : 0;
+    slot.entry = service.noted() != noted ? service.noted() : 0;
     if (const auto* wait = std::get_if<Wait>(&result)) {
         slot.wait = *wait;
         slot.stage = Stage::waiting;
@@ -184,7 +187,7 @@ bool Server::Impl::handle(Slot& slot) {
         return true;
     }
     slot.reply = std::get<Reply>(std::move(result));
-    if (slot.transaction > service.stored()) {
+    if (!on_disk(slot)) {
         slot.stage = Stage::storing;
         slot.decided_ns = mono_ns();
         ++storing;
@@ -192,6 +195,10 @@ bool Server::Impl::handle(Slot& slot) {
     }
     slot.stage = Stage::concluded;
     return true;
+}
+
+bool Server::Impl::on_disk(const Slot& slot) const {
+    return slot.transaction <= service.stored() && slot.entry <= service.recorded();
 }
 
 // At least one: whatever else the turn was spent on, the queue gets shorter.
@@ -267,8 +274,7 @@ void Server::Impl::completed(Slot& slot) {
 
 void Server::Impl::look_at_waits() {
     for (Slot& slot : slots) {
-        if (slot.in_use && slot.stage == Stage::waiting && slot.transaction <= service.stored() &&
-            service.over(slot.wait)) {
+        if (slot.in_use && slot.stage == Stage::waiting && on_disk(slot) && service.over(slot.wait)) {
             slot.reply = service.conclude(slot.request, slot.wait);
             stop_waiting(slot);
             conclude(slot);
@@ -281,13 +287,18 @@ void Server::Impl::release(bool stored) {
         if (storing == 0) {
             break;
         }
-        if (slot.in_use && slot.stage == Stage::storing &&
-            (!stored || slot.transaction <= service.stored())) {
+        if (!slot.in_use || slot.stage != Stage::storing) {
+            continue;
+        }
+        if (slot.transaction != 0 && (!stored || slot.transaction <= service.stored())) {
             if (stored) {
                 slot.landing = service.landing();
             } else {
                 slot.reply = service.unstored(slot.request);
             }
+            slot.transaction = 0;
+        }
+        if (on_disk(slot)) {
             --storing;
             conclude(slot);
         }

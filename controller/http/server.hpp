@@ -59,8 +59,9 @@ class Server {
     void look_at_waits();
     // There are new events: streams that have said all go on. Call instead of look_at_waits.
     void go_on_with_streams();
-    // Sends the answers that were kept because they were not on disk: they are now, or (not `stored`) will
-    // never be, and each is refused instead.
+    // A transaction has ended, or entries are in the log of who did what: sends the answers that were kept
+    // because of them. Not `stored`: what waits for a transaction will never be on disk, and is refused
+    // instead.
     void release(bool stored);
     // Of the TCP side; 0 without one.
     std::uint16_t port() const noexcept;

@@ -46,7 +46,8 @@ struct Slot {
     Reply reply;
     Problem refusal;  // when discarding
     std::uint64_t body_bytes = 0;
-    std::uint64_t transaction = 0;  // that must be on disk before it is told; storing or waiting
+    std::uint64_t transaction = 0;  // that must be on disk before it is told; storing or waiting; 0: none
+    std::uint64_t entry = 0;        // of the log of who did what, likewise
     std::int64_t began_ns = 0;      // the request's head was there
     std::int64_t decided_ns = 0;    // REQUIRES: storing
     Landing landing;                // of its transaction, once that is on disk
@@ -89,6 +90,7 @@ struct Server::Impl {
     MHD_Result dispatch(Slot& slot);
     // Has the service answer. False when the answer is to come later, and the connection to be suspended.
     bool handle(Slot& slot);
+    bool on_disk(const Slot& slot) const;
     void serve_queue();
     MHD_Result answer(Slot& slot);
     void count_answer(const Slot& slot, unsigned status);

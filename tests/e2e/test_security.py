@@ -150,6 +150,8 @@ class Audit(PoolCase):
         resource.prlimit(process, resource.RLIMIT_FSIZE, (file.stat().st_size, before[1]))
         try:
             self.assertEqual(self.pool.request("GET", "/v1/status", token="wrong")[0], 401)  # its entry is lost
+            wait_until("that is known",
+                       lambda: "\nballast_audit_lost_total 1\n" in self.pool.request("GET", "/metrics")[2])
             status, headers, text = self.pool.request("POST", "/v1/hosts/h1:uncordon")
             self.assertEqual(status, 503, text)
             self.assertIn("the audit log cannot be written", json.loads(text)["detail"])

@@ -149,11 +149,15 @@ class StoringService final : public Service {
     Reading read(Stream&, std::span<char>, std::size_t&) override { return Reading::over; }
     std::uint64_t decided() const override { return decided_; }
     std::uint64_t stored() const override { return stored_; }
+    std::uint64_t noted() const override { return records ? decided_ : 0; }
+    std::uint64_t recorded() const override { return recorded_; }
     Landing landing() const override { return {handed_ns, handed_ns + 3'000'000}; }
 
     std::function<void()> on_change;
     std::uint64_t decided_ = 0;
     std::uint64_t stored_ = 0;
+    std::uint64_t recorded_ = 0;
+    bool records = false;
     std::int64_t handed_ns = 0;
 };
 
@@ -195,6 +199,34 @@ TEST(HttpTurns, WhatIsReadAndWhatIsLostIsNotTimedAsAChange) {
         for (const Histogram& took : counters.changes_took) {
             EXPECT_EQ(took.count(), 0U) << method;
         }
+    }
+}
+
+// Whichever of the two is on disk last: only then is the change answered.
+TEST(HttpTurns, AChangeIsAnsweredWhenItIsStoredAndRecorded) {
+    for (const bool record_first : {true, false}) {
+        Loop loop;
+        StoringService service;
+        service.records = true;
+        std::string why;
+        const std::unique_ptr<Server> server = Server::open(loop, config_on_loopback(), service, why);
+        ASSERT_NE(server, nullptr) << why;
+        std::size_t sent_after_one = 0;
+        Timer second{loop, [&] {
+                         sent_after_one = server->counters().replies_by_class[2];
+                         service.stored_ = service.recorded_ = service.decided_;
+                         server->release(true);
+                     }};
+        Timer first{loop, [&] {
+                        (record_first ? service.recorded_ : service.stored_) = service.decided_;
+                        server->release(true);
+                        second.start_once(milliseconds(0));
+                    }};
+        service.on_change = [&] { first.start_once(milliseconds(0)); };
+        Client client{loop, server->port(), "POST", "/x", [&loop] { loop.stop(); }};
+        loop.run();
+        EXPECT_EQ(sent_after_one, 0U) << record_first;
+        EXPECT_TRUE(client.answer.starts_with("HTTP/1.1 200")) << client.answer;
     }
 }
 
