@@ -218,7 +218,11 @@ class StuckDisk {
     StuckDisk(const StuckDisk&) = delete;
     StuckDisk& operator=(const StuckDisk&) = delete;
 
-    void answer() { reader_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC); }
+    // From now on it takes all that is written.
+    void answer() {
+        reader_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+        EXPECT_GE(::fcntl(reader_, F_SETPIPE_SZ, 1 << 20), 1 << 20);
+    }
 
   private:
     std::string path_;
