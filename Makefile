@@ -84,6 +84,7 @@ cli_lib_src := $(wildcard base/*.cpp policy/*.cpp policy/*/*.cpp) $(experiments_
                shell/config.cpp shell/durable_file.cpp shell/random.cpp shell/sha256.cpp shell/hmac.cpp \
                shell/hash_chain.cpp $(image_src)
 guest_src := $(wildcard guest/*.cpp)
+vif_src := $(wildcard xen_glue/vif_script/*.cpp) guest/xenbus.cpp
 test_src := $(wildcard tests/unit/*.cpp)
 xen_test_src := $(wildcard tests/xen/*.cpp)
 fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
@@ -178,7 +179,8 @@ libs_cli := -lcurl-gnutls -lfmt -lz $(libs_image)
 
 daemons := $(OUT)/ballast-agent $(OUT)/ballast-image $(OUT)/ballast-controller
 guest_program := $(OUT)/ballast-guest
-programs := $(daemons) $(OUT)/ballast $(guest_program)
+vif_program := $(OUT)/ballast-vif-bridge
+programs := $(daemons) $(OUT)/ballast $(guest_program) $(vif_program)
 
 .PHONY: all
 all: deps
@@ -205,18 +207,21 @@ $(OUT)/ballast: $(call obj,$(cli_lib_src) $(cli_src))
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_cli)
 
-# One small static file that runs in any Linux guest: musl instead of glibc, and nothing of the C++ library.
+# Small static files: musl instead of glibc, and nothing of the C++ library. The one runs in any Linux guest, the other is
+# started once for each network card, while a guest stands still.
 $(guest_program): $(guest_src) $(wildcard guest/*.hpp)
+$(vif_program): $(vif_src) $(wildcard xen_glue/vif_script/*.hpp) guest/xenbus.hpp
+$(guest_program) $(vif_program):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)gcc-12 -x c++ -std=c++20 $(WARNINGS) -specs=/usr/lib/x86_64-linux-musl/musl-gcc.specs -static -Os -s \
 	    -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-	    -fstack-protector-strong -Wl,--gc-sections -I. -o $@ $(guest_src)
+	    -fstack-protector-strong -Wl,--gc-sections -I. -o $@ $(filter %.cpp,$^)
 
 # Unit tests link everything but the Xen implementation, so that they run anywhere.
 $(OUT)/unit-tests: $(common_obj) $(filter-out $(call obj,$(xen_src) agent/hypervisors.cpp),$(agent_lib_obj)) \
                    $(controller_lib_obj) $(call obj,$(filter-out cli/main.cpp,$(cli_src)) $(experiments_src)) \
-                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) $(image_src) $(wildcard sim/*.cpp) $(test_src))
+                   $(call obj,$(filter-out guest/main.cpp,$(guest_src)) xen_glue/vif_script/card.cpp $(image_src) $(wildcard sim/*.cpp) $(test_src))
 	$(call say,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(libs_common) -lcurl-gnutls -lz -lmicrohttpd -lsqlite3 -lzstd -llz4 -lnbd -lgtest -lgtest_main \
 	    -lpthread
@@ -468,7 +473,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/ballast \
 	    $(addprefix $(DESTDIR)$(PREFIX)/share/ballast/,cron.d prometheus grafana) \
 	    $(DESTDIR)$(PREFIX)/lib/ballast/guest
-	install -s -m 0755 $(daemons) $(DESTDIR)$(PREFIX)/sbin
+	install -s -m 0755 $(daemons) $(vif_program) $(DESTDIR)$(PREFIX)/sbin
 	install -s -m 0755 $(OUT)/ballast $(DESTDIR)$(PREFIX)/bin
 	$(OUT)/ballast man $(DESTDIR)$(PREFIX)/share/man/man1
 	$(OUT)/ballast completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/ballast

@@ -297,6 +297,7 @@ WorkerSetup Agent::base_setup() const {
     setup.store = store_.identity;
     setup.compression = config_.compression;
     setup.hypervisor = config_.hypervisor.kind;
+    setup.quick_vif_script = config_.hypervisor.quick_vif_script;
     setup.sim_state_file.assign_cut(config_.hypervisor.sim.state_file);
     setup.sim_seed = config_.hypervisor.sim.seed;
     setup.images_directory.assign_cut(config_.images_directory);

@@ -157,6 +157,7 @@ bool load_config(const std::string& path, const std::string& hypervisor_kind, Ag
     if (!hypervisor_kind.empty()) {
         out.hypervisor.kind = hypervisor_kind == "sim" ? HypervisorKind::sim : HypervisorKind::xen;
     }
+    out.hypervisor.quick_vif_script = file->flag("quick_vif_script", true);
     read_network(*file, out);
     read_relay(*file, out);
     out.store_directory = directory(*file, "store.directory", "");

@@ -14,6 +14,8 @@ enum class HypervisorKind : std::uint8_t { xen = 0, sim = 1 };
 
 struct HypervisorSettings {
     HypervisorKind kind = HypervisorKind::xen;
+    bool quick_vif_script =
+        true;  // real Xen: network cards by ballast-vif-bridge, where it lies beside the agent
     sim::SimOptions sim;
 };
 

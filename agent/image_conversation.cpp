@@ -15,6 +15,7 @@
 
 #include <fmt/core.h>
 
+#include "agent/companions.hpp"
 #include "agent/transfer.hpp"
 
 extern char** environ;
@@ -28,14 +29,6 @@ constexpr int image_descriptors_from = 10;
 // by the kernel's own probes (see worker_source.cpp).
 constexpr Duration silence_max = seconds(3600);
 constexpr std::size_t piece_bytes = 128 * 1024;
-
-// The image program lies where the agent's does.
-std::string program_path() {
-    std::array<char, 4096> self{};
-    const ssize_t size = ::readlink("/proc/self/exe", self.data(), self.size());
-    const std::string_view path{self.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
-    return fmt::format("{}/{}", path.substr(0, path.rfind('/')), image_program);
-}
 
 bool make_image_pair(int type, UniqueFd& near_end, UniqueFd& far_end) {
     int ends[2] = {-1, -1};
@@ -249,7 +242,7 @@ Status ImageProcess::start(ImageSetup setup, int lock_fd, bool stream, std::stri
         why = fmt::format("no channel for an image process: {}", std::strerror(errno));
         return Err{Fault::io_failed};
     }
-    const std::string path = program_path();
+    const std::string path = beside_own_program(image_program);
     if (const int error =
             spawn_image(path, far_channel.get(), far_stream.get(), lock.get(), memory.get(), pid_);
         error != 0) {
@@ -275,7 +268,7 @@ bool ImageProcess::next_report(ImageReport& out) const {
 }
 
 bool image_program_there(std::string& why) {
-    const std::string path = program_path();
+    const std::string path = beside_own_program(image_program);
     const bool there = ::access(path.c_str(), X_OK) == 0;
     if (!there) {
         why = fmt::format("{} cannot be started here: {}", path, std::strerror(errno));

@@ -103,6 +103,7 @@ void Worker::note(std::string_view line) {
 Status Worker::open_hypervisor_of_host() {
     HypervisorSettings settings;
     settings.kind = setup_.hypervisor;
+    settings.quick_vif_script = setup_.quick_vif_script;
     settings.sim.state_file = setup_.sim_state_file.view();
     settings.sim.seed = setup_.sim_seed;
     std::string why;

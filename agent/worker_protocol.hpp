@@ -37,6 +37,7 @@ struct WorkerSetup {
     Path save_dir;
     CompressionSetting compression = CompressionSetting::automatic;
     HypervisorKind hypervisor = HypervisorKind::xen;
+    bool quick_vif_script = true;
     Path sim_state_file;  // it exists: the other options of the simulated host are in it
     std::uint64_t sim_seed = 0;
     Path images_directory;

@@ -7,7 +7,7 @@ trap 'rm -rf "$root"' EXIT
 install() { make --no-print-directory -s BUILD="$1" DESTDIR="$root" PREFIX=/usr install >/dev/null; }
 install "$1"
 missing=0
-for file in usr/sbin/ballast-agent usr/sbin/ballast-image usr/sbin/ballast-controller usr/bin/ballast usr/bin/ballast-pki \
+for file in usr/sbin/ballast-agent usr/sbin/ballast-image usr/sbin/ballast-vif-bridge usr/sbin/ballast-controller usr/bin/ballast usr/bin/ballast-pki \
     lib/systemd/system/ballast-agent.service lib/systemd/system/ballast-controller.service \
     etc/ballast/agent.toml etc/ballast/controller.toml usr/share/doc/ballast/controller.toml \
     usr/share/man/man1/ballast.1 usr/share/man/man8/ballast-agent.8 usr/share/man/man8/ballast-controller.8 \

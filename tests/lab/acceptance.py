@@ -33,6 +33,7 @@ WITH_SHADOW = [
     scenarios.save_for_xl_and_restore,
     scenarios.adopt_what_xl_saved,
     scenarios.shutdown_and_start_again,
+    scenarios.network_card_on_its_bridge,
     scenarios.vnc_console_answers,
     scenarios.actions_that_make_no_sense,
     scenarios.live_migration_by_curl,

@@ -36,7 +36,7 @@ class XenHypervisorTest : public testing::Test {
     void SetUp() override {
         xen_stub::reset();
         std::string why;
-        xen_ = open(why);
+        xen_ = open({}, why);
         ASSERT_NE(xen_, nullptr) << why;
     }
 

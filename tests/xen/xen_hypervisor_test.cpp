@@ -294,7 +294,7 @@ TEST_F(XenHypervisorTest, ADeadXenstoredIsNotTakenForAnEmptyHost) {
     EXPECT_EQ(xen_->find(desk.uuid, domain).fault(), Fault::hypervisor_unavailable);
     EXPECT_EQ(xen_->sample(*counters).fault(), Fault::hypervisor_unavailable);
     std::string why;
-    EXPECT_EQ(open(why), nullptr);
+    EXPECT_EQ(open({}, why), nullptr);
     EXPECT_FALSE(why.empty());
 }
 

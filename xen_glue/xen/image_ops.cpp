@@ -320,6 +320,7 @@ Status XenHypervisor::restore_from(int fd, libxl_domain_config& config, Domain& 
     RestoreParams params;
     params->stream_version = 2;  // libxl's default is the legacy format, for which it starts a converter
     constexpr int no_back_channel = -1;
+    choose_vif_script(config);
     std::uint32_t domid = 0;
     const std::int64_t started_unix = std::time(nullptr);
     const int rc = libxl_domain_create_restore(toolstack_->ctx(), &config, &domid, fd, no_back_channel,

@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "xen_glue/xen/spec_mapping.hpp"
+#include "xen_glue/xen/vif_script.hpp"
 #include "xen_glue/xen/xen_hypervisor_impl.hpp"
 
 namespace ballast::xen {
@@ -75,6 +76,7 @@ Status XenHypervisor::create_checked(const DomainSpec& spec, Domain& out) {
     BALLAST_CHECK(to_libxl(toolstack_->ctx(), spec, *config));
     BALLAST_CHECK(check_devices(*config));
     BALLAST_CHECK(check_resources(*config));
+    choose_vif_script(*config);
     std::uint32_t domid = 0;
     const std::int64_t started_unix = wall_clock().tv_sec;
     const int rc = libxl_domain_create_new(toolstack_->ctx(), config.get(), &domid, nullptr, nullptr);
@@ -103,7 +105,15 @@ Fault XenHypervisor::build_failure(int libxl_rc, std::string_view name, std::int
     return fault_of(libxl_rc);
 }
 
+void XenHypervisor::choose_vif_script(libxl_domain_config& config) {
+    vif_script_used_ = !vif_script_.empty() && use_vif_script(config, vif_script_);
+}
+
 Status XenHypervisor::describe_created(std::uint32_t domid, const Uuid& uuid, Domain& out) {
+    if (vif_script_used_ && !forget_vif_script(toolstack_->ctx(), domid, vif_script_)) {
+        toolstack_->log().add(
+            fmt::format("libxl's record of domain {} keeps the script {}", domid, vif_script_));
+    }
     DomainInfo info;
     Domain created;
     created.uuid = uuid;

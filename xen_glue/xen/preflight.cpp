@@ -7,18 +7,14 @@
 #include <cstring>
 #include <span>
 
+#include "xen_glue/xen/vif_script.hpp"
 #include "xen_glue/xen/xen_hypervisor_impl.hpp"
 
 namespace ballast::xen {
 namespace {
 
-constexpr std::string_view default_vif_script = "vif-bridge";
 constexpr std::string_view default_bridge = "xenbr0";
 constexpr std::uint32_t no_domid = UINT32_MAX;  // only for log lines
-
-bool uses_bridge(const libxl_device_nic& nic) noexcept {
-    return nic.script == nullptr || std::string_view{nic.script}.ends_with(default_vif_script);
-}
 
 }  // namespace
 
@@ -74,7 +70,7 @@ Status XenHypervisor::check_devices(const libxl_domain_config& config) {
     }
     for (const libxl_device_nic& nic : std::span{config.nics, static_cast<std::size_t>(config.num_nics)}) {
         const std::string_view bridge = nic.bridge != nullptr ? std::string_view{nic.bridge} : default_bridge;
-        if (uses_bridge(nic) && access(fmt::format("/sys/class/net/{}", bridge).c_str(), F_OK) != 0) {
+        if (on_plain_bridge(nic) && access(fmt::format("/sys/class/net/{}", bridge).c_str(), F_OK) != 0) {
             return fail(Fault::unsupported,
                         fmt::format("the guest's network needs the bridge {}, which this host does "
                                     "not have",

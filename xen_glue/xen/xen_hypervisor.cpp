@@ -1,6 +1,7 @@
 #include "xen_glue/xen/xen_hypervisor.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -14,11 +15,11 @@ constexpr std::size_t guest_value_bytes_max = 1024;
 
 }  // namespace
 
-std::unique_ptr<Hypervisor> open(std::string& why) {
-    return XenHypervisor::open(why);
+std::unique_ptr<Hypervisor> open(const XenOptions& options, std::string& why) {
+    return XenHypervisor::open(options, why);
 }
 
-std::unique_ptr<XenHypervisor> XenHypervisor::open(std::string& why) {
+std::unique_ptr<XenHypervisor> XenHypervisor::open(const XenOptions& options, std::string& why) {
     std::unique_ptr<XenHypervisor> hypervisor{new XenHypervisor};
     // xenstored first: libxl would hang on a dead one.
     if (!hypervisor->xenstore_.open(why).ok()) {
@@ -27,6 +28,9 @@ std::unique_ptr<XenHypervisor> XenHypervisor::open(std::string& why) {
     hypervisor->toolstack_ = Toolstack::open(why);
     if (hypervisor->toolstack_ == nullptr) {
         return nullptr;
+    }
+    if (access(options.vif_script.c_str(), X_OK) == 0) {
+        hypervisor->vif_script_ = options.vif_script;
     }
     return hypervisor;
 }

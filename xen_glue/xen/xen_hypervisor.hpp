@@ -10,9 +10,15 @@
 
 namespace ballast::xen {
 
+struct XenOptions {
+    // Connects guests' network cards in place of Xen's vif-bridge (vif_script.hpp): an absolute path. Empty,
+    // or nothing that can be started there: Xen's own.
+    std::string vif_script;
+};
+
 // Connects to the hypervisor and to xenstored; needs root in dom0. Null, with a sentence in `why`, when one
 // of them does not answer. One object a process: libxl then owns SIGCHLD (it waits for its own children by
 // pid only, so everybody else must do the same), and SIGPIPE is ignored from here on unless a handler is set.
-std::unique_ptr<Hypervisor> open(std::string& why);
+std::unique_ptr<Hypervisor> open(const XenOptions& options, std::string& why);
 
 }  // namespace ballast::xen

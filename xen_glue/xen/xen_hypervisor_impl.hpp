@@ -10,6 +10,7 @@
 #include "xen_glue/xen/device_counters.hpp"
 #include "xen_glue/xen/disk_backends.hpp"
 #include "xen_glue/xen/toolstack.hpp"
+#include "xen_glue/xen/xen_hypervisor.hpp"
 #include "xen_glue/xen/xenstat_node.hpp"
 #include "xen_glue/xen/xenstore_area.hpp"
 
@@ -17,7 +18,7 @@ namespace ballast::xen {
 
 class XenHypervisor final : public Hypervisor {
   public:
-    static std::unique_ptr<XenHypervisor> open(std::string& why);
+    static std::unique_ptr<XenHypervisor> open(const XenOptions& options, std::string& why);
 
     Status host_facts(HostFacts& out) override;
     Status list(DomainList& out) override;
@@ -85,6 +86,8 @@ class XenHypervisor final : public Hypervisor {
     Status check_vacant(const Uuid& uuid, std::string_view name, bool uuid_may_exist);
     Status check_resources(libxl_domain_config& config);
     Status check_devices(const libxl_domain_config& config);
+    // For a guest that is about to be built.
+    void choose_vif_script(libxl_domain_config& config);
     // The fault of a failed create or restore that began at `started_unix`; adds what QEMU said to the log.
     Fault build_failure(int libxl_rc, std::string_view name, std::int64_t started_unix);
     // The rest of a create or restore: the domain is built, and paused.
@@ -113,6 +116,8 @@ class XenHypervisor final : public Hypervisor {
     XenstatNode xenstat_;
     DeviceCounters devices_{"/sys", "/proc"};
     FixedVector<Lasting, limits::domains_per_host_max> lasting_;
+    std::string vif_script_;  // empty: Xen's own
+    bool vif_script_used_ = false;
     std::string last_error_;
 };
 

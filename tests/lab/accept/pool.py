@@ -107,6 +107,7 @@ class Pool:
         return {
             "/usr/sbin/ballast-agent": self.programs / "ballast-agent",
             "/usr/sbin/ballast-image": self.programs / "ballast-image",
+            "/usr/sbin/ballast-vif-bridge": self.programs / "ballast-vif-bridge",
             "/srv/images/.here": "",
             "/lib/systemd/system/ballast-agent.service": ROOT / "packaging/ballast-agent.service",
             "/etc/ballast/agent.toml": self.agent_config(name, address),

@@ -139,6 +139,41 @@ def shutdown_and_start_again(site):
     site.destroy("again")
 
 
+def network_card_on_its_bridge(site):
+    """a card comes to its bridge, by our program in the plain case and by Xen's script where hooks want to be called"""
+    host = site.lab["h1"]
+    marker, hook = "/run/lab-hooked", "/etc/xen/scripts/vif-post.d/lab.hook"
+    site.create("carded")
+    expect(_card(site, host, "carded")["script"].endswith("/ballast-vif-bridge"), "our program was not asked")
+    record = host.run("xl list -l carded")
+    expect('"script": "vif-bridge"' in record and "ballast-vif" not in record,
+           "libxl's record of the guest names something other than Xen's script")
+    site.destroy("carded")
+    host.run(f"mkdir -p {hook.rsplit('/', 1)[0]}")
+    host.put({hook: (f'echo "$command $dev" >> {marker}\n', 0o755)})
+    site.create("hooked")
+    _card(site, host, "hooked")
+    domid = site.copies("hooked")[0].domid
+    expect(f"online vif{domid}.0" in host.run(f"cat {marker}"), "the operator's hook was not called")
+    host.run(f"rm {hook} {marker}")
+    site.destroy("hooked")
+
+
+def _card(site, host, name):
+    """The nodes of a guest's card, which must be up on the bridge with the bridge's largest packet."""
+    domid = site.copies(name)[0].domid
+    backend = f"/local/domain/0/backend/vif/{domid}/0"
+    nodes = {key: host.run(f"xenstore-read {backend}/{key}").strip() for key in ("script", "bridge", "hotplug-status")}
+    mtu = host.run(f"cat /sys/class/net/{nodes['bridge']}/mtu").strip()
+    link = host.run(f"ip -o link show vif{domid}.0")
+    expect(f"master {nodes['bridge']}" in link and f"mtu {mtu}" in link and ",UP" in link and "fe:ff:ff:ff:ff:ff" in link,
+           f"the card is not a port of its bridge: {link}")
+    expect(nodes["hotplug-status"] == "connected", f"libxl was not told: {nodes}")
+    expect(host.run(f"xenstore-read /local/domain/{domid}/device/vif/0/mtu").strip() == mtu,
+           "the guest is not told how large packets may be")
+    return nodes
+
+
 def vnc_console_answers(site):
     """a guest with a VNC console answers RFB 003.008 at the endpoint that the API names"""
     site.create("screen", vnc={"listen": "127.0.0.1"})

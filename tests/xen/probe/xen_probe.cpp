@@ -337,7 +337,7 @@ int main(int argc, char** argv) {
         ballast::die_of_usage();
     }
     std::string why;
-    const std::unique_ptr<ballast::Hypervisor> xen = ballast::xen::open(why);
+    const std::unique_ptr<ballast::Hypervisor> xen = ballast::xen::open({}, why);
     if (xen == nullptr) {
         fmt::print(stderr, "{}\n", why);
         return 1;
