@@ -46,6 +46,7 @@ WITH_SHADOW = [
     desktops.tiers_and_sessions,
     desktops.private_desktop,
     wan.image_goes_along,
+    wan.memory_is_named,
     scenarios.overload_is_balanced,
     faults.power_cut_of_the_destination,
 ]

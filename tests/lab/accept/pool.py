@@ -58,6 +58,7 @@ port_count = {relay_port_count}
 directory = "/srv/ballast"
 [images]
 directory = "/srv/images"
+page_references = {page_references}
 """
 
 
@@ -92,8 +93,9 @@ class Pool:
         settings = {key: str(value).lower() if isinstance(value, bool) else value for key, value in settings.items()}
         (self.folder / "controller.toml").write_text(CONTROLLER_TOML.format(**{**self.settings, **settings}))
 
-    def agent_config(self, name, address, compression="auto"):
+    def agent_config(self, name, address, compression="auto", page_references=False):
         return AGENT_TOML.format(name=name, address=address, compression=compression,
+                                 page_references=str(page_references).lower(),
                                  relay_port_first=self.relay_port_first, relay_port_count=self.relay_port_count,
                                  **self.settings)
 

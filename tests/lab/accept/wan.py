@@ -132,3 +132,42 @@ def image_goes_along(site):
         unshape(site)
         site.pool.restart_controller(balance=False)
         site.pool.wait_for_hosts(["h1", "h2"])
+
+
+def configure(site, host, **options):
+    host.put({"/etc/ballast/agent.toml": site.pool.agent_config(host.name, host.peer_address, **options)})
+    host.run("systemctl restart ballast-agent.service")
+    site.pool.wait_for_hosts([one.name for one in site.lab.hosts])
+
+
+def disk_sum(host, name):
+    """What the guest reads of its disk, out of its page cache where it has that."""
+    guests.tell(host, name, "disk sum", timeout=120)
+    return host.run(f"xenstore-read /local/domain/$(xl domid {name})/data/lab-sum").strip()
+
+
+def memory_is_named(site):
+    """pages of the guest's memory that are blocks of its image, or zeros, are named to the other site instead of sent, and are the same there"""
+    h1, h2 = site.lab.hosts
+    configure(site, h1, compression="none", page_references=True)
+    shape(site)
+    try:
+        path = f"{IMAGES}/reader.img"
+        h1.run(f"head -c {IMAGE_MIB}M /dev/urandom > {path}")
+        site.create("reader", disks=[{"format": "raw", "target": path, "device": "xvda", "writable": True}])
+        before = disk_sum(h1, "reader")
+        boot = site.expect_ticking("reader")[-1].boot
+        job, sent = move(site, "reader", "h2")
+        migration = job["migration"]
+        memory, named, image = (migration["memory_bytes"], migration["referenced_bytes"], migration["images"]["wire_bytes"])
+        print(f"       memory {memory}, of it named {named}; image {image}; {sent} bytes sent by h1's kernel", flush=True)
+        # The guest's cache of its disk alone is that much, and the kernel's count must show what was saved.
+        expect(named > 0.9 * IMAGE_MIB * MIB, f"only {named} bytes were named")
+        expect(sent < 1.1 * (image + memory - named) + 2 * MIB, f"{sent} bytes were sent although {named} were named")
+        expect(disk_sum(h2, "reader") == before, "what the guest reads is not what it read before")
+        ticks = site.expect_ticking("reader")
+        expect(ticks[-1].boot == boot, "the guest booted again")
+        site.destroy("reader")
+    finally:
+        unshape(site)
+        configure(site, h1)

@@ -8,7 +8,8 @@
 // It shows its newest tick on its screen as well, where it has one, and starts /sbin/ballast-guest when that is there.
 //
 // It obeys lines written to its node data/lab-command or typed on its console, and answers in data/lab-answer:
-//   burn PERCENT | dirty MIB_PER_SECOND SIZE_MIB | disk on|off | ip A.B.C.D | stop | poweroff | reboot | crash
+//   burn PERCENT | dirty MIB_PER_SECOND SIZE_MIB | disk on|off|sum | ip A.B.C.D | stop | poweroff | reboot | crash
+// "disk sum" leaves the sum of the whole disk, as the guest's page cache has it, in data/lab-sum.
 #define _GNU_SOURCE
 #include "load.h"
 #include "xenbus.h"
@@ -105,6 +106,18 @@ static void crash(void) {
     if (fd >= 0 && write(fd, "c", 1) < 0) perror("guest: crash");
 }
 
+static void tell_disk_sum(void) {
+    char text[64];
+    unsigned long long sum = 0;
+    const int error = load_disk_sum(&sum);
+    if (error != 0) {
+        snprintf(text, sizeof text, "%s", strerror(error));
+    } else {
+        snprintf(text, sizeof text, "%016llx", sum);
+    }
+    xenbus_write("data/lab-sum", text);
+}
+
 static void obey(const char *line) {
     int a = 0;
     int b = 0;
@@ -113,6 +126,8 @@ static void obey(const char *line) {
         load_burn(guest.burn = a);
     } else if (sscanf(line, "dirty %d %d", &a, &b) == 2) {
         load_dirty(guest.dirty = a, b);
+    } else if (strcmp(line, "disk sum") == 0) {
+        tell_disk_sum();
     } else if (sscanf(line, "disk %63s", word) == 1) {
         guest.disk_wanted = strcmp(word, "on") == 0;
     } else if (sscanf(line, "ip %63s", word) == 1) {

@@ -102,3 +102,15 @@ int load_disk_write(const char *line) {
     snprintf(sector, SECTOR, "%s", line);
     return pwrite(disk, sector, SECTOR, 0) == SECTOR ? 0 : errno;
 }
+
+int load_disk_sum(unsigned long long *sum) {
+    static int disk = -1;  // never closed: the cache would go with it
+    static unsigned char piece[1 << 16];
+    if (disk < 0) disk = open("/dev/xvda", O_RDONLY | O_CLOEXEC);
+    if (disk < 0) return errno;
+    *sum = 1469598103934665603u;
+    ssize_t got = 0;
+    for (off_t at = 0; (got = pread(disk, piece, sizeof piece, at)) > 0; at += got)
+        for (ssize_t i = 0; i < got; ++i) *sum = (*sum ^ piece[i]) * 1099511628211u;
+    return got < 0 ? errno : 0;
+}

@@ -9,3 +9,7 @@ void load_dirty(int mib_per_second, int size_mib);
 
 // Writes `line` to the first sector of the first disk, past all caches. Returns 0 or an errno.
 int load_disk_write(const char *line);
+
+// Reads the first disk through the page cache, where it stays as long as there is room, and sums it up. Returns 0 or an
+// errno.
+int load_disk_sum(unsigned long long *sum);
