@@ -93,7 +93,7 @@ fuzz_src := $(wildcard tests/fuzz/*_fuzz.cpp)
 # one translation unit: half of the time. A room is a set of files that are compiled alike and always linked together.
 # Two files of a room therefore give no two things of their own the same name; a file in no room is compiled alone, and
 # so is every file with BUILD=debug, which is quicker while one file is being changed.
-md5_kernels := $(wildcard image/core/md5_*.cpp)  # for processors that the other files must not be compiled for
+vector_kernels := $(wildcard image/core/md5_*.cpp image/core/sha256_*.cpp)  # for processors that the other files must not be compiled for
 hash_src := $(addprefix shell/,durable_file.cpp random.cpp sha256.cpp hmac.cpp hash_chain.cpp)
 rapidjson_src := controller/http/json_body.cpp controller/http/json_out.cpp
 soak_src := cli/offline/simulate_soak.cpp
@@ -110,7 +110,7 @@ room_core := $(wildcard controller/core/*.cpp)
 room_desktop := $(wildcard controller/core/desktop/*.cpp)
 # Of image/, all that the controller needs.
 similarity_src := image/core/similarity.cpp
-room_image-core := $(filter-out $(md5_kernels) $(similarity_src),$(wildcard image/core/*.cpp))
+room_image-core := $(filter-out $(vector_kernels) $(similarity_src),$(wildcard image/core/*.cpp))
 room_image := $(filter-out image/nbd_source.cpp,$(wildcard image/*.cpp))  # ballast-image goes without libnbd
 room_proto := $(proto_src)
 room_hash := $(hash_src)

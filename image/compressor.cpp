@@ -36,6 +36,7 @@ void StreamCompressor::set_level(int level) {
     BALLAST_ASSERT(level >= 1 && level <= zstd_level_max);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, zstd_window_log);
+    ZSTD_CCtx_setParameter(context_, ZSTD_c_enableLongDistanceMatching, 1);
     // 0: as the level has it.
     ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, level == zstd_level_default ? zstd_hash_log_default : 0);
 }

@@ -13,8 +13,9 @@ struct ZSTD_DCtx_s;
 
 namespace ballast::image {
 
-// Looks back so far on both sides: what a level would choose beyond that costs memory, not the link.
-inline constexpr int zstd_window_log = 22;
+// Looks back so far on both sides, for long matches by a table of their own: beside looking back 4 MiB without
+// it, a tenth fewer bytes in a tenth more time. Twice as far would be 1 % fewer, and 16 MiB more of memory.
+inline constexpr int zstd_window_log = 24;
 // Level 2 with the table of matches of level 3: 2 % more bytes than level 3, in two thirds of its time, which
 // is most of the time of a transfer on a fast link.
 inline constexpr int zstd_level_default = 2;

@@ -1,5 +1,8 @@
 #include "image/digest.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "image/core/bytes.hpp"
 #include "image/core/zero.hpp"
 
@@ -7,12 +10,78 @@ namespace ballast::image {
 namespace {
 
 // What a digest speaks of comes first in it: none can stand for one of another kind.
-constexpr std::uint8_t domain_segment = 1;
+constexpr std::uint8_t domain_segment = 5;
 constexpr std::uint8_t domain_zeros = 2;
 constexpr std::uint8_t domain_image = 3;
 constexpr std::uint8_t domain_pages = 4;
+constexpr std::uint8_t domain_leaf_key = 6;
+
+using Block = std::array<std::byte, sha256_block_bytes>;
+
+Sha256Places everywhere(const Block& block) {
+    Sha256Places places;
+    places.fill(block.data());
+    return places;
+}
+
+Sha256Places turn_at(const std::byte* bytes) {
+    Sha256Places places;
+    for (std::size_t lane = 0; lane < places.size(); ++lane) {
+        places[lane] = bytes + lane * leaf_piece_bytes;
+    }
+    return places;
+}
+
+// SHA-256 writes its numbers with the highest byte first.
+template <class Number>
+void put_reversed(Number number, std::span<std::byte> out) {
+    for (std::size_t i = sizeof number; i-- > 0; number = static_cast<Number>(number >> 8)) {
+        out[i] = static_cast<std::byte>(number);
+    }
+}
+
+// What ends a message of so many bytes, which fill whole blocks.
+Block padding_of(std::uint64_t bytes) {
+    Block block{};
+    block[0] = std::byte{0x80};
+    put_reversed(static_cast<std::uint32_t>(bytes * 8), std::span{block}.last(4));
+    return block;
+}
 
 }  // namespace
+
+Digester::Digester(const TransferKey& key, Sha256Kernel kernel)
+    : mac_{key}, kernel_{kernel}, keyed_{sha256_start()} {
+    begin(domain_leaf_key, 0);
+    const Digest leaf_key = mac_.finish();
+    Block block{};
+    std::copy(leaf_key.begin(), leaf_key.end(), block.begin());
+    sha256_blocks(kernel_, keyed_, everywhere(block), 1);
+}
+
+void Digester::add_leaves(std::span<const std::byte> content) {
+    constexpr std::size_t blocks = leaf_piece_bytes / sha256_block_bytes;
+    Sha256States leaves = keyed_;
+    std::size_t turns = 0;
+    for (; content.size() >= leaf_turn_bytes; content = content.subspan(leaf_turn_bytes), ++turns) {
+        sha256_blocks(kernel_, leaves, turn_at(content.data()), blocks);
+    }
+    if (!content.empty()) {
+        std::array<std::byte, leaf_turn_bytes> last{};
+        std::copy(content.begin(), content.end(), last.begin());
+        sha256_blocks(kernel_, leaves, turn_at(last.data()), blocks);
+        ++turns;
+    }
+    const Block padding = padding_of(sha256_block_bytes + turns * leaf_piece_bytes);
+    sha256_blocks(kernel_, leaves, everywhere(padding), 1);
+    for (std::size_t lane = 0; lane < sha256_lanes; ++lane) {
+        Digest leaf;
+        for (std::size_t i = 0; i < leaves.words.size(); ++i) {
+            put_reversed(leaves.words[i][lane], std::span{leaf}.subspan(4 * i, 4));
+        }
+        mac_.add(leaf);
+    }
+}
 
 void Digester::begin(std::uint8_t domain, std::uint64_t number) {
     std::array<std::byte, 9> head;
@@ -27,7 +96,10 @@ Digest Digester::of_segment(std::uint64_t number, std::span<const std::byte> con
         return of_zeros(number, static_cast<std::uint32_t>(content.size()));
     }
     begin(domain_segment, number);
-    mac_.add(content);
+    std::array<std::byte, 4> length;
+    FieldWriter{length}.put(static_cast<std::uint32_t>(content.size()));
+    mac_.add(length);
+    add_leaves(content);
     return mac_.finish();
 }
 

@@ -1,18 +1,28 @@
 // The keyed digests that prove a transfer: HMAC-SHA-256 with a key that no guest knows.
+//
+// A segment's content goes into its digest by way of 16 leaves, which can be made side by side: pieces of
+// 1 KiB are dealt out to them in turn, the segment filled up with zeros to whole turns. A leaf is the SHA-256
+// of 64 bytes, a key made from the transfer's and zeros, and then its pieces. The digest is the HMAC of the
+// segment's number, its length and the leaves.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 
+#include "image/core/sha256_lanes.hpp"
 #include "image/core/transfer_messages.hpp"
 #include "shell/hmac.hpp"
 
 namespace ballast::image {
 
+inline constexpr std::size_t leaf_piece_bytes = 1024;
+inline constexpr std::size_t leaf_turn_bytes = leaf_piece_bytes * sha256_lanes;
+
 class Digester {
   public:
-    explicit Digester(const TransferKey& key) : mac_{key} {}
+    // All kernels make the same digests. REQUIRES: can_run(kernel).
+    explicit Digester(const TransferKey& key, Sha256Kernel kernel = best_sha256_kernel());
 
     // Of a segment's number and content; of one that is all zeros, what of_zeros says.
     Digest of_segment(std::uint64_t number, std::span<const std::byte> content);
@@ -31,7 +41,11 @@ class Digester {
   private:
     void begin(std::uint8_t domain, std::uint64_t number);
 
+    void add_leaves(std::span<const std::byte> content);
+
     HmacSha256 mac_;
+    Sha256Kernel kernel_;
+    Sha256States keyed_;  // a leaf's, once it has taken in the key
 };
 
 }  // namespace ballast::image

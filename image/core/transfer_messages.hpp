@@ -15,7 +15,7 @@
 
 namespace ballast::image {
 
-inline constexpr std::uint32_t transfer_version = 1;
+inline constexpr std::uint32_t transfer_version = 2;
 inline constexpr std::size_t frame_header_bytes = 5;
 // The longest is a segment of which nothing could be compressed.
 inline constexpr std::size_t message_bytes_max = segment_bytes + recipe_bytes_max + 64 * 1024;

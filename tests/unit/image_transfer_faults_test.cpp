@@ -224,7 +224,7 @@ TEST_F(ImageTransferFaults, ASourceThatSaysAnythingElseIsRefused) {
     EXPECT_EQ(talk(world, bytes, why).fault(), Fault::protocol_violation);
     EXPECT_NE(why.find("did not begin with a greeting"), std::string::npos) << why;
     EXPECT_EQ(talk(world, {}, why).fault(), Fault::connection_lost);
-    Hello hello{.version = 2, .image_bytes = 100};
+    Hello hello{.version = transfer_version + 1, .image_bytes = 100};
     bytes.assign(200, {});
     const std::size_t body = encode(hello, std::span{bytes}.subspan(frame_header_bytes));
     encode(FrameHead{.type = MessageType::hello, .body_bytes = static_cast<std::uint32_t>(body)},
