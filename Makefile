@@ -8,7 +8,7 @@
 #   make soak       the simulator of the whole system, seed after seed, until a promise is broken (SEED=n) or Ctrl-C
 #   make lab        boots two real Xen hosts (HOSTS=n) under QEMU with the agent in each dom0
 #   make lab-check  the acceptance test on real Xen
-#   make bench      speed and memory beside the peers' (docs/benchmarks.md)
+#   make bench      speed and memory beside the peers' (docs/benchmarks.md); its table goes to build/release/benchmarks.md
 #   make format     formats the sources in place
 #   make install    DESTDIR= PREFIX=/usr: programs, units, man pages, completion, settings, for cron, Prometheus and Grafana
 #   make deps       installs the Debian packages that the above need (each verb calls it; does nothing when there)
@@ -465,7 +465,7 @@ lab-check:
 bench:
 	$(Q)tests/tools/deps.sh bench
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs $(OUT)/image-bench $(OUT)/fleet
-	$(Q)tests/bench/run.py $(OUT)
+	$(Q)tests/bench/run.py $(OUT) --table $(OUT)/benchmarks.md
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)/etc/ballast $(DESTDIR)/lib/systemd/system \

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|replay|images|link]...
+  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|replay|images|link]... [--table FILE]
 
-Prints a line for each figure: what, ours, the peer's, the ratio, the bound. docs/benchmarks.md keeps the results.
+Prints a line for each figure: what, ours, the peer's, the ratio, the bound. With --table the same goes into FILE as well, as the
+table that docs/benchmarks.md shows.
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -29,8 +31,18 @@ import replay  # noqa: E402
 import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
+TITLES = {"sizes": "Programs", "scale": "Controller", "endpoint": "HTTP", "hbal": "Plans beside hbal's", "replay": "Recorded loads",
+          "images": "Disk images", "link": "A guest with its image over a slow link", "agent": "Agent on real Xen",
+          "migration": "Live migration on real Xen"}
 ALL = ("sizes", "scale", "endpoint", "hbal", "replay", "images", "link", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
+
+
+table = []  # of lines in Markdown, in the order of the run
+
+
+def begin(part):
+    table.extend(["", f"## {TITLES[part]}", "", "| figure | ours | peer | ratio | bound | |", "|---|---|---|---|---|---|"])
 
 
 def report(what, ours, peer=None, unit="", bound=None):
@@ -40,6 +52,21 @@ def report(what, ours, peer=None, unit="", bound=None):
     beside = f"{peer:10.2f} {ours / peer:7.2f}x" if peer else " " * 19
     limit = "" if bound is None else f"<= {bound:g}{'x' if peer else ''}"
     print(f"{what:<58} {ours:10.2f} {beside} {unit:<8} {limit:<10} {verdict}", flush=True)
+    table.append(f"| {what.strip()} | {ours:.2f} {unit} | {f'{peer:.2f} {unit}' if peer else ''} | {f'{ours / peer:.2f}' if peer else ''} "
+                 f"| {limit.replace('<=', '≤')} | {verdict.replace('MISSED', '**missed**')} |")
+
+
+def skip(what, why):
+    print(f"{what}: NOT MEASURED, {why}", flush=True)
+    table.append(f"| {what} | not measured: {why} | | | | |")
+
+
+def machine():
+    cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
+    model = next((line.split(":")[1].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), "unknown")
+    commit = subprocess.run(["git", "-C", HERE, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    return (f"One run of `make bench` at commit {commit or 'unknown'}, {datetime.date.today()}: {model}, {os.cpu_count()} processors, "
+            f"load {os.getloadavg()[2]:.1f} over the last quarter of an hour, Linux {os.uname().release}.")
 
 
 def sizes(programs):
@@ -125,7 +152,7 @@ def migration(site):
 def beside_hbal(programs):
     rows = hbal.measure(programs / "ballast")
     if not rows:
-        print("hbal: its clusters are not here (BALLAST_DATA names the folder that they lie in)")
+        skip("hbal", "its clusters are not here (BALLAST_DATA names the folder that they lie in)")
     for row in rows:
         name = row["name"]
         score, moves = hbal.RECORDED[name]
@@ -141,7 +168,7 @@ def beside_hbal(programs):
 def replayed(programs):
     rows = replay.measure(programs / "ballast")
     if not rows:
-        print("replay: no traces are here (BALLAST_DATA names the folder that they lie in)")
+        skip("replay", "no traces are here (BALLAST_DATA names the folder that they lie in)")
     for row in rows:
         report(f"replay of {row['trace']}: million samples of guests a second, below 1", 1 / row["Msamples/s"],
                unit="s", bound=1)
@@ -168,7 +195,7 @@ def disk_images(programs):
     for row in images.figures([programs / "image-bench", "md5"]):
         what = f"MD5 with {row['kernel']}"
         if "skipped" in row:
-            print(f"{what}: NOT MEASURED, {row['skipped']}")
+            skip(what, row["skipped"])
             continue
         report(f"{what}, blocks of {row['block_bytes']}: time beside OpenSSL's", row["evp_mb_per_second"],
                row["mb_per_second"], "MB/s", 1 / MD5_BOUNDS[row["kernel"]])
@@ -201,7 +228,7 @@ WINDOW_MB = 64 * 1.048576
 
 def over_a_shaped_link(programs):
     if os.geteuid() != 0:
-        print("link: NOT MEASURED, namespaces of the network need root")
+        skip("link", "namespaces of the network need root")
         return
     # In a process of its own: the lab's pool and the tools' have one name.
     out = subprocess.run([sys.executable, HERE / "shaped_link.py", programs], check=True, stdout=subprocess.PIPE).stdout
@@ -218,30 +245,27 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--only", action="append", choices=ALL)
+    parser.add_argument("--table", type=pathlib.Path)
     arguments = parser.parse_args()
     wanted = arguments.only or ALL
+    run_of = machine()
     print(f"{'':<58} {'ours':>10} {'peer':>10} {'ratio':>8}")
-    if "sizes" in wanted:
-        sizes(arguments.programs)
-    if "scale" in wanted:
-        at_scale(arguments.programs)
-    if "endpoint" in wanted:
-        at_the_endpoint(arguments.programs)
-    if "hbal" in wanted:
-        beside_hbal(arguments.programs)
-    if "replay" in wanted:
-        replayed(arguments.programs)
-    if "images" in wanted:
-        disk_images(arguments.programs)
-    if "link" in wanted:
-        over_a_shaped_link(arguments.programs)
-    if "agent" in wanted or "migration" in wanted:
+    here = {"sizes": sizes, "scale": at_scale, "endpoint": at_the_endpoint, "hbal": beside_hbal, "replay": replayed,
+            "images": disk_images, "link": over_a_shaped_link}
+    for part, measure in here.items():
+        if part in wanted:
+            begin(part)
+            measure(arguments.programs)
+    in_the_lab = {"migration": migration, "agent": agent}
+    if set(wanted) & set(in_the_lab):
         with tempfile.TemporaryDirectory(prefix="ballast-bench-") as folder, \
                 site_on("shadow", arguments.programs, pathlib.Path(folder)) as site:
-            if "migration" in wanted:
-                migration(site)
-            if "agent" in wanted:
-                agent(site)
+            for part, measure in in_the_lab.items():
+                if part in wanted:
+                    begin(part)
+                    measure(site)
+    if arguments.table:
+        arguments.table.write_text("\n".join([run_of, *table]) + "\n")
     return 0
 
 
