@@ -108,6 +108,7 @@ bool Agent::open(std::string& why) {
                     hello.migration_port = migration_port();
                     hello.boot_ms = static_cast<std::uint64_t>(mono_now().ms);
                     hello.jobs_max = limits::agent_jobs_max;
+                    hello.watches_life = true;
                 },
             .on_ready = [this](const wire::HelloReply& reply) { on_controller_ready(reply); },
             .on_message = [this](const wire::Message& message) { on_controller_message(message); },

@@ -12,6 +12,11 @@ DesktopService::DesktopService(Loop& loop, const AgentConfig& config, Hypervisor
                                           Detail& why) { return view.find_console(guest, out, why); },
                   .on_status = [this](const wire::RelayStatus& status) { send_(wire::Message{status}); }}},
       signals_{loop, hypervisor, [this](const wire::GuestSignal& signal) { send_(wire::Message{signal}); }},
+      life_{loop, hypervisor,
+            [&view](const Uuid& guest, GuestConsole& out, Detail& why) {
+                return view.find_console(guest, out, why);
+            },
+            [this](const wire::GuestSignal& signal) { send_(wire::Message{signal}); }},
       store_{store, std::move(store_events)} {}
 
 void DesktopService::take(const wire::Message& message) {
@@ -20,7 +25,11 @@ void DesktopService::take(const wire::Message& message) {
     } else if (const auto* close = std::get_if<wire::RelayClose>(&message)) {
         relays_.close(*close);
     } else if (const auto* note = std::get_if<wire::GuestNote>(&message)) {
-        signals_.note(*note);
+        if (note->watch == wire::LifeSigns::none) {
+            signals_.note(*note);
+        } else {
+            life_.watch(*note);
+        }
     } else if (const auto* probe = std::get_if<wire::StoreProbe>(&message)) {
         store_.probe(*probe);
     }

@@ -8,6 +8,7 @@
 #include "agent/config.hpp"
 #include "agent/guest_signals.hpp"
 #include "agent/host_view.hpp"
+#include "agent/life_watch.hpp"
 #include "agent/relay/relays.hpp"
 #include "agent/store_keeper.hpp"
 
@@ -33,6 +34,7 @@ class DesktopService {
     std::function<void(const wire::Message&)> send_;
     Relays relays_;
     GuestSignals signals_;
+    LifeWatch life_;
     StoreKeeper store_;
 };
 

@@ -27,6 +27,7 @@ bool known(Verdict value) noexcept;
 bool known(Disk::Format value) noexcept;
 bool known(VolumeSource value) noexcept;
 bool known(RelayState value) noexcept;
+bool known(LifeSigns value) noexcept;
 bool known(StoreStep value) noexcept;
 
 // Rates and loads: a number that is not finite or is negative would poison every sum that it enters.

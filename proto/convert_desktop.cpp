@@ -38,6 +38,8 @@ void fields(Io& io, ObjectOf<Io, schema::GuestNote> object, PlainOf<Io, GuestNot
     BALLAST_UUID(nonce);
     BALLAST_TEXT(data_share);
     BALLAST_TEXT(notice);
+    BALLAST_WORD(watch);
+    BALLAST_NUMBER(wait_ms);
 }
 
 template <class Io>

@@ -15,6 +15,7 @@ void fields(Io& io, ObjectOf<Io, schema::Hello> object, PlainOf<Io, Hello> plain
     BALLAST_NUMBER(migration_port);
     BALLAST_NUMBER(boot_ms);
     BALLAST_NUMBER(jobs_max);
+    BALLAST_NUMBER(watches_life);
 }
 
 template <class Io>

@@ -78,6 +78,9 @@ bool known(VolumeSource value) noexcept {
 bool known(RelayState value) noexcept {
     return up_to(value, RelayState::closed);
 }
+bool known(LifeSigns value) noexcept {
+    return up_to(value, LifeSigns::console);
+}
 bool known(StoreStep value) noexcept {
     return up_to(value, StoreStep::erase);
 }

@@ -61,11 +61,20 @@ struct RelayStatus {
     friend bool operator==(const RelayStatus&, const RelayStatus&) = default;
 };
 
+// What a guest's host is to see before it takes the guest for alive.
+enum class LifeSigns : std::uint8_t {
+    none = 0,       // nothing: the guest is asked
+    processor = 1,  // it uses its virtual CPUs
+    console = 2,    // and its VNC console, where it has one, greets
+};
+
 struct GuestNote {
     Uuid uuid;
     Uuid nonce;
     FixedString<255> data_share;
     FixedString<255> notice;
+    LifeSigns watch = LifeSigns::none;
+    std::uint32_t wait_ms = 0;
     friend bool operator==(const GuestNote&, const GuestNote&) = default;
 };
 struct GuestSignal {

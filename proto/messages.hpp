@@ -45,6 +45,7 @@ struct Hello {
     std::uint16_t migration_port = 0;
     std::uint64_t boot_ms = 0;
     std::uint32_t jobs_max = 0;
+    bool watches_life = false;
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 struct HelloReply {

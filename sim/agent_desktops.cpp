@@ -213,6 +213,18 @@ void Agents::take_note(std::uint32_t host, const wire::GuestNote& note) {
         return;
     }
     const sim::Guest* found = sim::find_uuid(machine.xen, note.uuid);
+    if (note.watch != wire::LifeSigns::none) {
+        // Who runs uses its processor. What does not is asked about again.
+        if (found->built && found->pause_count == 0) {
+            wire::GuestSignal signal;
+            signal.uuid = note.uuid;
+            signal.domid = found->domid;
+            signal.nonce = note.nonce;
+            signal.ready = true;
+            say(host, signal);
+        }
+        return;
+    }
     sim::find_domid(machine.xen, found->domid)->nonce = note.nonce;
     look_at_guests(host);
 }

@@ -223,6 +223,7 @@ void Agents::open_mail(std::uint32_t host, AgentMail&& mail) {
         hello.migration_port = 1;
         hello.boot_ms = static_cast<std::uint64_t>(world_.host_now(host).mono.ms);
         hello.jobs_max = limits::agent_jobs_max;
+        hello.watches_life = true;
         world_.network.send(process.connection, Side::dialler, hello);
     } else if (std::holds_alternative<LinkLost>(mail)) {
         drop_link(host);

@@ -88,7 +88,7 @@ void add(Digest& d, const controller::SmallMessage& message) {
             [&](const wire::HandoverAnswer& m) { d << m.migration_id << m.verdict; },
             [&](const wire::RelayOpen& m) { d << m.session_id << m.uuid << m.password << m.client_address; },
             [&](const wire::RelayClose& m) { d << m.session_id; },
-            [&](const wire::GuestNote& m) { d << m.uuid << m.nonce << m.data_share; },
+            [&](const wire::GuestNote& m) { d << m.uuid << m.nonce << m.data_share << m.watch; },
             [&](const wire::StoreProbe& m) { d << m.probe_id << m.step << m.secret; }},
         message);
 }

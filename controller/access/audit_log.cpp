@@ -142,6 +142,9 @@ void AuditLog::wait() {
 void AuditLog::sync_beside() {
     sync_due_ = true;
     sync_if_due();
+    if (!trouble_.empty() && !handed_) {
+        hand_over();
+    }
 }
 
 void AuditLog::sync_if_due() {

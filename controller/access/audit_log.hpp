@@ -48,7 +48,7 @@ class AuditLog {
     // again.
     void append(const AuditEntry& entry);
     // Puts what was written since the last call on the disk, while the caller goes on; a call during that
-    // is remembered.
+    // is remembered. Where lines could not be written, it is tried again whether they can.
     void sync_beside();
     // To be asked before something is done that is to be recorded. Empty: the next line will find its place
     // (disk space for it is taken), unless the disk itself fails; else why not, and it is tried again

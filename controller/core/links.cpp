@@ -151,6 +151,7 @@ Status on_hello(Step& step, std::uint32_t link, const wire::Hello& hello) noexce
     row.migration_port = hello.migration_port;
     row.agent_boot_ms = hello.boot_ms;
     row.agent_jobs_max = hello.jobs_max;
+    row.watches_life = hello.watches_life;
     row.report_sequence = row.sample_sequence = 0;
     row.samples = 0;
     row.dom0_cpu_cores.clear();

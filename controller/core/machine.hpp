@@ -34,14 +34,15 @@ struct Machine {
     std::array<StateFact<State>, states_count> facts;
     std::array<Edge<State>, edges_count> edges;
 
-    constexpr const StateFact<State>* fact(State state) const noexcept {
-        for (const StateFact<State>& known : facts) {
-            if (known.state == state) {
-                return &known;
-            }
+    // `states_count` when the table does not have it.
+    constexpr std::size_t index_of(State state) const noexcept {
+        std::size_t index = 0;
+        while (index < states_count && facts[index].state != state) {
+            ++index;
         }
-        return nullptr;
+        return index;
     }
+    constexpr bool knows(State state) const noexcept { return index_of(state) < states_count; }
     constexpr bool allows(State from, State to) const noexcept {
         for (const Edge<State>& edge : edges) {
             if (edge.from == from && edge.to == to) {
@@ -51,12 +52,10 @@ struct Machine {
         return false;
     }
     constexpr bool transitional(State state) const noexcept {
-        const StateFact<State>* known = fact(state);
-        return known != nullptr && known->transitional();
+        return knows(state) && facts[index_of(state)].transitional();
     }
     constexpr std::string_view name_of(State state) const noexcept {
-        const StateFact<State>* known = fact(state);
-        return known != nullptr ? known->name : std::string_view{"invalid"};
+        return knows(state) ? facts[index_of(state)].name : std::string_view{"invalid"};
     }
 };
 
@@ -65,14 +64,11 @@ template <class State, std::size_t states_count, std::size_t edges_count>
 constexpr std::array<bool, states_count> reachable(const Machine<State, states_count, edges_count>& machine,
                                                    State start) noexcept {
     std::array<bool, states_count> seen{};
-    const auto index = [&machine](State state) {
-        return static_cast<std::size_t>(machine.fact(state) - machine.facts.data());
-    };
-    seen[index(start)] = true;
+    seen[machine.index_of(start)] = true;
     for (std::size_t round = 0; round < states_count; ++round) {
         for (const Edge<State>& edge : machine.edges) {
-            if (seen[index(edge.from)]) {
-                seen[index(edge.to)] = true;
+            if (seen[machine.index_of(edge.from)]) {
+                seen[machine.index_of(edge.to)] = true;
             }
         }
     }
@@ -85,14 +81,14 @@ template <class State, std::size_t states_count, std::size_t edges_count>
 constexpr bool well_formed(const Machine<State, states_count, edges_count>& machine) noexcept {
     for (std::size_t i = 0; i < states_count; ++i) {
         const StateFact<State>& fact = machine.facts[i];
-        if (fact.name.empty() || fact.meaning.empty() || machine.fact(fact.state) != &fact) {
+        if (fact.name.empty() || fact.meaning.empty() || machine.index_of(fact.state) != i) {
             return false;
         }
     }
     for (std::size_t i = 0; i < edges_count; ++i) {
         const Edge<State>& edge = machine.edges[i];
-        if (edge.from == edge.to || edge.when.empty() || machine.fact(edge.from) == nullptr ||
-            machine.fact(edge.to) == nullptr) {
+        if (edge.from == edge.to || edge.when.empty() || !machine.knows(edge.from) ||
+            !machine.knows(edge.to)) {
             return false;
         }
         for (std::size_t j = 0; j < i; ++j) {
@@ -119,7 +115,7 @@ constexpr bool recovers(const Machine<State, states_count, edges_count>& machine
         }
     }
     const std::array<bool, states_count> from_trouble = reachable(machine, trouble);
-    return from_trouble[static_cast<std::size_t>(machine.fact(rest) - machine.facts.data())];
+    return from_trouble[machine.index_of(rest)];
 }
 
 // A table without its types, for documentation.

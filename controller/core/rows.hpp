@@ -55,6 +55,7 @@ struct HostRow {
     FixedString<63> migration_address;
     std::uint16_t migration_port = 0;
     std::uint32_t agent_jobs_max = 0;
+    bool watches_life = false;  // its agent can tell signs of life of a guest that says nothing itself
     std::uint64_t agent_boot_ms = 0;
     // From the last HostReport
     std::uint32_t cpu_count = 0;

@@ -171,7 +171,7 @@ void write_counters(MetricsOut& out, const Counters& counters) {
          counters.desktop_starts_failed},
         {"ballast_desktop_deadlines_missed_total",
          "Desktops that stayed in a transitional state for too long.", counters.desktop_deadlines_missed},
-        {"ballast_wake_probes_total", "Woken guests that were asked whether they are alive.",
+        {"ballast_wake_probes_total", "Woken guests that were asked whether they are alive, or whose hosts were.",
          counters.wake_probes},
         {"ballast_guest_signals_total", "What guests said of themselves.", counters.guest_signals},
         {"ballast_guest_signals_ignored_total", "Signals of nobody who was asked, or not well-formed.",

@@ -200,13 +200,17 @@ void World::take_relay(Agent& agent, const SmallMessage& message) {
 
 void World::signal(Agent& agent, const wire::GuestNote& note) {
     const auto guest = agent.guests.find(note.uuid);
-    if (!agent.guests_signal || guest == agent.guests.end() || guest->second.state != DomainState::running) {
+    if (note.watch != wire::LifeSigns::none) {
+        agent.watched.push_back(note);
+    }
+    const bool answers = note.watch == wire::LifeSigns::none ? agent.guests_signal : agent.guests_live;
+    if (!answers || guest == agent.guests.end() || guest->second.state != DomainState::running) {
         return;
     }
     wire::GuestSignal said;
     said.uuid = note.uuid;
     said.nonce = note.nonce;
-    said.address = "198.51.100.7";
+    said.address = note.watch == wire::LifeSigns::none ? "198.51.100.7" : "";
     said.ready = true;
     const wire::Message message = said;
     (void)deliver(agent.name, message);

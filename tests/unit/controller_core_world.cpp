@@ -141,6 +141,7 @@ void World::connect(const std::string& name) {
     hello.host_uuid = agent.uuid;
     hello.migration_port = 7002;
     hello.jobs_max = limits::agent_jobs_max;
+    hello.watches_life = agent.watches_life;
     ASSERT_TRUE(deliver(name, hello).ok());
     for (const auto& [id, job] : std::map{agent.jobs}) {
         tell(agent, job);

@@ -77,6 +77,9 @@ struct Agent {
     bool creates_break = false;                     // a create builds a domain, and fails before it runs
     bool idle = false;                              // takes orders but does not go on with them
     bool guests_signal = true;                      // ballast-guest answers in them
+    bool watches_life = true;                       // an agent that can tell whether guests are alive
+    bool guests_live = true;                        // as far as it can see
+    std::vector<wire::GuestNote> watched;           // what it was asked to watch
     std::map<std::uint64_t, std::uint32_t> limits;  // of migrations' images, as told last
     std::map<std::uint64_t, wire::RelayOpen> relays;
     std::uint16_t next_relay_port = 6001;

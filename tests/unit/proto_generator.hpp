@@ -52,7 +52,8 @@ class MessageGenerator {
         use(Message{RelayClose{u64()}});
         use(Message{RelayStatus{u64(), uuid(), word(RelayState::closed), text<FixedString<63>>(), u16(),
                                 text<FixedString<63>>(), u32(), fault(), text<Detail>(), u64(), u64()}});
-        use(Message{GuestNote{uuid(), uuid(), text<FixedString<255>>(), text<FixedString<255>>()}});
+        use(Message{GuestNote{uuid(), uuid(), text<FixedString<255>>(), text<FixedString<255>>(),
+                              word(LifeSigns::console), u32()}});
         use(Message{
             GuestSignal{uuid(), u32(), uuid(), text<FixedString<63>>(), flag(), fault(), text<Detail>()}});
         use(Message{StoreProbe{u64(), word(StoreStep::erase), uuid()}});

@@ -56,6 +56,9 @@ void share(SimHost& state) noexcept {
     state.grants_stale = false;
 }
 
+// A guest that runs is never quite still: its kernel has timers.
+constexpr std::uint64_t idle_ucores = 100;
+
 // Everything that a guest does besides computing goes with the CPU that it gets.
 std::uint64_t in_proportion(const Guest& guest, std::uint64_t at_full_load) noexcept {
     return at_full_load * guest.granted_ucores / full_ucores(guest);
@@ -64,7 +67,7 @@ std::uint64_t in_proportion(const Guest& guest, std::uint64_t at_full_load) noex
 void run_guest(SimHost& state, Guest& guest, std::uint64_t elapsed_ns) noexcept {
     const Workload& work = guest.workload;
     guest.executed_ns += static_cast<std::int64_t>(elapsed_ns);
-    guest.cpu_time_ns.add(guest.granted_ucores, elapsed_ns, core_ucores);
+    guest.cpu_time_ns.add(std::max(guest.granted_ucores, idle_ucores), elapsed_ns, core_ucores);
     const std::uint64_t net = in_proportion(guest, work.net_mbps * bytes_per_s_of_mbps);
     const std::uint64_t disk = in_proportion(guest, work.disk_mbps * bytes_per_s_of_mbps);
     const std::uint64_t writes = in_proportion(guest, work.dirty_mib_per_s * pages_per_mib);

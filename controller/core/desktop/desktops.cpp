@@ -26,7 +26,7 @@ Duration patience(const Tables& t, const DesktopRow& desktop, DesktopState state
     const PoolRules& rules = t.desktop_pools[desktop.pool].record.rules;
     const Duration grace = settings.deadline_grace * 2;
     const Duration boot = rules.guest_signals ? ballast::seconds(rules.boot_timeout_seconds) : Duration{};
-    const Duration probe = rules.guest_signals ? settings.desktops.probe : Duration{};
+    const Duration probe = settings.desktops.probe;
     switch (state) {
         case DesktopState::creating:
             return settings.deadline(JobKind::create) * (1 + std::int64_t{volumes_per_desktop_max}) + grace +
@@ -130,7 +130,7 @@ void await_guest(const Tables& t, DesktopRow& desktop, DesktopState to) noexcept
     if (to == DesktopState::creating) {
         desktop.awaited = signals ? Awaited::boot : Awaited::nothing;
     } else if (to == DesktopState::unpausing || to == DesktopState::restoring) {
-        desktop.awaited = signals ? Awaited::wake : Awaited::nothing;
+        desktop.awaited = Awaited::wake;
     } else if (!transitional(desktop, to) || to == DesktopState::stopping) {
         desktop.awaited = Awaited::nothing;
     }
@@ -179,6 +179,13 @@ void announce(Step& step, std::uint32_t row, DesktopState from, DesktopState to,
     } else {
         advance_session(step, session);
     }
+}
+
+// Where guests do not signal, their host watches them; an agent from before it could is not waited for.
+bool nobody_answers(const Tables& t, const DesktopRow& desktop) noexcept {
+    const std::uint32_t host = desktop_host(t, desktop);
+    return desktop.awaited == Awaited::wake && !t.desktop_pools[desktop.pool].record.rules.guest_signals &&
+           host != no_row && !t.hosts[host].watches_life;
 }
 
 }  // namespace
@@ -252,6 +259,9 @@ void follow_desktop(Step& step, std::uint32_t row) noexcept {
     for (std::size_t change = 0; change < desktop_states_count; ++change) {
         DesktopRow& desktop = step.t.desktops[row];
         const VmRow& vm = step.t.vms[desktop.vm];
+        if (vm.state == VmState::running && nobody_answers(step.t, desktop)) {
+            desktop.awaited = Awaited::nothing;
+        }
         const DesktopState seen = state_seen(step.t, desktop, vm);
         if (seen == desktop.record.state) {
             break;

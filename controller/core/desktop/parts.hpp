@@ -115,7 +115,7 @@ void end_session(Step& step, std::uint32_t session, Cause cause, const Detail& d
 void tick_sessions(Step& step) noexcept;
 bool session_up(const Tables& t, const DesktopRow& desktop) noexcept;
 
-// ---- relays.cpp: the way to a console; signals.cpp: what guests say ----
+// ---- relays.cpp: the way to a console; signals.cpp: what guests say, or hosts of them ----
 Status on_relay_status(Step& step, std::uint32_t host, const wire::RelayStatus& status) noexcept;
 void ask_for_relay(Step& step, std::uint32_t session) noexcept;
 void close_relay(Step& step, std::uint32_t host, std::uint64_t session_id) noexcept;

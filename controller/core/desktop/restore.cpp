@@ -89,12 +89,12 @@ void start_desktops(Tables& t, const Now& now) noexcept {
                             desktop.record.kind == VmKind::personal &&
                             (job == no_row || t.jobs[job].record.kind == JobKind::disk_create);
         desktop.goal = builds ? Goal::build : Goal::none;
-        if (t.desktop_pools[desktop.pool].record.rules.guest_signals) {
-            const DesktopState state = desktop.record.state;
-            desktop.awaited =
-                state == DesktopState::creating || state == DesktopState::booting      ? Awaited::boot
-                : state == DesktopState::unpausing || state == DesktopState::restoring ? Awaited::wake
-                                                                                       : Awaited::nothing;
+        const DesktopState state = desktop.record.state;
+        if (state == DesktopState::unpausing || state == DesktopState::restoring) {
+            desktop.awaited = Awaited::wake;
+        } else if (t.desktop_pools[desktop.pool].record.rules.guest_signals &&
+                   (state == DesktopState::creating || state == DesktopState::booting)) {
+            desktop.awaited = Awaited::boot;
         }
         const std::uint32_t session =
             desktop.record.session == 0 ? no_row : find_session(t, desktop.record.session);
