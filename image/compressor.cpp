@@ -49,8 +49,7 @@ StreamCompressor::~StreamCompressor() {
     ZSTD_freeCCtx(context_);
 }
 
-std::size_t StreamCompressor::compress(std::span<const std::byte> first, std::span<const std::byte> second,
-                                       std::span<std::byte> out) {
+std::size_t StreamCompressor::compress(Part first, std::span<const Part> others, std::span<std::byte> out) {
     ZSTD_outBuffer output{out.data(), out.size(), 0};
     if (next_level_ != 0) {
         // A level is a frame's: this one ends, in three bytes, and the next begins. To the other side they
@@ -59,7 +58,10 @@ std::size_t StreamCompressor::compress(std::span<const std::byte> first, std::sp
         set_level(std::exchange(next_level_, 0));
     }
     feed(context_, output, first, ZSTD_e_continue);
-    feed(context_, output, second, ZSTD_e_flush);
+    for (const Part& part : others) {
+        feed(context_, output, part, ZSTD_e_continue);
+    }
+    feed(context_, output, {}, ZSTD_e_flush);
     return output.pos;
 }
 
@@ -76,22 +78,37 @@ StreamDecompressor::~StreamDecompressor() {
     ZSTD_freeDCtx(context_);
 }
 
-Status StreamDecompressor::decompress(std::span<const std::byte> bytes, std::span<std::byte> out) {
-    ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
+Status StreamDecompressor::fill(std::span<std::byte> out) {
+    ZSTD_inBuffer input{left_.data(), left_.size(), 0};
     ZSTD_outBuffer output{out.data(), out.size(), 0};
-    while (true) {
+    while (output.pos < output.size) {
         const std::size_t in_before = input.pos;
         const std::size_t out_before = output.pos;
         const std::size_t left = ZSTD_decompressStream(context_, &output, &input);
-        if (ZSTD_isError(left) != 0) {
+        if (ZSTD_isError(left) != 0 || (input.pos == in_before && output.pos == out_before)) {
             return Err{Fault::protocol_violation};
         }
-        if (input.pos == in_before && output.pos == out_before) {
+    }
+    left_ = left_.subspan(input.pos);
+    return {};
+}
+
+// What a flush, or the end of a frame, has left behind makes no more bytes.
+bool StreamDecompressor::at_end() {
+    std::byte beyond{};
+    ZSTD_inBuffer input{left_.data(), left_.size(), 0};
+    ZSTD_outBuffer output{&beyond, 1, 0};
+    while (output.pos == 0) {
+        const std::size_t before = input.pos;
+        const std::size_t left = ZSTD_decompressStream(context_, &output, &input);
+        if (ZSTD_isError(left) != 0) {
+            return false;
+        }
+        if (input.pos == before) {
             break;  // it can go no further
         }
     }
-    const bool whole = input.pos == input.size && output.pos == output.size;
-    return whole ? Status{} : Status{Err{Fault::protocol_violation}};
+    return input.pos == input.size && output.pos == 0;
 }
 
 }  // namespace ballast::image

@@ -13,8 +13,9 @@ struct ZSTD_DCtx_s;
 
 namespace ballast::image {
 
-// Looks back so far on both sides, for long matches by a table of their own: beside looking back 4 MiB without
-// it, a tenth fewer bytes in a tenth more time. Twice as far would be 1 % fewer, and 16 MiB more of memory.
+// Looks back so far on both sides, for long matches by a table of their own: beside looking back 4 MiB
+// without it, a tenth fewer bytes in a tenth more time. Twice as far would be 1 % fewer, and 16 MiB more of
+// memory.
 inline constexpr int zstd_window_log = 24;
 // Level 2 with the table of matches of level 3: 2 % more bytes than level 3, in two thirds of its time, which
 // is most of the time of a transfer on a fast link.
@@ -33,10 +34,10 @@ class StreamCompressor {
     StreamCompressor(const StreamCompressor&) = delete;
     StreamCompressor& operator=(const StreamCompressor&) = delete;
 
-    // The two parts one after the other; returns the bytes used of `out`, which the other side can decompress
-    // at once. REQUIRES: out.size() >= bound(first.size() + second.size()).
-    std::size_t compress(std::span<const std::byte> first, std::span<const std::byte> second,
-                         std::span<std::byte> out);
+    using Part = std::span<const std::byte>;
+    // The parts one after the other; returns the bytes used of `out`, which the other side can decompress at
+    // once. REQUIRES: out.size() >= bound(bytes of all parts).
+    std::size_t compress(Part first, std::span<const Part> others, std::span<std::byte> out);
     // From the next message on. What was sent before teaches nothing from there.
     void change_level(int level);
     static std::size_t bound(std::size_t plain_bytes) noexcept;
@@ -55,12 +56,15 @@ class StreamDecompressor {
     StreamDecompressor(const StreamDecompressor&) = delete;
     StreamDecompressor& operator=(const StreamDecompressor&) = delete;
 
-    // Fills `out` from exactly these bytes. `protocol_violation` when they hold more or less, or are no
-    // continuation of the stream.
-    Status decompress(std::span<const std::byte> bytes, std::span<std::byte> out);
+    // What begin() is given makes what fill() asks for, part by part, and then at_end() says whether nothing
+    // is left of it. `protocol_violation` when it holds less, or is no continuation of the stream.
+    void begin(std::span<const std::byte> bytes) noexcept { left_ = bytes; }
+    Status fill(std::span<std::byte> out);
+    bool at_end();
 
   private:
     ZSTD_DCtx_s* context_;
+    std::span<const std::byte> left_;
 };
 
 }  // namespace ballast::image

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/assert.hpp"
 #include "image/core/bytes.hpp"
 #include "image/core/zero.hpp"
 
@@ -51,7 +52,7 @@ Block padding_of(std::uint64_t bytes) {
 }  // namespace
 
 Digester::Digester(const TransferKey& key, Sha256Kernel kernel)
-    : mac_{key}, kernel_{kernel}, keyed_{sha256_start()} {
+    : mac_{key}, kernel_{kernel}, keyed_{sha256_start()}, leaves_{keyed_} {
     begin(domain_leaf_key, 0);
     const Digest leaf_key = mac_.finish();
     Block block{};
@@ -59,28 +60,59 @@ Digester::Digester(const TransferKey& key, Sha256Kernel kernel)
     sha256_blocks(kernel_, keyed_, everywhere(block), 1);
 }
 
-void Digester::add_leaves(std::span<const std::byte> content) {
+// The last turn is filled up with zeros.
+void Digester::add_turns(std::span<const std::byte> content) {
     constexpr std::size_t blocks = leaf_piece_bytes / sha256_block_bytes;
-    Sha256States leaves = keyed_;
-    std::size_t turns = 0;
-    for (; content.size() >= leaf_turn_bytes; content = content.subspan(leaf_turn_bytes), ++turns) {
-        sha256_blocks(kernel_, leaves, turn_at(content.data()), blocks);
+    for (; content.size() >= leaf_turn_bytes; content = content.subspan(leaf_turn_bytes)) {
+        sha256_blocks(kernel_, leaves_, turn_at(content.data()), blocks);
     }
     if (!content.empty()) {
         std::array<std::byte, leaf_turn_bytes> last{};
         std::copy(content.begin(), content.end(), last.begin());
-        sha256_blocks(kernel_, leaves, turn_at(last.data()), blocks);
-        ++turns;
+        sha256_blocks(kernel_, leaves_, turn_at(last.data()), blocks);
     }
+}
+
+void Digester::begin_segment() noexcept {
+    leaves_ = keyed_;
+    segment_bytes_ = 0;
+    only_zeros_ = true;
+}
+
+void Digester::add_piece(std::span<const std::byte> piece) {
+    BALLAST_ASSERT(segment_bytes_ % leaf_turn_bytes == 0);
+    if (only_zeros_ && !all_zero(piece)) {
+        only_zeros_ = false;
+        static constexpr std::array<std::byte, leaf_turn_bytes> zeros{};
+        for (std::uint32_t at = 0; at < segment_bytes_; at += leaf_turn_bytes) {
+            add_turns(zeros);
+        }
+    }
+    if (!only_zeros_) {
+        add_turns(piece);
+    }
+    segment_bytes_ += static_cast<std::uint32_t>(piece.size());
+}
+
+Digest Digester::end_segment(std::uint64_t number) {
+    if (only_zeros_) {
+        return of_zeros(number, segment_bytes_);
+    }
+    begin(domain_segment, number);
+    std::array<std::byte, 4> length;
+    FieldWriter{length}.put(segment_bytes_);
+    mac_.add(length);
+    const std::uint64_t turns = (segment_bytes_ + leaf_turn_bytes - 1) / leaf_turn_bytes;
     const Block padding = padding_of(sha256_block_bytes + turns * leaf_piece_bytes);
-    sha256_blocks(kernel_, leaves, everywhere(padding), 1);
+    sha256_blocks(kernel_, leaves_, everywhere(padding), 1);
     for (std::size_t lane = 0; lane < sha256_lanes; ++lane) {
         Digest leaf;
-        for (std::size_t i = 0; i < leaves.words.size(); ++i) {
-            put_reversed(leaves.words[i][lane], std::span{leaf}.subspan(4 * i, 4));
+        for (std::size_t i = 0; i < leaves_.words.size(); ++i) {
+            put_reversed(leaves_.words[i][lane], std::span{leaf}.subspan(4 * i, 4));
         }
         mac_.add(leaf);
     }
+    return mac_.finish();
 }
 
 void Digester::begin(std::uint8_t domain, std::uint64_t number) {
@@ -92,15 +124,9 @@ void Digester::begin(std::uint8_t domain, std::uint64_t number) {
 }
 
 Digest Digester::of_segment(std::uint64_t number, std::span<const std::byte> content) {
-    if (all_zero(content)) {
-        return of_zeros(number, static_cast<std::uint32_t>(content.size()));
-    }
-    begin(domain_segment, number);
-    std::array<std::byte, 4> length;
-    FieldWriter{length}.put(static_cast<std::uint32_t>(content.size()));
-    mac_.add(length);
-    add_leaves(content);
-    return mac_.finish();
+    begin_segment();
+    add_piece(content);
+    return end_segment(number);
 }
 
 Digest Digester::of_zeros(std::uint64_t number, std::uint32_t length) {

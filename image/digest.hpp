@@ -18,6 +18,9 @@ namespace ballast::image {
 
 inline constexpr std::size_t leaf_piece_bytes = 1024;
 inline constexpr std::size_t leaf_turn_bytes = leaf_piece_bytes * sha256_lanes;
+// Pieces of this size stay in the second cache while they are read or made, and hashed.
+inline constexpr std::size_t digest_piece_bytes = 256 * 1024;
+static_assert(digest_piece_bytes % leaf_turn_bytes == 0);
 
 class Digester {
   public:
@@ -26,6 +29,12 @@ class Digester {
 
     // Of a segment's number and content; of one that is all zeros, what of_zeros says.
     Digest of_segment(std::uint64_t number, std::span<const std::byte> content);
+    // The same of content that comes in pieces, while each is still in the processor's cache. All but the
+    // last are multiples of leaf_turn_bytes.
+    void begin_segment() noexcept;
+    void add_piece(std::span<const std::byte> piece);
+    bool only_zeros() const noexcept { return only_zeros_; }
+    Digest end_segment(std::uint64_t number);
     // Of a segment of nothing but zeros, without looking at them.
     Digest of_zeros(std::uint64_t number, std::uint32_t length);
     // Of the whole image: its size and the digests of all its segments in order.
@@ -41,11 +50,14 @@ class Digester {
   private:
     void begin(std::uint8_t domain, std::uint64_t number);
 
-    void add_leaves(std::span<const std::byte> content);
+    void add_turns(std::span<const std::byte> content);
 
     HmacSha256 mac_;
     Sha256Kernel kernel_;
     Sha256States keyed_;  // a leaf's, once it has taken in the key
+    Sha256States leaves_;
+    std::uint32_t segment_bytes_ = 0;  // added so far
+    bool only_zeros_ = true;           // they are, and no leaf has taken them in yet
 };
 
 }  // namespace ballast::image

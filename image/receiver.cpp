@@ -1,6 +1,7 @@
 #include "image/receiver.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <optional>
 
@@ -45,7 +46,9 @@ Status ImageReceiver::last_words(Status status, std::string& why) {
     MessageType type{};
     std::span<const std::byte> body;
     std::string reason;
-    while (work_->messages.receive(type, body, reason).ok()) {
+    while (
+        (work_->ahead ? work_->ahead->next(type, body, reason) : work_->messages.receive(type, body, reason))
+            .ok()) {
         if (type == MessageType::failure) {
             work_->peer_gave_up = true;
             return peer_failure(body, why);
@@ -57,10 +60,13 @@ Status ImageReceiver::last_words(Status status, std::string& why) {
 Status ImageReceiver::serve(std::string& why) {
     BALLAST_CHECK(greet(why));
     BALLAST_CHECK(offer_resume(why));
+    work_->ahead.emplace(work_->messages);
     for (bool ended = false; !ended;) {
         MessageType type{};
         std::span<const std::byte> body;
-        BALLAST_CHECK(work_->messages.receive(type, body, why));
+        const auto begun = std::chrono::steady_clock::now();
+        BALLAST_CHECK(work_->ahead->next(type, body, why));
+        work_->starved += std::chrono::steady_clock::now() - begun;
         if (control_.cancelled) {
             why = "cancelled";
             return Err{Fault::cancelled};
@@ -182,33 +188,37 @@ Status ImageReceiver::take_keys(std::span<const std::byte> body, std::string& wh
         [&](std::span<std::byte> out) { return encode_matches(matches, work_->welcome, out); }, why);
 }
 
-// Builds the segment in memory. `readable` is false when a copy could not be made from a local image or from
-// the new one: then the source must send it whole. Only a broken recipe or stream is a failure.
+// Builds the segment in memory, and hashes it on the way. `readable` is false when a copy could not be made
+// from a local image or from the new one: then the source must send it whole. Only a broken recipe or stream
+// is a failure.
 Status ImageReceiver::assemble(const Segment& segment, std::span<std::byte> content, bool& readable,
                                std::string& why) {
-    const std::size_t plain_bytes = segment.recipe_bytes + segment.literal_bytes;
-    const std::span<std::byte> plain = std::span{work_->plain}.first(plain_bytes);
-    if (!work_->decompressor.decompress(segment.compressed, plain).ok()) {
-        return source_violation("a segment that cannot be decompressed", why);
+    constexpr const char* not_of_the_stream = "a segment that cannot be decompressed";
+    const std::span<std::byte> recipe = std::span{work_->recipe_bytes}.first(segment.recipe_bytes);
+    work_->decompressor.begin(segment.compressed);
+    if (!work_->decompressor.fill(recipe).ok()) {
+        return source_violation(not_of_the_stream, why);
     }
     const std::uint64_t start = segment.number * segment_bytes;
     const RecipeBounds bounds{.segment_offset = start,
                               .segment_length = static_cast<std::uint32_t>(content.size()),
                               .local_sizes = work_->local_sizes};
-    if (!decode_recipe(plain.first(segment.recipe_bytes), bounds, work_->recipe).ok() ||
+    if (!decode_recipe(recipe, bounds, work_->recipe).ok() ||
         work_->recipe.literal_bytes() != segment.literal_bytes) {
         return source_violation("a recipe that does not make its segment", why);
     }
     readable = true;
+    work_->digester->begin_segment();
     std::size_t at = 0;
-    std::size_t literal_at = segment.recipe_bytes;
+    std::size_t hashed = 0;
     for (const Run& run : work_->recipe.runs()) {
         const std::span<std::byte> into = content.subspan(at, run.length);
         switch (run.kind) {
             case RunKind::zero: std::memset(into.data(), 0, into.size()); break;
             case RunKind::literal:
-                std::memcpy(into.data(), plain.data() + literal_at, into.size());
-                literal_at += run.length;
+                if (!work_->decompressor.fill(into).ok()) {
+                    return source_violation(not_of_the_stream, why);
+                }
                 report_.literal_bytes += run.length;
                 break;
             case RunKind::local:
@@ -218,8 +228,12 @@ Status ImageReceiver::assemble(const Segment& segment, std::span<std::byte> cont
             case RunKind::itself: readable = work_->read_itself(run, start, content, into) && readable; break;
         }
         at += run.length;
+        for (; at - hashed >= digest_piece_bytes; hashed += digest_piece_bytes) {
+            work_->digester->add_piece(content.subspan(hashed, digest_piece_bytes));
+        }
     }
-    return {};
+    work_->digester->add_piece(content.subspan(hashed));
+    return work_->decompressor.at_end() ? Status{} : source_violation(not_of_the_stream, why);
 }
 
 Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string& why) {
@@ -233,7 +247,7 @@ Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string&
         std::span{buffer.bytes}.first(segment_length(work_->hello.image_bytes, segment.number));
     bool readable = false;
     BALLAST_CHECK(assemble(segment, content, readable, why));
-    if (!readable || work_->digester->of_segment(segment.number, content) != segment.digest) {
+    if (!readable || work_->digester->end_segment(segment.number) != segment.digest) {
         ++report_.refused_segments;
         BALLAST_CHECK(work_->journal.forget(segment.number, why));
         const SegmentRange refused{.first = segment.number, .count = 1};
@@ -288,7 +302,10 @@ Status ImageReceiver::settle(std::uint64_t segments, std::string& why) {
 
 Status ImageReceiver::confirm(std::string& why) {
     work_->confirmed = work_->settled;
-    const SegmentRange confirmed{.first = work_->questions, .count = work_->settled};
+    const Progress confirmed{
+        .answered = work_->questions,
+        .settled = work_->settled,
+        .starved_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds{work_->starved}.count())};
     return work_->messages.send(
         MessageType::confirmed, [&](std::span<std::byte> out) { return encode(confirmed, out); }, why);
 }

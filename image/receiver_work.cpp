@@ -7,7 +7,7 @@ namespace ballast::image {
 ImageReceiver::Work::Work(ByteStream& stream, TransferControl& control)
     : messages{stream, control},
       matches(batch_keys_max),
-      plain(segment_bytes + recipe_bytes_max),
+      recipe_bytes(recipe_bytes_max),
       runs(runs_max),
       recipe{runs},
       content{std::make_unique_for_overwrite<AlignedSegment>()} {}

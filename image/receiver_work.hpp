@@ -2,6 +2,7 @@
 // for each local image.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "image/compressor.hpp"
 #include "image/core/recipe.hpp"
 #include "image/read_back.hpp"
+#include "image/receive_ahead.hpp"
 #include "image/receiver.hpp"
 #include "image/receiver_join.hpp"
 #include "image/target.hpp"
@@ -40,14 +42,16 @@ struct ImageReceiver::Work {
     std::optional<KeyJoin> join;
     StreamDecompressor decompressor;
     std::vector<Match> matches;
-    std::vector<std::byte> plain;  // a segment's recipe and literals
+    std::vector<std::byte> recipe_bytes;
     std::vector<Run> runs;
     Recipe recipe;
     std::unique_ptr<AlignedSegment> content;
-    std::uint64_t settled = 0;    // segments that came and verified, in this attempt
-    std::uint64_t confirmed = 0;  // of those, what the source was told
-    std::uint64_t questions = 0;  // how often the source asked
+    std::uint64_t settled = 0;                      // segments that came and verified, in this attempt
+    std::uint64_t confirmed = 0;                    // of those, what the source was told
+    std::uint64_t questions = 0;                    // how often the source asked
+    std::chrono::steady_clock::duration starved{};  // waited for the source's bytes
     bool peer_gave_up = false;
+    std::optional<ReceiveAhead> ahead;  // last: its thread uses the messages
 };
 
 }  // namespace ballast::image

@@ -1,5 +1,7 @@
 #include "image/segment_reader.hpp"
 
+#include <algorithm>
+
 #include "image/core/zero.hpp"
 #include "image/journal.hpp"
 
@@ -59,12 +61,18 @@ Status SegmentReader::read_one(std::uint64_t number, ReadSegment& segment, std::
         }
         segment.zero = data_.length == 0 || data_.offset >= offset + length;
         if (!segment.zero) {
-            BALLAST_CHECK(source_.read(offset, content, why));
+            digester_.begin_segment();
+            // One that another process answers for is asked seldom.
+            const std::size_t at_once = source_.can_be_shared() ? digest_piece_bytes : content.size();
+            for (std::size_t at = 0; at < content.size(); at += at_once) {
+                const auto piece = content.subspan(at, std::min(content.size() - at, at_once));
+                BALLAST_CHECK(source_.read(offset + at, piece, why));
+                digester_.add_piece(piece);
+            }
+            segment.zero = digester_.only_zeros();
         }
     }
-    segment.zero = segment.zero || all_zero(content);
-    segment.digest =
-        segment.zero ? digester_.of_zeros(number, length) : digester_.of_segment(number, content);
+    segment.digest = segment.zero ? digester_.of_zeros(number, length) : digester_.end_segment(number);
     return {};
 }
 

@@ -256,18 +256,18 @@ Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::strin
         report_.copied_bytes += run.kind == RunKind::local ? run.length : 0;
         report_.repeated_bytes += run.kind == RunKind::itself ? run.length : 0;
     }
-    const std::span<const std::byte> literals = work.gather_literals(content);
+    const auto literals = work.gather_literals(content);
     const std::size_t recipe_bytes = encode(work.recipe, work.recipe_bytes);
     const auto begun = std::chrono::steady_clock::now();
     const std::size_t packed =
         work.compressor.compress(std::span{work.recipe_bytes}.first(recipe_bytes), literals, work.packed);
-    report_.literal_bytes += literals.size();
+    report_.literal_bytes += work.recipe.literal_bytes();
     report_.compressed_bytes += packed;
     work.sent += whole ? 0 : 1;
     const Segment segment{.number = number,
                           .digest = read.digest,
                           .recipe_bytes = static_cast<std::uint32_t>(recipe_bytes),
-                          .literal_bytes = static_cast<std::uint32_t>(literals.size()),
+                          .literal_bytes = work.recipe.literal_bytes(),
                           .compressed = std::span{work.packed}.first(packed)};
     const auto compressed = std::chrono::steady_clock::now();
     BALLAST_CHECK(work.messages.send(
@@ -278,7 +278,7 @@ Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::strin
 
 void ImageSender::adapt_level(std::chrono::nanoseconds compressing, std::chrono::nanoseconds sending) {
     Effort& effort = work_->effort;
-    if (options_.adapt_level && effort.changes(compressing.count(), sending.count())) {
+    if (options_.adapt_level && effort.changes(compressing.count(), sending.count(), work_->starved_ns)) {
         work_->compressor.change_level(effort.strong() ? std::max(options_.zstd_level, zstd_level_strong)
                                                        : options_.zstd_level);
         report_.compressed_harder = true;
@@ -312,29 +312,44 @@ Status ImageSender::hear(bool wait, std::string& why) {
             work.finished = true;
             return {};
         }
-        const auto range = decode_range(reply.body);
-        const bool refusal = reply.type == MessageType::refused;
-        if (!range.ok() || (!refusal && reply.type != MessageType::confirmed)) {
+        if (reply.type == MessageType::confirmed) {
+            BALLAST_CHECK(take_progress(reply.body, why));
+        } else if (reply.type == MessageType::refused) {
+            BALLAST_CHECK(take_refusal(reply.body, why));
+        } else {
             return destination_violation("a message that only a source sends", why);
         }
-        const SegmentRange& value = range.value();
-        if (!refusal) {
-            if (value.count < work.settled || value.count > work.sent || value.first > work.questions) {
-                return destination_violation("it confirms what was not sent", why);
-            }
-            work.settled = value.count;
-            work.answered = value.first;
-            control_.done_bytes =
-                std::min((work.settled + report_.skipped_segments) * segment_bytes, work.image_bytes);
-        } else if (value.first >= work.resent.size() || work.refused.size() == segments_under_way_max) {
-            return destination_violation("it refuses what was not sent", why);
-        } else if (work.resent[static_cast<std::size_t>(value.first)]) {
-            why = unmakeable;
-            return Err{Fault::image_corrupt};
-        } else {
-            work.refused.push_back(value.first);
-        }
     }
+}
+
+Status ImageSender::take_progress(std::span<const std::byte> body, std::string& why) {
+    Work& work = *work_;
+    const auto progress = decode_progress(body);
+    if (!progress.ok() || progress.value().settled < work.settled || progress.value().settled > work.sent ||
+        progress.value().answered > work.questions) {
+        return destination_violation("it confirms what was not sent", why);
+    }
+    work.settled = progress.value().settled;
+    work.answered = progress.value().answered;
+    work.starved_ns = static_cast<std::int64_t>(progress.value().starved_ns);
+    control_.done_bytes =
+        std::min((work.settled + report_.skipped_segments) * segment_bytes, work.image_bytes);
+    return {};
+}
+
+Status ImageSender::take_refusal(std::span<const std::byte> body, std::string& why) {
+    Work& work = *work_;
+    const auto refused = decode_range(body);
+    if (!refused.ok() || refused.value().first >= work.resent.size() ||
+        work.refused.size() == segments_under_way_max) {
+        return destination_violation("it refuses what was not sent", why);
+    }
+    if (work.resent[static_cast<std::size_t>(refused.value().first)]) {
+        why = unmakeable;
+        return Err{Fault::image_corrupt};
+    }
+    work.refused.push_back(refused.value().first);
+    return {};
 }
 
 Status ImageSender::resend_refused(std::string& why) {

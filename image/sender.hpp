@@ -86,6 +86,8 @@ class ImageSender {
     void adapt_level(std::chrono::nanoseconds compressing, std::chrono::nanoseconds sending);
     Status flush_zeros(std::string& why);
     Status hear(bool wait, std::string& why);
+    Status take_progress(std::span<const std::byte> body, std::string& why);
+    Status take_refusal(std::span<const std::byte> body, std::string& why);
     Status resend_refused(std::string& why);
     Status settle_all(std::string& why);
     Status finish(std::string& why);

@@ -14,7 +14,7 @@ ImageSender::Work::Work(ByteStream& stream, TransferControl& control, const Send
       runs(runs_max),
       recipe{runs} {
     again.bytes.resize(segment_bytes);
-    literals.reserve(segment_bytes);
+    literals.reserve(runs_max);
 }
 
 // What the index takes for zeros may have been written to since.
@@ -86,13 +86,12 @@ void ImageSender::Work::compose_literal(std::uint64_t number, std::span<const st
     recipe.append({.kind = RunKind::literal, .length = static_cast<std::uint32_t>(bytes.size())});
 }
 
-std::span<const std::byte> ImageSender::Work::gather_literals(std::span<const std::byte> bytes) {
+std::span<const StreamCompressor::Part> ImageSender::Work::gather_literals(std::span<const std::byte> bytes) {
     literals.clear();
     std::size_t at = 0;
     for (const Run& run : recipe.runs()) {
         if (run.kind == RunKind::literal) {
-            const auto part = bytes.subspan(at, run.length);
-            literals.insert(literals.end(), part.begin(), part.end());
+            literals.push_back(bytes.subspan(at, run.length));
         }
         at += run.length;
     }

@@ -29,7 +29,7 @@ struct ImageSender::Work {
     // The whole segment as one literal.
     void compose_literal(std::uint64_t number, std::span<const std::byte> content);
     // Bytes of the recipe's literals, in order.
-    std::span<const std::byte> gather_literals(std::span<const std::byte> content);
+    std::span<const StreamCompressor::Part> gather_literals(std::span<const std::byte> content);
 
     MessageStream messages;
     std::unique_ptr<ImageSource> source;
@@ -49,10 +49,11 @@ struct ImageSender::Work {
     Placement pending;  // begun, its rest belongs to a later segment
     bool has_pending = false;
     Effort effort;
+    std::int64_t starved_ns = 0;  // how long the destination has waited for bytes
     StreamCompressor compressor;
     std::unique_ptr<SegmentReader> reader;
     ReadSegment again;  // one that the destination wants whole
-    std::vector<std::byte> literals;
+    std::vector<StreamCompressor::Part> literals;
     std::vector<std::byte> recipe_bytes;
     std::vector<std::byte> packed;
     std::vector<Run> runs;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 #include "base/assert.hpp"
 #include "image/core/bytes.hpp"
@@ -245,6 +246,27 @@ Result<SegmentRange> decode_range(std::span<const std::byte> body) noexcept {
     message.first = in.get<std::uint64_t>();
     message.count = in.get<std::uint64_t>();
     if (!ended_well(in) || message.first > image_bytes_max || message.count > image_bytes_max) {
+        return violation;
+    }
+    return message;
+}
+
+std::size_t encode(const Progress& message, std::span<std::byte> out) noexcept {
+    FieldWriter fields{out};
+    fields.put(message.answered);
+    fields.put(message.settled);
+    fields.put(message.starved_ns);
+    return checked(fields);
+}
+
+Result<Progress> decode_progress(std::span<const std::byte> body) noexcept {
+    FieldReader in{body};
+    Progress message;
+    message.answered = in.get<std::uint64_t>();
+    message.settled = in.get<std::uint64_t>();
+    message.starved_ns = in.get<std::uint64_t>();
+    if (!ended_well(in) || message.settled > image_bytes_max ||
+        message.starved_ns > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
         return violation;
     }
     return message;

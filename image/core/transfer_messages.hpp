@@ -99,6 +99,15 @@ struct SegmentRange {
     std::uint64_t count = 0;
 };
 
+// How far the destination has come.
+struct Progress {
+    std::uint64_t answered = 0;  // questions
+    std::uint64_t settled = 0;   // segments dealt with
+    // How long it has waited for the source's bytes until now: what a link does not bring, and what a busy
+    // destination does not miss.
+    std::uint64_t starved_ns = 0;
+};
+
 struct Verified {
     std::uint64_t first = 0;
     std::span<const std::byte> digests;  // 32 bytes each
@@ -117,6 +126,7 @@ std::size_t encode(const Verified& message, std::span<std::byte> out) noexcept;
 std::size_t encode(const Keys& message, std::span<std::byte> out) noexcept;
 std::size_t encode(const Segment& message, std::span<std::byte> out) noexcept;
 std::size_t encode(const SegmentRange& message, std::span<std::byte> out) noexcept;
+std::size_t encode(const Progress& message, std::span<std::byte> out) noexcept;
 std::size_t encode(const Digest& message, std::span<std::byte> out) noexcept;
 std::size_t encode(const Failure& message, std::span<std::byte> out) noexcept;
 std::size_t encode_matches(std::span<const Match> matches, const Welcome& offers,
@@ -130,6 +140,7 @@ Result<Verified> decode_verified(std::span<const std::byte> body) noexcept;
 Result<Keys> decode_keys_head(std::span<const std::byte> body) noexcept;
 Result<Segment> decode_segment(std::span<const std::byte> body) noexcept;
 Result<SegmentRange> decode_range(std::span<const std::byte> body) noexcept;
+Result<Progress> decode_progress(std::span<const std::byte> body) noexcept;
 Result<Digest> decode_digest(std::span<const std::byte> body) noexcept;
 Result<Failure> decode_failure(std::span<const std::byte> body) noexcept;
 // Exactly `out.size()` matches, all within the images of the offers.

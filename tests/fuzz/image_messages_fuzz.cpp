@@ -96,6 +96,7 @@ void check_others(std::span<const std::byte> body) {
         BALLAST_ASSERT(segment.value().literal_bytes <= segment_bytes);
     }
     static_cast<void>(decode_range(body));
+    static_cast<void>(decode_progress(body));
     static_cast<void>(decode_digest(body));
     if (const auto failure = decode_failure(body); failure.ok()) {
         BALLAST_ASSERT(failure.value().fault != Fault::none);

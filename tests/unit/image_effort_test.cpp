@@ -15,7 +15,7 @@ constexpr std::int64_t ms = 1'000'000;
 TEST(Effort, RisesWhenTheLinkKeepsWaiting) {
     Effort effort;
     int messages = 0;
-    while (!effort.changes(2 * ms, 20 * ms)) {
+    while (!effort.changes(2 * ms, 20 * ms, messages * 20 * ms)) {
         ASSERT_LT(++messages, 100);
     }
     EXPECT_TRUE(effort.strong());
@@ -25,7 +25,7 @@ TEST(Effort, RisesWhenTheLinkKeepsWaiting) {
 TEST(Effort, StaysWhereItIsWhenTheLinkWaitsForCompression) {
     Effort effort;
     for (int i = 0; i < 1000; ++i) {
-        EXPECT_FALSE(effort.changes(10 * ms, 20 * ms));
+        EXPECT_FALSE(effort.changes(10 * ms, 20 * ms, i * 20 * ms));
     }
     EXPECT_FALSE(effort.strong());
 }
@@ -36,7 +36,10 @@ TEST(Effort, DoesNotGoBackAndForth) {
     Effort effort;
     int changes = 0;
     for (int i = 0; i < 1000; ++i) {
-        changes += effort.changes((effort.strong() ? 35 : 10) * ms, (effort.strong() ? 1 : 32) * ms) ? 1 : 0;
+        changes +=
+            effort.changes((effort.strong() ? 35 : 10) * ms, (effort.strong() ? 1 : 32) * ms, i * 34 * ms)
+                ? 1
+                : 0;
     }
     EXPECT_EQ(changes, 1);
     EXPECT_TRUE(effort.strong());
@@ -44,9 +47,28 @@ TEST(Effort, DoesNotGoBackAndForth) {
 
 TEST(Effort, FallsWhenTheLinkGetsFast) {
     Effort effort;
-    while (!effort.changes(1 * ms, 100 * ms)) {
+    std::int64_t starved_ns = 0;
+    while (!effort.changes(1 * ms, 100 * ms, starved_ns += 100 * ms)) {
     }
-    while (!effort.changes(35 * ms, ms / 4)) {
+    while (!effort.changes(35 * ms, ms / 4, starved_ns += 35 * ms)) {
+    }
+    EXPECT_FALSE(effort.strong());
+}
+
+// A destination that writes slowly has bytes enough: fewer of them would not make it faster.
+TEST(Effort, DoesNotRiseForABusyDestination) {
+    Effort effort;
+    for (int i = 0; i < 1000; ++i) {
+        EXPECT_FALSE(effort.changes(2 * ms, 20 * ms, i * ms));
+    }
+}
+
+TEST(Effort, FallsWhenTheDestinationGetsBusy) {
+    Effort effort;
+    std::int64_t starved_ns = 0;
+    while (!effort.changes(1 * ms, 100 * ms, starved_ns += 100 * ms)) {
+    }
+    while (!effort.changes(10 * ms, 20 * ms, starved_ns)) {
     }
     EXPECT_FALSE(effort.strong());
 }
@@ -64,11 +86,31 @@ TEST(StreamCompressor, ChangesItsLevelWithinAStream) {
             compressor.change_level(level);
         }
         const auto head = std::span{plain}.first(1000);
-        const std::size_t bytes = compressor.compress(head, std::span{plain}.subspan(1000), packed);
+        const std::array<StreamCompressor::Part, 2> others{std::span{plain}.subspan(1000, 1),
+                                                           std::span{plain}.subspan(1001)};
+        const std::size_t bytes = compressor.compress(head, others, packed);
         EXPECT_LT(bytes, plain.size() * 2 / 3);
-        ASSERT_TRUE(decompressor.decompress(std::span{packed}.first(bytes), unpacked).ok());
+        decompressor.begin(std::span{packed}.first(bytes));
+        ASSERT_TRUE(decompressor.fill(std::span{unpacked}.first(70'000)).ok());
+        ASSERT_TRUE(decompressor.fill(std::span{unpacked}.subspan(70'000)).ok());
+        ASSERT_TRUE(decompressor.at_end());
         EXPECT_EQ(unpacked, plain);
     }
+}
+
+TEST(StreamDecompressor, SeesWhatIsTooMuchAndTooLittle) {
+    StreamCompressor compressor{zstd_level_default};
+    std::vector<std::byte> plain(100'000, std::byte{7});
+    std::vector<std::byte> packed(StreamCompressor::bound(plain.size()));
+    packed.resize(compressor.compress(plain, {}, packed));
+    StreamDecompressor much;
+    much.begin(packed);
+    ASSERT_TRUE(much.fill(std::span{plain}.subspan(1)).ok());
+    EXPECT_FALSE(much.at_end());
+    StreamDecompressor little;
+    plain.push_back(std::byte{7});
+    little.begin(packed);
+    EXPECT_FALSE(little.fill(plain).ok());
 }
 
 }  // namespace
