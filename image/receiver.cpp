@@ -41,7 +41,8 @@ Status ImageReceiver::run(ByteStream& stream, std::string& why) {
     return status;
 }
 
-// When an answer could not be sent any more, the source may have said why before it went.
+// When an answer could not be sent any more, what has come is still of use to another attempt, and the source
+// may have said why before it went.
 Status ImageReceiver::last_words(Status status, std::string& why) {
     MessageType type{};
     std::span<const std::byte> body;
@@ -52,6 +53,12 @@ Status ImageReceiver::last_words(Status status, std::string& why) {
         if (type == MessageType::failure) {
             work_->peer_gave_up = true;
             return peer_failure(body, why);
+        }
+        const bool content = type == MessageType::segment || type == MessageType::zeros;
+        bool ended = false;
+        const Status taken = content ? take(type, body, ended, reason) : Status{};
+        if (control_.cancelled || (!taken.ok() && taken.fault() != Fault::connection_lost)) {
+            break;
         }
     }
     return status;
