@@ -215,7 +215,7 @@ void Replay::run_slot(std::size_t slot) noexcept {
 
 void Replay::take_orders(std::span<const policy::Move> moves) noexcept {
     for (const policy::Move& move : moves) {
-        for (const policy::Leg& leg : policy::legs(move).span()) {
+        for (const policy::Leg& leg : policy::legs(move)) {
             orders_.push({leg.vm, leg.from, leg.to});
         }
     }

@@ -91,7 +91,7 @@ bool ScoaSimulation::above(HostIndex h, double limit) const noexcept {
 void ScoaSimulation::act(std::span<const policy::Move> moves) noexcept {
     for (const policy::Move& move : moves) {
         ++(move.kind == policy::MoveKind::swap ? result_.swaps : result_.migrations);
-        for (const policy::Leg& leg : policy::legs(move).span()) {
+        for (const policy::Leg& leg : policy::legs(move)) {
             ++result_.guests_moved;
             vms_[leg.vm].host = leg.to;
             vms_[leg.vm].came_from = leg.from;

@@ -29,7 +29,7 @@ double vcpus_on(const policy::Pool& pool, const policy::Plan& plan, policy::Host
         vcpus += vm.host == h ? vm.vcpus : 0;
     }
     for (const policy::Move& move : plan.moves.items()) {
-        for (const policy::Leg& leg : policy::legs(move).span()) {
+        for (const policy::Leg& leg : policy::legs(move)) {
             vcpus += leg.to == h ? pool.vms[leg.vm].vcpus : 0;
             vcpus -= leg.from == h ? pool.vms[leg.vm].vcpus : 0;
         }

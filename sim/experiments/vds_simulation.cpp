@@ -171,7 +171,7 @@ void VdsSimulation::balance(PolicyDecider& decider) noexcept {
     }
     for (const policy::Move& move :
          decider.decide({host_rows_.first(settings_.hosts), vm_rows_.first(rows)})) {
-        for (const policy::Leg& leg : policy::legs(move).span()) {
+        for (const policy::Leg& leg : policy::legs(move)) {
             memory_mib_[leg.from] -= settings_.guest_memory_mib;
             memory_mib_[leg.to] += settings_.guest_memory_mib;
             guests_[guest_of_row_[leg.vm]].host = leg.to;

@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadPool{"NestedTooDeeply", R"({"format":"ballast-pool/1","x":)" + deep, "/x | expected less nesting"},
         BadPool{"SlashInAKey", R"({"a/b~c":nope})", "/a~1b~0c | expected JSON"},
         BadPool{"NotUtf8", "{\"format\":\"\xff\"}", "/format | expected JSON"},
-        BadPool{"ZeroByte", std::string{"{\"format\":\"ballast-pool/1\",\"hosts\":[],\"vms\":[]}\0x", 51},
+        BadPool{"ZeroByte", std::string{"{\"format\":\"ballast-pool/1\",\"hosts\":[],\"vms\":[]}\0x", 49},
                 " | expected JSON, found a zero byte"},
         BadPool{"TwoDocuments", R"({"format":"ballast-pool/1","hosts":[],"vms":[]}{})",
                 " | expected JSON at line 1"}),

@@ -1,0 +1,162 @@
+// What a pool's rules and the limits of its hosts make of desktops and sessions, rule by rule.
+#include <gtest/gtest.h>
+
+#include "controller/core/desktop/parts.hpp"
+#include "tests/unit/controller_desk.hpp"
+
+namespace ballast::controller::test {
+namespace {
+
+// How often the desktop came into the state for that cause.
+int changes(const Desk& desk, const std::string& name, DesktopState to, Cause cause) {
+    const History& history = desk.vm_row(name).history;
+    int count = 0;
+    for (std::size_t age = 0; age < history.size(); ++age) {
+        const HistoryRow change = history.newest(age);
+        count += change.machine == MachineKind::common && change.to == static_cast<std::uint8_t>(to) &&
+                         change.cause == cause
+                     ? 1
+                     : 0;
+    }
+    return count;
+}
+
+std::size_t created_on(const Desk& desk, const std::string& host) {
+    return desk.agents.at(host).jobs.size();
+}
+
+TEST(DesktopRules, APausedDesktopIsWokenWhenItHasStoodStillForTooLong) {
+    Desk desk;
+    DesktopPoolRecord pool = kiosk({0, 1, 0, 1});
+    pool.rules.paused_max_seconds = 100;
+    desk.make(pool);
+    desk.until([&] { return desk.in(DesktopState::paused) == 1; });
+    desk.seconds(80);
+    EXPECT_EQ(changes(desk, "kiosk-001", DesktopState::unpausing, Cause::aged), 0);
+    desk.until([&] { return changes(desk, "kiosk-001", DesktopState::unpausing, Cause::aged) == 1; }, 40);
+    desk.until([&] { return desk.in(DesktopState::paused) == 1; });  // its targets have not changed
+}
+
+TEST(DesktopRules, AHostMakesOnlySoManyDesktopsAtOnce) {
+    Settings settings = Desk::default_settings();
+    settings.desktops.host_operations_max = 2;
+    Desk desk{settings};
+    desk.host("h1").idle = desk.host("h2").idle = true;
+    desk.make(kiosk({10, 0, 0, 10}));
+    desk.seconds(10);
+    EXPECT_EQ(created_on(desk, "h1"), 2U);
+    EXPECT_EQ(created_on(desk, "h2"), 2U);
+    desk.host("h1").idle = desk.host("h2").idle = false;
+    desk.until([&] { return desk.in(DesktopState::ready) == 10; });
+}
+
+// The smaller host has room for one more guest, and neither shows that the first is on its way.
+TEST(DesktopRules, StartsUnderWayCountWithTheirMemory) {
+    Desk desk;
+    desk.add_host("h3", 4, 512 + 512 + 256 + 100);
+    desk.connect("h3");
+    desk.disconnect("h1");
+    desk.disconnect("h2");
+    desk.seconds(60);
+    desk.host("h3").idle = true;
+    desk.make(kiosk({2, 0, 0, 2}));
+    desk.seconds(20);
+    EXPECT_EQ(created_on(desk, "h3"), 1U);
+}
+
+TEST(DesktopRules, ARelayIsOpenedToTheSessionsClientWithTheSessionsPassword) {
+    Desk desk;
+    DesktopPoolRecord pool = kiosk({2, 0, 0, 2});
+    pool.rules.console = Console::relay;
+    pool.guest.vnc = true;
+    desk.make(pool);
+    desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+    Command wanted;
+    wanted.kind = CommandKind::session_open;
+    wanted.target = "kiosk";
+    for (const char* user : {"ann", "bob"}) {
+        wanted.user = user;
+        wanted.client = std::string_view{user} == "ann" ? "192.0.2.7" : "";
+        wanted.random[0] = static_cast<std::uint8_t>(user[0]);
+        const std::uint64_t id = desk.command(wanted).session_id;
+        const SessionRecord& session = desk.session(id);
+        const std::map<std::uint64_t, wire::RelayOpen>& relays =
+            desk.host(desk.place_of(std::string{session.desktop_name.view()})).relays;
+        ASSERT_EQ(relays.count(id), 1U);
+        EXPECT_EQ(relays.at(id).client_address, wanted.client);
+        EXPECT_EQ(relays.at(id).password, session.password);
+        EXPECT_FALSE(session.password.empty());
+    }
+    EXPECT_NE(desk.core->session(0).record.password, desk.core->session(1).record.password);
+}
+
+TEST(DesktopRules, WhatCannotBeGrantedIsNamedWithItsReason) {
+    Desk desk;
+    desk.make(kiosk({2, 0, 0, 2}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+    const auto reason_of = [&](const std::string& desktop) {
+        const Outcome denied = desk.open("user");
+        EXPECT_EQ(denied.slug, Slug::no_capacity);
+        for (const Reason& reason : denied.reasons) {
+            if (reason.candidate == Name{desktop}) {
+                return std::string{reason.constraint};
+            }
+        }
+        return std::string{};
+    };
+    Command disable;  // nothing is made in their places
+    disable.target = "h1";
+    disable.kind = CommandKind::host_drain;
+    desk.host("h1").idle = desk.host("h2").idle = true;
+    desk.command(disable);
+    disable.target = "h2";
+    desk.command(disable);
+    const std::string on_h1 = desk.place_of("kiosk-001") == "h1" ? "kiosk-001" : "kiosk-002";
+    EXPECT_EQ(reason_of(on_h1), "host_draining");
+    desk.disconnect("h1");
+    EXPECT_EQ(reason_of(on_h1), "host_unreachable");
+}
+
+TEST(DesktopRules, AGuestsWordIsTakenFromItsOwnHostOnly) {
+    Desk desk;
+    DesktopPoolRecord pool = kiosk({1, 0, 0, 1});
+    pool.rules.guest_signals = true;
+    desk.host("h1").guests_signal = desk.host("h2").guests_signal = false;
+    desk.make(pool);
+    desk.seconds(10);
+    ASSERT_EQ(desk.in(DesktopState::creating), 1);
+    const DesktopRow& desktop = desk.core->desktop(0);
+    ASSERT_FALSE(desktop.nonce.nil());
+    wire::GuestSignal said;
+    said.uuid = desktop.record.uuid;
+    said.nonce = desktop.nonce;
+    said.ready = true;
+    const wire::Message message = said;
+    const std::string at = desk.place_of("kiosk-001");
+    const std::uint64_t ignored = desk.core->counters().guest_signals_ignored;
+    EXPECT_TRUE(desk.deliver(at == "h1" ? "h2" : "h1", message).ok());
+    EXPECT_EQ(desk.in(DesktopState::creating), 1);
+    EXPECT_EQ(desk.core->counters().guest_signals_ignored, ignored + 1);
+    EXPECT_TRUE(desk.deliver(at, message).ok());
+    EXPECT_EQ(desk.in(DesktopState::ready), 1);
+}
+
+// Over a crash of the controller while it is being woken, too.
+TEST(DesktopRules, ARestartForgetsNotThatSomebodyIsBeingWoken) {
+    Desk desk;
+    desk.make(kiosk({0, 1, 0, 1}));
+    desk.until([&] { return desk.in(DesktopState::paused) == 1; });
+    desk.host("h1").guests_live = desk.host("h2").guests_live = false;
+    const std::uint64_t session = desk.open("user").session_id;
+    desk.seconds(3);
+    ASSERT_EQ(desk.in(DesktopState::unpausing), 1);
+    desk.restart();
+    desk.connect_all();
+    desk.seconds(3);
+    EXPECT_EQ(desk.session(session).state, SessionState::opening) << desk.states();
+    desk.host("h1").guests_live = desk.host("h2").guests_live = true;
+    desk.until([&] { return desk.session(session).state == SessionState::open; }, 15);
+}
+
+}  // namespace
+}  // namespace ballast::controller::test
