@@ -144,14 +144,17 @@ void watch_for_duplicate(Step& step, VmRow& vm) noexcept {
     }
 }
 
+// Whose disks are being made is created there next: others are to find the room taken.
+bool to_be_there(JobKind kind) noexcept {
+    return kind == JobKind::create || kind == JobKind::clone || kind == JobKind::disk_create;
+}
+
 // The facts of the place where it is.
 void take_place(Step& step, std::uint32_t row, const Sighting* best) noexcept {
     VmRow& vm = step.t.vms[row];
     const std::uint32_t before = vm.host;
     if (best == nullptr) {
-        const bool to_come = vm.job != no_row &&
-                             (step.t.jobs[vm.job].record.kind == JobKind::create ||
-                              step.t.jobs[vm.job].record.kind == JobKind::clone) &&
+        const bool to_come = vm.job != no_row && to_be_there(step.t.jobs[vm.job].record.kind) &&
                              !step.t.jobs[vm.job].settled();
         set_vm_host(step.t, row, to_come ? step.t.jobs[vm.job].source_host : no_row);
         vm.domain_state = DomainState::absent;

@@ -84,6 +84,17 @@ class Desktops(PoolCase):
         self.assertNotEqual(self.open("bob", "kept")["vm"], session["vm"])
         self.remove("kept")
 
+    def test_the_time_that_a_session_has_left_is_shown(self):
+        self.pool.post("/v1/pools", pool_body("timed", {"ready": 1, "paused": 0, "saved": 0, "max": 1},
+                                              session_max_seconds=3600))
+        self.wait_for_desktops("timed", {"ready": 1})
+        session = self.open("ann", "timed")
+        left = self.pool.get(f"/v1/sessions/{session['id']}")["max_seconds_left"]
+        self.assertTrue(0 < left <= 3600, left)
+        wait_until("it gets less", lambda: self.pool.get(f"/v1/sessions/{session['id']}")["max_seconds_left"] < left)
+        self.assertNotIn("disconnect_seconds_left", self.pool.get(f"/v1/sessions/{session['id']}"))
+        self.remove("timed")
+
     def test_targets_change_one_number_and_lists_have_columns(self):
         self.pool.post("/v1/pools", pool_body("small", {"ready": 1, "paused": 0, "saved": 0, "max": 2}))
         targets = self.pool.json("PUT", "/v1/pools/small/targets", {"max": 1})["targets"]

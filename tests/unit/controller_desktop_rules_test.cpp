@@ -50,6 +50,46 @@ TEST(DesktopRules, AHostMakesOnlySoManyDesktopsAtOnce) {
     desk.until([&] { return desk.in(DesktopState::ready) == 10; });
 }
 
+// Not only because the first one makes a host busier.
+TEST(DesktopRules, APoolSpreadsOverItsHostsAlsoWhenOneOfThemIsBusier) {
+    Desk desk;
+    desk.add_guest("h1", "busy", 3.0);
+    desk.report("h1");
+    desk.warm_up();
+    desk.make(kiosk({4, 0, 0, 4}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 4; });
+    EXPECT_EQ(desk.host("h1").guests.size(), 3U);
+    EXPECT_EQ(desk.host("h2").guests.size(), 2U);
+}
+
+TEST(DesktopRules, ADesktopWithADiskInTheStoreGoesOnlyWhereTheStoreIsProven) {
+    Desk desk;
+    ASSERT_EQ(desk.make(office()).kind, OutcomeKind::changed);
+    for (const char* name : {"h1", "h2"}) {
+        desk.host(name).store_path = "/srv/store";
+        desk.host(name).store_proven = false;
+        desk.report(name);
+    }
+    Command wanted;
+    wanted.kind = CommandKind::private_put;
+    wanted.user = "ann";
+    wanted.target = "office";
+    ASSERT_EQ(desk.command(wanted).kind, OutcomeKind::changed);
+    wanted = Command{};
+    wanted.kind = CommandKind::session_open;
+    wanted.user = "ann";
+    wanted.flag = true;
+    const Outcome denied = desk.command(wanted);
+    EXPECT_EQ(denied.slug, Slug::no_capacity);
+    ASSERT_EQ(denied.reasons.size(), 2U);
+    EXPECT_EQ(denied.reasons[0].constraint, "store_not_proven");
+    desk.host("h2").store_proven = true;
+    desk.report("h2");
+    const std::uint64_t session = desk.command(wanted).session_id;
+    desk.until([&] { return desk.session(session).state == SessionState::open; });
+    EXPECT_EQ(desk.host("h2").guests.size(), 1U);
+}
+
 // The smaller host has room for one more guest, and neither shows that the first is on its way.
 TEST(DesktopRules, StartsUnderWayCountWithTheirMemory) {
     Desk desk;
@@ -62,6 +102,36 @@ TEST(DesktopRules, StartsUnderWayCountWithTheirMemory) {
     desk.make(kiosk({2, 0, 0, 2}));
     desk.seconds(20);
     EXPECT_EQ(created_on(desk, "h3"), 1U);
+}
+
+// Who logs in before anything is measured again goes elsewhere: the first one will want a core.
+TEST(DesktopRules, StartsUnderWayCountWithTheirLoad) {
+    Desk desk;
+    desk.add_guest("h2", "busy", 0.5);
+    desk.report("h2");
+    desk.warm_up();
+    ASSERT_EQ(desk.make(office()).kind, OutcomeKind::changed);
+    for (const char* name : {"h1", "h2"}) {
+        desk.host(name).store_path = "/srv/store";
+        desk.report(name);
+        desk.host(name).idle = true;
+    }
+    for (const char* user : {"ann", "bob"}) {
+        Command wanted;
+        wanted.kind = CommandKind::private_put;
+        wanted.user = user;
+        wanted.target = "office";
+        ASSERT_EQ(desk.command(wanted).kind, OutcomeKind::changed);
+    }
+    desk.second();
+    for (const char* user : {"ann", "bob"}) {
+        Command wanted;
+        wanted.kind = CommandKind::session_open;
+        wanted.user = user;
+        wanted.flag = true;
+        ASSERT_EQ(desk.command(wanted).kind, OutcomeKind::session);
+        EXPECT_EQ(created_on(desk, std::string_view{user} == "ann" ? "h1" : "h2"), 1U) << user;
+    }
 }
 
 TEST(DesktopRules, ARelayIsOpenedToTheSessionsClientWithTheSessionsPassword) {
