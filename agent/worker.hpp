@@ -44,6 +44,7 @@ class Worker final : public ProgressSink {
     Status clone();
     Status store_probe();
     Status open_store(const Store& store);
+    Status check_store(const Store& store);
     Store::Progress file_progress();
     Status migrate_out();
     Status send_guest(BlockingLink& link);

@@ -13,9 +13,15 @@
 
 namespace ballast::agent {
 
-// Whether the store is still the one that was proven.
 Status Worker::open_store(const Store& store) {
     BALLAST_CHECK(lock_guest(setup_.record.uuid));
+    return check_store(store);
+}
+
+// Whether the store is still the one that was proven. Asked once more when a file has been made: what came
+// into being while another file system was mounted there is nobody's disk, and what was there already
+// neither.
+Status Worker::check_store(const Store& store) {
     StoreFacts facts;
     std::string why;
     const Status status = store.facts(facts, why);
@@ -42,6 +48,7 @@ Status Worker::disk_create() {
     const JobRecord& record = setup_.record;
     std::string why;
     const Status status = store.create(record.volume, record.job_id, setup_.again, file_progress(), why);
+    BALLAST_CHECK(check_store(store));
     if (!status.ok()) {
         return failed(status.fault(), why);
     }
@@ -84,6 +91,7 @@ Status Worker::golden_keep() {
     std::string why;
     const Status kept = store.keep(from.get(), static_cast<std::uint64_t>(status.st_size), record.volume.path,
                                    record.job_id, setup_.again, file_progress(), why);
+    BALLAST_CHECK(check_store(store));
     if (!kept.ok()) {
         return failed(kept.fault(), why);
     }

@@ -63,6 +63,9 @@ Workers::Did Workers::make_file(Worker& worker) {
         worker.phase = 1;
         return wait(worker, between(worker.random, disk_write_min_ns, disk_write_max_ns) + delay_ns);
     }
+    if (worker.phase >= 1 && worker.phase <= 3 && !store_is_proven(worker)) {
+        return fail(worker, Fault::storage_mismatch, "another file system lies at the store's directory");
+    }
     if (worker.phase == 1) {
         if (world_.shared_full > 0 || store.find(name) == nullptr) {
             discard(worker);
