@@ -7,7 +7,7 @@
 
 namespace ballast::image {
 
-ReadBack::ReadBack(const ImageTarget& target, std::uint64_t image_bytes)
+ReadBack::ReadBack(ImageTarget& target, std::uint64_t image_bytes)
     : target_{target}, image_bytes_{image_bytes}, proven_(segments_of(image_bytes)) {
     for (Slot& slot : ring_) {
         slot.content = std::make_unique_for_overwrite<AlignedSegment>();
@@ -30,10 +30,11 @@ AlignedSegment& ReadBack::buffer() {
     return *ring_[handed_over_ % slots].content;
 }
 
-void ReadBack::written(std::uint64_t segment) {
+void ReadBack::hand_over(std::uint64_t segment, bool to_write) {
     {
         const std::lock_guard lock{mutex_};
         ring_[handed_over_ % slots].segment = segment;
+        ring_[handed_over_ % slots].to_write = to_write;
         ++handed_over_;
     }
     changed_.notify_all();
@@ -42,6 +43,27 @@ void ReadBack::written(std::uint64_t segment) {
 void ReadBack::forget(std::uint64_t segment) {
     wait();
     proven_[static_cast<std::size_t>(segment)] = false;
+}
+
+void ReadBack::wait_for(std::uint64_t offset, std::uint64_t length) {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [&] {
+        for (std::uint64_t i = read_; i < handed_over_; ++i) {
+            const std::uint64_t begin = ring_[i % slots].segment * segment_bytes;
+            if (begin < offset + length && offset < begin + segment_bytes) {
+                return false;
+            }
+        }
+        return true;
+    });
+}
+
+Status ReadBack::result(std::string& why) {
+    const std::lock_guard lock{mutex_};
+    if (!result_.ok()) {
+        why = result_why_;
+    }
+    return result_;
 }
 
 void ReadBack::wait() {
@@ -54,16 +76,28 @@ void ReadBack::run() {
     std::unique_lock lock{mutex_};
     while (true) {
         changed_.wait(lock, [this] { return stop_ || read_ < handed_over_; });
-        if (stop_) {
+        if (read_ == handed_over_) {
             return;
         }
         const Slot& slot = ring_[read_ % slots];
+        const bool failed = !result_.ok();
         lock.unlock();
-        proven_[static_cast<std::size_t>(slot.segment)] = reads_back(slot, *into);
+        std::string why;
+        const Status written = slot.to_write && !failed ? write(slot, why) : Status{};
+        proven_[static_cast<std::size_t>(slot.segment)] = written.ok() && !failed && reads_back(slot, *into);
         lock.lock();
+        if (!written.ok()) {
+            result_ = written;
+            result_why_ = why;
+        }
         ++read_;
         changed_.notify_all();
     }
+}
+
+Status ReadBack::write(const Slot& slot, std::string& why) {
+    const std::uint32_t length = segment_length(image_bytes_, slot.segment);
+    return target_.write(slot.segment * segment_bytes, std::span{slot.content->bytes}.first(length), why);
 }
 
 // What cannot be read is not proven: it is tried again, and told, at the end.

@@ -35,6 +35,7 @@ Status ImageReceiver::run(ByteStream& stream, std::string& why) {
     if (status.fault() == Fault::connection_lost) {
         status = last_words(status, why);
     }
+    work_->forget_unwritten();
     if (!status.ok() && !work_->peer_gave_up) {
         work_->messages.send_failure(status.fault(), why);
     }
@@ -261,12 +262,14 @@ Status ImageReceiver::take_segment(std::span<const std::byte> body, std::string&
         return work_->messages.send(
             MessageType::refused, [&](std::span<std::byte> out) { return encode(refused, out); }, why);
     }
-    BALLAST_CHECK(work_->target.write(segment.number * segment_bytes, content, why));
+    if (work_->read_back_ahead) {
+        BALLAST_CHECK(work_->read_back_ahead->result(why));
+        work_->read_back_ahead->write(segment.number);
+    } else {
+        BALLAST_CHECK(work_->target.write(segment.number * segment_bytes, content, why));
+    }
     work_->written[static_cast<std::size_t>(segment.number)] = true;
     BALLAST_CHECK(work_->journal.put(segment.number, segment.digest, why));
-    if (work_->read_back_ahead) {
-        work_->read_back_ahead->written(segment.number);
-    }
     return settle(1, why);
 }
 
@@ -284,6 +287,7 @@ Status ImageReceiver::take_zeros(std::span<const std::byte> body, std::string& w
     }
     const std::uint64_t end = range.value().first + range.value().count;
     if (!work_->target.fresh()) {
+        BALLAST_CHECK(work_->all_written(why));
         const std::uint64_t from = range.value().first * segment_bytes;
         const std::uint64_t to = std::min(end * segment_bytes, work_->hello.image_bytes);
         BALLAST_CHECK(work_->target.write_zeros(from, to - from, why));
@@ -330,9 +334,6 @@ bool ImageReceiver::rereads(std::uint64_t segment) const noexcept {
 Status ImageReceiver::image_digest(Digest& digest, std::string& why) {
     Digester whole{work_->hello.key};
     whole.begin_image(work_->hello.image_bytes);
-    if (work_->read_back_ahead) {
-        work_->read_back_ahead->wait();
-    }
     Extent hole;
     for (std::uint64_t i = 0; i < work_->journal.segments(); ++i) {
         Digest claimed{};
@@ -363,6 +364,7 @@ Status ImageReceiver::take_finish(std::span<const std::byte> body, std::string& 
     if (!announced.ok()) {
         return source_violation("an end that makes no sense", why);
     }
+    BALLAST_CHECK(work_->all_written(why));
     BALLAST_CHECK(work_->target.sync(why));
     if (options_.reread != Reread::nothing) {
         work_->target.drop_cache();

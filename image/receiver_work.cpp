@@ -46,6 +46,26 @@ Status ImageReceiver::Work::read_back(std::uint64_t segment, Extent& hole, Diges
     return {};
 }
 
+Status ImageReceiver::Work::all_written(std::string& why) {
+    if (!read_back_ahead) {
+        return {};
+    }
+    read_back_ahead->wait();
+    return read_back_ahead->result(why);
+}
+
+void ImageReceiver::Work::forget_unwritten() {
+    std::string ignored;
+    if (all_written(ignored).ok()) {
+        return;
+    }
+    for (std::size_t i = 0; i < written.size(); ++i) {
+        if (written[i] && !read_back_ahead->proven(i)) {
+            static_cast<void>(journal.forget(i, ignored));
+        }
+    }
+}
+
 bool ImageReceiver::Work::read_itself(const Run& run, std::uint64_t segment_offset,
                                       std::span<const std::byte> segment, std::span<std::byte> into) {
     const bool kept = is_kept(run, segment_offset + static_cast<std::uint64_t>(into.data() - segment.data()));
@@ -56,6 +76,9 @@ bool ImageReceiver::Work::read_itself(const Run& run, std::uint64_t segment_offs
             : 0;
     std::string ignored;
     const std::size_t from_disk = static_cast<std::size_t>(before);
+    if (read_back_ahead) {
+        read_back_ahead->wait_for(run.source_offset, before);
+    }
     if (!target.read(run.source_offset, into.first(from_disk), ignored).ok()) {
         return false;
     }

@@ -25,6 +25,10 @@ struct ImageReceiver::Work {
     // The digest of what is on the disk. `hole` is the last one that was met, as long as nothing is written:
     // what lies in it need not be read.
     Status read_back(std::uint64_t segment, Extent& hole, Digest& digest, std::string& why);
+    // Until nothing is to be written any more; the first failure of what was.
+    Status all_written(std::string& why);
+    // What the journal claims and a failure has kept from being written.
+    void forget_unwritten();
     // Bytes of the new image before `run`: from the disk, or from the segment that is being made.
     bool read_itself(const Run& run, std::uint64_t segment_offset, std::span<const std::byte> segment,
                      std::span<std::byte> into);

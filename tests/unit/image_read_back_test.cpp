@@ -66,5 +66,31 @@ TEST_F(ImageReadBack, TheLastWordOfASegmentCounts) {
     EXPECT_FALSE(back.proven(2));
 }
 
+TEST_F(ImageReadBack, WritesWhatItIsGiven) {
+    {
+        ReadBack back{target, read_back_bytes};
+        for (std::uint64_t i = 0; i < segments; ++i) {
+            std::ranges::fill(back.buffer().bytes, static_cast<std::byte>(i + 1));
+            back.write(i);
+        }
+        back.wait_for(5 * segment_bytes + 7, 1);
+        std::array<std::byte, 1> there{};
+        std::string why;
+        ASSERT_TRUE(target.read(5 * segment_bytes + 7, there, why).ok()) << why;
+        EXPECT_EQ(there[0], std::byte{6});
+        back.wait();
+        EXPECT_TRUE(back.result(why).ok()) << why;
+        for (std::uint64_t i = 0; i < segments; ++i) {
+            EXPECT_TRUE(back.proven(i)) << i;
+        }
+        std::ranges::fill(back.buffer().bytes, std::byte{77});
+        back.write(2);
+    }
+    std::array<std::byte, 1> there{};
+    std::string why;
+    ASSERT_TRUE(target.read(3 * segment_bytes - 1, there, why).ok()) << why;
+    EXPECT_EQ(there[0], std::byte{77});  // what was handed over is written whatever happens
+}
+
 }  // namespace
 }  // namespace ballast::image
