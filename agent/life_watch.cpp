@@ -118,10 +118,12 @@ void LifeWatch::look_again() {
         timer_.stop();
         return;
     }
-    const Instant at = mono_now();
-    const bool soon = std::any_of(watched_.begin(), watched_.end(),
-                                  [at](const auto& watched) { return at - watched->since < life_soon; });
-    timer_.start_once(soon ? life_look_first : life_look_later);
+    Instant youngest = watched_.front()->since;
+    for (const auto& watched : watched_) {
+        youngest = std::max(youngest, watched->since);
+    }
+    const Duration age = mono_now() - youngest;
+    timer_.start_once(milliseconds(std::clamp(age.ms / 2, life_look_first.ms, life_look_last.ms)));
 }
 
 bool LifeWatch::alive(Watched& watched) {

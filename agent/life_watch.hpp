@@ -13,10 +13,10 @@
 
 namespace ballast::agent {
 
-// Who was woken shows it at once, as a rule; later looks are further apart.
-inline constexpr Duration life_look_first = milliseconds(20);
-inline constexpr Duration life_look_later = milliseconds(200);
-inline constexpr Duration life_soon = seconds(1);
+// Who was woken shows it at once, as a rule. The longer a guest has been looked at, the further apart are the
+// looks: by half of that time, within these bounds.
+inline constexpr Duration life_look_first = milliseconds(1);
+inline constexpr Duration life_look_last = milliseconds(200);
 
 class LifeWatch {
   public:
