@@ -211,22 +211,5 @@ TEST(DesktopRules, AGuestsWordIsTakenFromItsOwnHostOnly) {
     EXPECT_EQ(desk.in(DesktopState::ready), 1);
 }
 
-// Over a crash of the controller while it is being woken, too.
-TEST(DesktopRules, ARestartForgetsNotThatSomebodyIsBeingWoken) {
-    Desk desk;
-    desk.make(kiosk({0, 1, 0, 1}));
-    desk.until([&] { return desk.in(DesktopState::paused) == 1; });
-    desk.host("h1").guests_live = desk.host("h2").guests_live = false;
-    const std::uint64_t session = desk.open("user").session_id;
-    desk.seconds(3);
-    ASSERT_EQ(desk.in(DesktopState::unpausing), 1);
-    desk.restart();
-    desk.connect_all();
-    desk.seconds(3);
-    EXPECT_EQ(desk.session(session).state, SessionState::opening) << desk.states();
-    desk.host("h1").guests_live = desk.host("h2").guests_live = true;
-    desk.until([&] { return desk.session(session).state == SessionState::open; }, 15);
-}
-
 }  // namespace
 }  // namespace ballast::controller::test
