@@ -89,6 +89,8 @@ class Relief {
     void keep(const Set& set) noexcept;
     bool place_set(const Set& set) noexcept;
     bool place(Rank g, bool must_stay_cool) noexcept;
+    bool place_at(Rank g, Rank to) noexcept;
+    bool pays(Rank g, Rank to) const noexcept;
     Rank best_place(Rank g, bool must_stay_cool) noexcept;
     bool make_room(Rank g) noexcept;
     bool go(Rank g, Rank to) noexcept;
