@@ -71,7 +71,7 @@ void Board::set_up_nodes(const Pool& pool, std::uint32_t window, const Parameter
         node.per_unit = {cores, per_unit(host.net_mbps), memory, per_unit(host.disk_mbps), memory, cores};
         Amounts dom0;
         dom0[Resource::cpu] = mean_of_last(host.dom0_cpu_cores, window, host.cpu_cores);
-        node.sum = point(dom0, static_cast<double>(host.memory_reserved_mib), 0);
+        node.sum = node.before = point(dom0, static_cast<double>(host.memory_reserved_mib), 0);
         node.site = host.site;
         node.room_mib = memory_for_guests_mib_[n] =
             static_cast<std::int64_t>(policy::memory_for_guests_mib(host));
@@ -132,6 +132,7 @@ void Board::set_up_guests(const Pool& pool, const Parameters& parameters, const 
         anew.vm = guest.vm;
         anew.gib = guest.gib;
         anew.seconds = guest.seconds;
+        anew.before = again ? guest.amount : Point{};
         guest = anew;
         // A paused or saved guest keeps its size but uses no more than it is measured to use.
         guest.memory_mib = holds_memory(vm) ? static_cast<std::int64_t>(vm.memory_mib) : 0;
@@ -248,6 +249,7 @@ void Board::put(Rank g, Rank n) noexcept {
     node.room_mib -= guest.memory_mib;
     for (std::size_t a = 0; a < axis_count; ++a) {
         node.sum[a] += guest.amount[a];
+        node.before[a] += guest.before[a];
     }
 }
 
@@ -262,6 +264,7 @@ void Board::lift(Rank g) noexcept {
     node.room_mib += guest.memory_mib;
     for (std::size_t a = 0; a < axis_count; ++a) {
         node.sum[a] -= guest.amount[a];
+        node.before[a] -= guest.before[a];
     }
 }
 

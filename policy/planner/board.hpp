@@ -22,6 +22,7 @@ inline constexpr Rank nobody = UINT32_MAX;
 
 struct Guest {
     Point amount{};  // cores, Mb/s, MiB in use, MB/s, MiB given, vCPUs
+    Point before{};  // the same by the window that the board was set up for before
     VmIndex vm = no_index;
     Rank node = nobody;  // where the plan has it now
     Rank home = nobody;  // where it was when the board was set up
@@ -45,6 +46,7 @@ struct Guest {
 
 struct Node {
     Point sum{};       // of its guests and dom0
+    Point before{};    // the same by the window before
     Point per_unit{};  // 1 / capacity; 0: capacity unknown, not weighed
     Point at{};        // sum * per_unit
     HostIndex host = no_index;
@@ -65,7 +67,8 @@ class Board {
     Board(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept;
 
     // REQUIRES: `measure` has filled the workspace over this window; the pool is no larger than the arrays.
-    // `again`: it is the pool that the board was set up from before, for another window.
+    // `again`: it is the pool that the board was set up from before, for another window; what was expected by
+    // that stays known.
     void set_up(const Pool& pool, const Parameters& parameters, std::uint32_t window,
                 const Workspace& measured, bool again) noexcept;
 

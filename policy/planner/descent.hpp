@@ -47,6 +47,8 @@ struct DescentLimits {
     bool overloaded_only = false;               // only guests of overloaded nodes leave
     double price_share = 1;                     // of a migration's price that counts
     Calm* calm = nullptr;                       // whose guests' migrations are dear
+    // What no destination comes above by the window that the board was set up for before; null: anything.
+    const Point* before_max = nullptr;
 };
 
 // Even what takes no migration more must save this share of a migration's price: trifles only take time.
@@ -104,6 +106,7 @@ class Descent {
     double roughly(const Change& change) const noexcept;
     int migrations_change(const Change& change) const noexcept;
     bool allowed(const Change& change) const noexcept;
+    bool overfills(const Change& change) const noexcept;
     bool worse_than_source(const Change& change) const noexcept;
     bool apply(const Change& change) noexcept;
     bool gives(Rank n) const noexcept {

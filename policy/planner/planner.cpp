@@ -14,8 +14,8 @@ namespace {
 
 // Whoever asks for a shorter window than this wants every sample judged alone.
 constexpr std::uint32_t relief_samples_min = 3;
-// A host that is still overloaded is worth more than its share of the cost: it is swapped for even where a
-// host that only is busier than others would not be.
+// A host that is still overloaded is worth more than its share of the cost: guests leave it, and are swapped
+// for it, even where those of a host that only is busier than others would not be.
 constexpr double unsolved_price_share = 0.1;
 // Of a slow processor: most do three times as many.
 constexpr std::uint64_t evaluations_per_ms = 20'000;
@@ -58,6 +58,10 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     parameters_ = &parameters;
     out_ = &out;
     thresholds_ = thresholds_of(parameters);
+    fill_up_to_ = thresholds_;
+    for (double& each : fill_up_to_) {
+        each -= parameters.relief_margin;
+    }
     objective_ = Objective{parameters};
     look_ahead(workspace);
     const ReliefLimits limits = relief_limits();
@@ -71,17 +75,19 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     if (hot && against_load) {
         relief_.relieve(board_, objective_, limits, hot_, out);
     }
+    const Point* before_max = nullptr;
     balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
     if (!balanced_ && !urgent) {
         look_at(samples_of(parameters.balance_seconds), 0, workspace, true);
+        before_max = against_load ? &fill_up_to_ : nullptr;
         if (against_load && parameters.calm_price > 1) {
             calm_.begin(board_, pool, thresholds_);
         }
     }
     const bool unsolved = hot && against_load && !relief_.solved();
-    descent_.begin(
-        board_, objective_,
-        {limits.migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1, &calm_});
+    descent_.begin(board_, objective_,
+                   {limits.migrations_max, keep_spare_host_, relief_only_,
+                    unsolved ? unsolved_price_share : 1, &calm_, before_max});
     measured_ = &workspace;
 }
 
@@ -97,6 +103,7 @@ ReliefLimits Planner::relief_limits() const noexcept {
             parameters_->relief_margin,
             thresholds_,
             parameters_->swap_counts == 1,
+            unsolved_price_share,
             budget_of(*parameters_)};
 }
 

@@ -65,6 +65,7 @@ class Planner {
     Waves waves_;
     std::span<bool> hot_;  // by node
     Point thresholds_{};
+    Point fill_up_to_{};               // no destination is expected above this
     PerResource<double> persistence_;  // of the loads that relief looks at
     std::uint32_t window_ = 1;
     bool keep_spare_host_ = false;

@@ -388,8 +388,9 @@ bool Relief::place_set(const Set& set) noexcept {
 }
 
 // More than `set_max` guests must leave, or no set finds its places: one after the other, the one that
-// relieves most first, as far as it goes. It may not go far enough: so each has to be worth its own price, or
-// guests that use next to nothing would leave a host that stays overloaded without them.
+// relieves most first, as far as it goes. That may not be far enough: so each has to be worth its price, less
+// of which counts than of others' since the host is overloaded. Else guests that use next to nothing would
+// leave, one after the other, a host that is no cooler without them.
 void Relief::greedy(Rank n, std::span<const Rank> leaving) noexcept {
     for (std::size_t i = 0; i < leaving.size() && !exhausted() && !cool(n, Point{}, 0); ++i) {
         const Rank to = best_place(leaving[i], true);
@@ -397,16 +398,6 @@ void Relief::greedy(Rank n, std::span<const Rank> leaving) noexcept {
             place_at(leaving[i], to);
         }
     }
-}
-
-// Whether the guest's going there saves more than it costs; of one without a place, its leaving alone.
-bool Relief::pays(Rank g, Rank to) const noexcept {
-    const Rank from = board_->guest(g).node;
-    double cost = objective_->change_at(board_->node(from), board_->shift(g, from, -1));
-    if (to != nobody) {
-        cost += objective_->change_at(board_->node(to), board_->shift(g, to, 1));
-    }
-    return cost + objective_->price(board_->guest(g)) < 0;
 }
 
 }  // namespace ballast::policy::planner

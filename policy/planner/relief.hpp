@@ -19,6 +19,7 @@ struct ReliefLimits {
     double margin = 0;         // sources go down to their thresholds less this, destinations up to it
     Point thresholds{};        // infinite: not looked at
     bool swap_is_one = false;  // a swap of two guests counts as one action
+    double price_share = 1;    // of a migration's price that counts where no small set is enough
     // Of `drain` and `relieve` together: sets, and nodes that are looked at. Who has a place at once gets it
     // even when they are used up.
     std::uint64_t evaluations_max = UINT64_MAX;

@@ -129,4 +129,15 @@ bool Relief::relieve_by_actions(Rank n) noexcept {
     return false;
 }
 
+// Whether the guest's going there saves more than the share of its price that counts; of one without a place,
+// its leaving alone.
+bool Relief::pays(Rank g, Rank to) const noexcept {
+    const Rank from = board_->guest(g).node;
+    double cost = objective_->change_at(board_->node(from), board_->shift(g, from, -1));
+    if (to != nobody) {
+        cost += objective_->change_at(board_->node(to), board_->shift(g, to, 1));
+    }
+    return cost + limits_.price_share * objective_->price(board_->guest(g)) < 0;
+}
+
 }  // namespace ballast::policy::planner

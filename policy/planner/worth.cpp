@@ -89,6 +89,28 @@ bool Descent::worse_than_source(const Change& change) const noexcept {
            std::max(objective_->level(target, Point{}), objective_->level(source, Point{}));
 }
 
+// Whether a node takes more than it should by what was expected before: evened out are means of hours, and
+// who is filled by these while its load rises is overloaded, and emptied again, a moment later.
+bool Descent::overfills(const Change& change) const noexcept {
+    const auto too_much = [&](Rank to, Rank comes, Rank goes) {
+        const Node& node = board_->node(to);
+        for (std::size_t a = 0; a < resource_count; ++a) {
+            const double more =
+                board_->guest(comes).before[a] - (goes == nobody ? 0 : board_->guest(goes).before[a]);
+            if (more > 0 && (node.before[a] + more) * node.per_unit[a] > (*limits_.before_max)[a]) {
+                return true;
+            }
+        }
+        return false;
+    };
+    if (limits_.before_max == nullptr) {
+        return false;
+    }
+    const Rank from = board_->guest(change.guest).node;
+    return too_much(change.to, change.guest, change.with) ||
+           (change.with != nobody && too_much(from, change.with, change.guest));
+}
+
 bool Descent::allowed(const Change& change) const noexcept {
     const Rank from = board_->guest(change.guest).node;
     const int more = migrations_change(change);
@@ -96,10 +118,11 @@ bool Descent::allowed(const Change& change) const noexcept {
         return false;
     }
     if (change.with == nobody) {
-        return !board_->obstacle(change.guest, change.to) && !worse_than_source(change);
+        return !board_->obstacle(change.guest, change.to) && !worse_than_source(change) && !overfills(change);
     }
     if (board_->obstacle_but_memory(change.guest, change.to, change.with) ||
-        board_->obstacle_but_memory(change.with, from, change.guest) || worse_than_source(change)) {
+        board_->obstacle_but_memory(change.with, from, change.guest) || worse_than_source(change) ||
+        overfills(change)) {
         return false;
     }
     const std::int64_t there = board_->guest(change.guest).memory_mib;

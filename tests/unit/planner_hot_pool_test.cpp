@@ -23,6 +23,24 @@ TEST_F(HotPool, WhenAllHostsAreHotItSaysSoAndMovesNobody) {
     EXPECT_TRUE(plan.conclusion.view().starts_with("no solution")) << plan.conclusion.view();
 }
 
+// Whoever is too large for every other host stays, and is as hot without those beside it who do next to
+// nothing.
+TEST_F(HotPool, NobodyLeavesAHostThatIsNoCoolerWithoutHim) {
+    host("h1");
+    host("h2");
+    vm("huge", 0, 9.0);
+    for (int i = 0; i < 8; ++i) {
+        vm("idle" + std::to_string(i), 0, 0.001);
+    }
+    vm("other", 1, 5.0).movable = false;
+    EXPECT_EQ(moves("ballast"), "");
+    EXPECT_EQ(plan.unresolved.size(), 1U);
+    for (int i = 0; i < 8; ++i) {
+        vms[static_cast<std::size_t>(i + 1)].cpu_cores = keep({0.08});
+    }
+    EXPECT_NE(moves("ballast"), "") << "these make it cooler";
+}
+
 // Counted, not timed. Nobody can be relieved: memory is short on every host, and no single guest is enough.
 TEST_F(HotPool, APoolThatIsHotAllOverIsGivenUpSoon) {
     constexpr int hosts_count = 4;

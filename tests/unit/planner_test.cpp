@@ -143,6 +143,24 @@ TEST_F(Planner, WhoStaysFarBelowItsThresholdAsItSwingsMovesOnlyForMuch) {
     EXPECT_EQ(moves(ballast), "vm0>h2") << "55 % and 15 to either side: twice that is 85 %";
 }
 
+// Of the same mean: who has risen just now would be overloaded, and emptied again, if it were filled by that.
+TEST_F(Planner, AHostThatRisesIsNotFilledByItsMean) {
+    constexpr std::size_t instants = 60;
+    constexpr std::size_t rises_at = 54;
+    std::vector<double> rising(instants, 1.0);
+    std::fill(rising.begin() + rises_at, rising.end(), 7.0);
+    host("h1");
+    host("h2");
+    for (int i = 0; i < 6; ++i) {
+        vm("vm" + std::to_string(i), 0, std::vector<double>(instants, 1.2));
+    }
+    vm("other", 1, rising);
+    parameters.relief_seconds = 1;  // the last sample
+    EXPECT_EQ(moves(ballast), "");
+    vms.back().cpu_cores = keep(std::vector<double>(instants, 1.6));
+    EXPECT_EQ(moves(ballast), "vm0>h2 vm1>h2") << "the same mean";
+}
+
 // Of the same mean, and as high now: one guest's load lasts, the other's goes up and down.
 TEST_F(Planner, WhatAGuestKeepsOfARiseIsReadFromItsOwnSamplesToo) {
     constexpr std::size_t instants = 60;
