@@ -72,7 +72,7 @@ Status Worker::disk_delete() {
 Status Worker::disk_discard() {
     const Store store{std::string{setup_.store_directory.view()}};
     BALLAST_CHECK(open_store(store));
-    store.discard(setup_.record.volume.path, setup_.record.job_id);
+    store.finish(setup_.record.volume.path, setup_.record.job_id);
     report(WorkerNews::done);
     return {};
 }

@@ -22,12 +22,7 @@ bool Workers::store_is_proven(const Worker& worker) const {
 }
 
 void Workers::discard(const Worker& worker) {
-    SharedStore& store = world_.store_at(worker.host);
-    const std::string name = temporary(worker.record.volume.path, worker.record.job_id);
-    const SharedStore::File published = store.find(std::string{worker.record.volume.path.view()});
-    if (published == nullptr || published != store.find(name)) {
-        store.files.erase(name);
-    }
+    world_.store_at(worker.host).files.erase(temporary(worker.record.volume.path, worker.record.job_id));
 }
 
 // A disk, or a golden file: `phase` says how far it has come.

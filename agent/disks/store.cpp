@@ -187,12 +187,6 @@ void Store::finish(std::string_view path, std::uint64_t job_id) const {
     ::unlink(temporary_path(path, job_id).c_str());
 }
 
-void Store::discard(std::string_view path, std::uint64_t job_id) const {
-    if (!same_file(full_path(path), temporary_path(path, job_id))) {
-        ::unlink(temporary_path(path, job_id).c_str());
-    }
-}
-
 Status Store::fill(int to, const wire::Volume& volume, const Progress& progress, std::string& why) const {
     const std::string path = full_path(volume.path);
     if (volume.source == wire::VolumeSource::blank) {
@@ -248,7 +242,7 @@ Status Store::make(std::string_view path, std::uint64_t job_id, bool again,
     }
     status = status.ok() ? publish(path, job_id, why) : status;
     if (!status.ok()) {
-        discard(path, job_id);
+        finish(path, job_id);
     }
     return status;
 }

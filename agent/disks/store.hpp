@@ -42,10 +42,9 @@ class Store {
     // Copies an open file in under this name, in the same way, and seals it (golden_seal.hpp).
     Status keep(int from, std::uint64_t length_bytes, std::string_view path, std::uint64_t job_id, bool again,
                 const Progress& progress, std::string& why) const;
-    // Takes the temporary name away, which proves until then whose the file is.
+    // The job is over, well or not: takes its temporary name away, which proves until then whose the file is.
+    // A file that has been published is whole, and stays under its own name.
     void finish(std::string_view path, std::uint64_t job_id) const;
-    // Takes away what a worker that was killed has left, unless it is the published file.
-    void discard(std::string_view path, std::uint64_t job_id) const;
     // That it is not there is success.
     Status remove(std::string_view path, std::string& why) const;
     std::string full_path(std::string_view path) const;
