@@ -79,8 +79,7 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
             0;  // what failed a moment ago would fail again: the cool-down holds for it too
     }
     if (row.job != no_row && t.jobs[row.job].record.kind == JobKind::migrate) {
-        const JobRow& job = t.jobs[row.job];
-        vm.moving_to = row.host == job.destination_host ? job.source_host : job.destination_host;
+        vm.moving_to = t.jobs[row.job].other_host(row.host);
     }
     return vm;
 }

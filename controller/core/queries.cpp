@@ -22,9 +22,9 @@ std::uint64_t arriving_mib(const Tables& t, std::uint32_t row) noexcept {
     std::uint64_t arriving = 0;
     for (std::uint32_t i = 0; i < t.jobs.rows().size(); ++i) {
         const JobRow& job = t.jobs[i];
-        const bool its = job.in_use && job.record.kind == JobKind::migrate && job.vm != no_row &&
-                         (job.source_host == row || job.destination_host == row);
-        if (its && t.vms[job.vm].job == i && t.vms[job.vm].host != row) {
+        const bool moves = job.in_use && job.record.kind == JobKind::migrate && job.vm != no_row;
+        if (moves && t.vms[job.vm].job == i && t.vms[job.vm].host != row &&
+            job.other_host(t.vms[job.vm].host) == row) {
             arriving += t.vms[job.vm].memory_mib;
         }
     }

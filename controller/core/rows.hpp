@@ -180,6 +180,11 @@ struct JobRow {
     std::string_view step() const noexcept;
     // Neither side has anything left to say: the row may be reused.
     bool settled() const noexcept;
+    // Of a migration: where its guest takes memory beside the host that it is on (`no_row`: none that is
+    // known).
+    std::uint32_t other_host(std::uint32_t its_host) const noexcept {
+        return its_host == destination_host ? source_host : destination_host;
+    }
 };
 
 struct DefinitionRow {
