@@ -25,6 +25,14 @@ bool Ledger::has_right_to_run(const Machine& machine, const Uuid& uuid) const {
     return true;
 }
 
+// Whether the right to run lies in the unpublished save file. Until its record says so it lies in the domain,
+// and goes with it when the host dies: a whole file may then be of a guest that has run on since.
+bool Ledger::saved_under_temporary_name(const Machine& machine, const Uuid& uuid) const {
+    return std::any_of(machine.journal.begin(), machine.journal.end(), [&](const auto& entry) {
+        return entry.second.uuid == uuid && entry.second.stage == agent::Stage::save_complete;
+    });
+}
+
 bool Ledger::exists(const Uuid& uuid, const Story& story) const {
     for (const Machine& machine : machines_) {
         for (const sim::Guest& guest : machine.xen.guests) {
@@ -36,7 +44,8 @@ bool Ledger::exists(const Uuid& uuid, const Story& story) const {
         if (const auto slot = machine.saves.find(uuid); slot != machine.saves.end()) {
             const SaveSlot& files = slot->second;
             // A consumed image is kept for an operator where a guest may have been lost: it is not lost then.
-            if ((files.sealed && files.partial && files.partial_image.executed_ns >= story.executed_ns) ||
+            if ((files.sealed && files.partial && saved_under_temporary_name(machine, uuid) &&
+                 files.partial_image.executed_ns >= story.executed_ns) ||
                 (files.complete && files.complete_image.executed_ns >= story.executed_ns) ||
                 (files.consumed && files.consumed_image.executed_ns >= story.executed_ns)) {
                 return true;

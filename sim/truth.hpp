@@ -117,6 +117,7 @@ class Ledger {
   private:
     bool holds_disks(const Machine& machine, const sim::Guest& guest) const;
     bool has_right_to_run(const Machine& machine, const Uuid& uuid) const;
+    bool saved_under_temporary_name(const Machine& machine, const Uuid& uuid) const;
     void began(std::uint32_t host, const sim::Execution& execution);
     void stopped(std::uint32_t host, const sim::Execution& execution);
 
