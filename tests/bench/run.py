@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|replay|images|link]... [--table FILE]
+  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|relief|replay|images|link]... [--table FILE]
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. With --table the same goes into FILE as well, as the
 table that docs/benchmarks.md shows.
@@ -31,10 +31,10 @@ import replay  # noqa: E402
 import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
-TITLES = {"sizes": "Programs", "scale": "Controller", "endpoint": "HTTP", "hbal": "Plans beside hbal's", "replay": "Recorded loads",
+TITLES = {"sizes": "Programs", "scale": "Controller", "endpoint": "HTTP", "hbal": "Plans beside hbal's", "relief": "Overloaded hosts", "replay": "Recorded loads",
           "images": "Disk images", "link": "A guest with its image over a slow link", "agent": "Agent on real Xen",
           "migration": "Live migration on real Xen"}
-ALL = ("sizes", "scale", "endpoint", "hbal", "replay", "images", "link", "agent", "migration")
+ALL = ("sizes", "scale", "endpoint", "hbal", "relief", "replay", "images", "link", "agent", "migration")
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -165,6 +165,21 @@ def beside_hbal(programs):
             report(f"hbal {name}: score above hbal's at the same number of moves, at most", row["above"], bound=1e-9)
 
 
+def relieved(programs):
+    figures = hbal.relief(programs / "ballast")
+    if figures is None:
+        skip("relief", "the clusters are not here (BALLAST_DATA names the folder that they lie in)")
+        return
+    cleared = figures["cleared"]
+    report(f"hosts of {figures['hosts']} still above 75 % after relief", cleared["hot_hosts"], bound=0)
+    report("  guests moved for it", cleared["moves"])
+    for policy, row in figures["others"].items():
+        report(f"  {policy}: hosts still above 75 %", row["hot_hosts"])
+        report(f"  {policy}: guests moved", row["moves"])
+    report("  processor time of our decision", cleared["ms"], unit="ms", bound=50)
+    report(f"a round for {figures['guests']} guests, default settings", figures["round_ms"], unit="ms", bound=5)
+
+
 def replayed(programs):
     rows = replay.measure(programs / "ballast")
     if not rows:
@@ -250,7 +265,7 @@ def main():
     wanted = arguments.only or ALL
     run_of = machine()
     print(f"{'':<58} {'ours':>10} {'peer':>10} {'ratio':>8}")
-    here = {"sizes": sizes, "scale": at_scale, "endpoint": at_the_endpoint, "hbal": beside_hbal, "replay": replayed,
+    here = {"sizes": sizes, "scale": at_scale, "endpoint": at_the_endpoint, "hbal": beside_hbal, "relief": relieved, "replay": replayed,
             "images": disk_images, "link": over_a_shaped_link}
     for part, measure in here.items():
         if part in wanted:
