@@ -37,6 +37,36 @@ TEST(DesktopRules, APausedDesktopIsWokenWhenItHasStoodStillForTooLong) {
     desk.until([&] { return desk.in(DesktopState::paused) == 1; });  // its targets have not changed
 }
 
+void refuse_next(Desk& desk, Fault fault) {
+    desk.host("h1").refuse_next = desk.host("h2").refuse_next = fault;
+}
+
+TEST(DesktopRules, APausedDesktopThatCouldNotBeWokenToBeSavedIsTriedAgain) {
+    Desk desk;
+    desk.make(kiosk({0, 0, 1, 1}));
+    desk.until([&] { return desk.in(DesktopState::paused) == 1; });
+    refuse_next(desk, Fault::hypervisor_unavailable);
+    desk.until([&] {
+        return changes(desk, "kiosk-001", DesktopState::unpausing, Cause::idle) == 1 &&
+               desk.in(DesktopState::paused) == 1;
+    });
+    refuse_next(desk, Fault::none);
+    desk.until([&] { return desk.in(DesktopState::saved) == 1; });
+}
+
+TEST(DesktopRules, ASurplusDesktopThatCouldNotBeDestroyedIsTriedAgain) {
+    Desk desk;
+    desk.make(kiosk({0, 1, 0, 1}));
+    desk.until([&] { return desk.in(DesktopState::paused) == 1; });
+    Command lower;
+    lower.kind = CommandKind::pool_targets;
+    lower.target = "kiosk";
+    lower.targets = {0, 0, 0, 1};
+    refuse_next(desk, Fault::hypervisor_unavailable);
+    ASSERT_EQ(desk.command(lower).kind, OutcomeKind::changed);
+    desk.until([&] { return desk.host("h1").guests.empty() && desk.host("h2").guests.empty(); });
+}
+
 TEST(DesktopRules, AHostMakesOnlySoManyDesktopsAtOnce) {
     Settings settings = Desk::default_settings();
     settings.desktops.host_operations_max = 2;

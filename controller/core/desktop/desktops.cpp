@@ -308,6 +308,8 @@ void desktop_job_ended(Step& step, const JobRow& job) noexcept {
         desktop.goal = Goal::none;
     } else if (job.record.kind == JobKind::shutdown && personal(desktop)) {
         desktop.goal = Goal::discard;  // its grace time is over
+    } else if (!personal(desktop) && (desktop.goal == Goal::save || desktop.goal == Goal::discard)) {
+        desktop.goal = Goal::none;  // a spare still: the pool's targets and timers look at it anew
     }
     desktop.trouble =
         compose(to_string(job.record.kind), " on ", job.record.source.host, ": ", job.record.detail);
