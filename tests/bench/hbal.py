@@ -122,8 +122,8 @@ def relief(program):
     if folder is None:
         return None
     pool = hbal_pool.load_pool(folder, CLUSTERS[-1])
-    hot = ("--set", f"critical_load={HOT}", "--set", "hysteresis=0")
+    hot = ("--set", f"critical_load={HOT}")
     some = first_hosts(pool, ROUND_HOSTS)
-    return {"hosts": len(pool["hosts"]), "cleared": compared(program, pool, "ballast", *hot),
+    return {"hosts": len(pool["hosts"]), "cleared": compared(program, pool, "ballast", *hot, "--set", "hysteresis=0"),
             "others": {policy: compared(program, pool, policy, *hot) for policy in ("sandpiper", "scoa")},
             "guests": len(some["vms"]), "round_ms": compared(program, some, "ballast")["ms"]}
