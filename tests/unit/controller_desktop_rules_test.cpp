@@ -67,6 +67,28 @@ TEST(DesktopRules, ASurplusDesktopThatCouldNotBeDestroyedIsTriedAgain) {
     desk.until([&] { return desk.host("h1").guests.empty() && desk.host("h2").guests.empty(); });
 }
 
+// A saved one can go up only on the host that has its file.
+TEST(DesktopRules, ASavedSpareOnAFullHostIsMadeAnewElsewhereWhenOneIsWantedReady) {
+    Desk desk;
+    desk.disconnect("h2");
+    desk.seconds(60);
+    desk.make(kiosk({0, 0, 1, 2}));
+    desk.until([&] { return desk.in(DesktopState::saved) == 1; });
+    desk.add_guest("h1", "large", 0.1, 7400);
+    desk.report("h1");
+    Command raise;
+    raise.kind = CommandKind::pool_targets;
+    raise.target = "kiosk";
+    raise.targets = {1, 0, 0, 2};
+    ASSERT_EQ(desk.command(raise).kind, OutcomeKind::changed);
+    desk.seconds(60);
+    EXPECT_EQ(desk.in(DesktopState::saved), 1) << "nowhere is room: it is kept";
+    desk.connect("h2");
+    desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+    EXPECT_EQ(desk.host("h2").guests.size(), 1U);
+    desk.until([&] { return desk.in(DesktopState::saved) == 0; });
+}
+
 TEST(DesktopRules, AHostMakesOnlySoManyDesktopsAtOnce) {
     Settings settings = Desk::default_settings();
     settings.desktops.host_operations_max = 2;

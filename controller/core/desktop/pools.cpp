@@ -190,6 +190,12 @@ bool order_oldest(Step& step, std::uint32_t pool, DesktopState tier, Duration af
     return true;
 }
 
+// Saved spares lie on hosts that have no room for them, and another host has room for a new one.
+bool saved_is_stranded(Step& step, std::uint32_t pool) noexcept {
+    return oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore) == no_row &&
+           place_desktop(step, pool).host != no_row;
+}
+
 // Removes one spare: the cheapest to make again first.
 bool drop_spare(Step& step, std::uint32_t pool, Cause cause) noexcept {
     for (const DesktopState tier : {DesktopState::ready, DesktopState::paused, DesktopState::saved}) {
@@ -217,6 +223,11 @@ bool step_ladder(Step& step, std::uint32_t pool) noexcept {
         }
         if (census.saved > targets.saved &&
             order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore, Cause::wanted)) {
+            return true;
+        }
+        if (census.saved > targets.saved && saved_is_stranded(step, pool) &&
+            order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::destroy, Cause::surplus,
+                         Goal::discard)) {
             return true;
         }
     }
