@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -50,10 +51,11 @@ def report(what, ours, peer=None, unit="", bound=None):
     value = ours / peer if peer else ours
     verdict = "" if bound is None else ("ok" if value <= bound else "MISSED")
     beside = f"{peer:10.2f} {ours / peer:7.2f}x" if peer else " " * 19
-    limit = "" if bound is None else f"<= {bound:g}{'x' if peer else ''}"
+    limit = "" if bound is None else f"<= {bound:.3g}{'x' if peer else ''}"
     print(f"{what:<58} {ours:10.2f} {beside} {unit:<8} {limit:<10} {verdict}", flush=True)
-    table.append(f"| {what.strip()} | {ours:.2f} {unit} | {f'{peer:.2f} {unit}' if peer else ''} | {f'{ours / peer:.2f}' if peer else ''} "
-                 f"| {limit.replace('<=', '≤')} | {verdict.replace('MISSED', '**missed**')} |")
+    cells = [re.sub("^ +", "– ", what), f"{ours:.4g} {unit}".rstrip(), f"{peer:.4g} {unit}".rstrip() if peer else "",
+             f"{ours / peer:.2f}" if peer else "", limit.replace("<=", "≤"), verdict.replace("MISSED", "**missed**")]
+    table.append(f"| {' | '.join(cells)} |")
 
 
 def skip(what, why):
