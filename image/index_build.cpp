@@ -116,8 +116,8 @@ class Build final : public ScanSink {
     Status reached(std::uint64_t offset, std::string& why) override {
         scan_.reached = offset;
         bool full = offset - checkpointed_ >= checkpoint_interval_bytes;
-        for (const auto& sorter : sorters_) {
-            full = full || sorter->room() < scan_entries_max;
+        for (std::size_t level = 0; level < grids_.size(); ++level) {
+            full = full || sorters_[level]->room() < scan_entries_max(grids_[level].block_bytes());
         }
         if (checkpoints_ && full) {
             BALLAST_CHECK(checkpoint(why));

@@ -67,7 +67,7 @@ Scanner::Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel ker
         crew_ = std::make_unique<ScanCrew>(source, grids, kernel, threads);
     } else {
         hasher_ = std::make_unique<UnitHasher>(source, grids, kernel);
-        unit_ = std::make_unique<ScanUnit>();
+        unit_ = std::make_unique<ScanUnit>(grids);
     }
 }
 

@@ -19,8 +19,8 @@ class ScanSink {
     virtual ~ScanSink() = default;
     // Fingerprints of blocks that are not zero, in the order of blocks; `level` as in the scanner's grids.
     virtual Status take(std::size_t level, std::span<const Entry> entries, std::string& why) = 0;
-    // Everything of the image below this byte has been taken. Between two calls at most scan_entries_max of a
-    // level are.
+    // Everything of the image below this byte has been taken. Between two calls at most scan_entries_max() of
+    // a level are.
     virtual Status reached(std::uint64_t offset, std::string& why) = 0;
 };
 

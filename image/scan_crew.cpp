@@ -2,8 +2,11 @@
 
 namespace ballast::image {
 
-ScanCrew::ScanCrew(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads)
-    : ring_(threads * slots_a_thread + 1) {
+ScanCrew::ScanCrew(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads) {
+    ring_.reserve(threads * slots_a_thread + 1);
+    for (std::size_t i = 0; i < threads * slots_a_thread + 1; ++i) {
+        ring_.emplace_back(grids);
+    }
     for (std::size_t i = 0; i < threads; ++i) {
         hashers_.push_back(std::make_unique<UnitHasher>(source, grids, kernel));
     }

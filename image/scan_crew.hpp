@@ -30,6 +30,7 @@ class ScanCrew {
 
   private:
     struct Slot {
+        explicit Slot(std::span<const Grid> grids) : unit{grids} {}
         ScanUnit unit;
         bool done = false;
         Status status;

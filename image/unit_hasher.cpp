@@ -17,13 +17,14 @@ constexpr std::size_t piece_blocks(Md5Kernel kernel) noexcept {
     return kernel == Md5Kernel::avx512 ? piece_blocks_max : 24;
 }
 constexpr std::size_t piece_bytes_max = piece_blocks_max * block_bytes_default;
+static_assert(scan_unit_bytes % piece_bytes_max == 0);
 constexpr std::size_t piece_entries_max = piece_bytes_max / sector_bytes;
 
 }  // namespace
 
-ScanUnit::ScanUnit() {
-    for (std::vector<Entry>& level : entries) {
-        level.reserve(scan_entries_max);
+ScanUnit::ScanUnit(std::span<const Grid> grids) {
+    for (std::size_t level = 0; level < grids.size(); ++level) {
+        entries[level].reserve(scan_entries_max(grids[level].block_bytes()));
     }
 }
 

@@ -15,10 +15,13 @@
 
 namespace ballast::image {
 
-// What is scanned at a time, and handed from thread to thread: its time is many times that of a wake-up.
-inline constexpr std::size_t scan_unit_bytes = 1024 * 1024;
-// Fingerprints that one unit yields at most, by level.
-inline constexpr std::size_t scan_entries_max = scan_unit_bytes / sector_bytes;
+// What is scanned at a time, and handed from thread to thread: its time is many times that of a wake-up. A
+// whole number of the pieces that are read at a time, so that the lanes of the hash are full.
+inline constexpr std::size_t scan_unit_bytes = 2304 * 1024;
+// Fingerprints that one unit yields at most.
+constexpr std::size_t scan_entries_max(std::size_t block_bytes) noexcept {
+    return scan_unit_bytes / block_bytes;
+}
 
 // How blocks lie in memory when they are hashed. The lanes go through as many blocks side by side, and if
 // those were a page apart, all would want the same few places of the first cache: that costs an eighth of the
@@ -26,7 +29,7 @@ inline constexpr std::size_t scan_entries_max = scan_unit_bytes / sector_bytes;
 inline constexpr Rows hash_rows{.bytes = block_bytes_default, .stride = block_bytes_default + 64};
 
 struct ScanUnit {
-    ScanUnit();
+    explicit ScanUnit(std::span<const Grid> grids);
     Extent extent;
     // By level, of blocks that are not zero, in their order.
     std::array<std::vector<Entry>, index_levels_max> entries;

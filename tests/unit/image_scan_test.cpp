@@ -11,7 +11,7 @@
 namespace ballast::image {
 namespace {
 
-constexpr std::uint64_t disk_bytes = 40 * std::uint64_t{scan_unit_bytes} + 1000;
+constexpr std::uint64_t disk_bytes = 20 * std::uint64_t{scan_unit_bytes} + 1000;
 constexpr std::uint64_t hole_every = 5;  // units: the last one of so many has no data
 
 // An image in memory with holes, which any number of threads may read. Everything from `broken_from` on
