@@ -11,6 +11,7 @@
 #include <xxhash.h>
 
 #include "shell/durable_file.hpp"
+#include "shell/log.hpp"
 #include "shell/loop.hpp"
 
 namespace ballast::agent {
@@ -275,7 +276,11 @@ void HostView::report(const Core& core, wire::HostReport& out) {
         add_console(info);
         (void)out.domains.try_push(info);
     }
-    (void)files_.list(out.saved);
+    if (std::string why; !files_.list(out.saved, why).ok()) {
+        log_warning("not all save files are told of: {}", why);
+        out.degraded = true;
+    }
+    told_all_ = !out.degraded;
 }
 
 bool HostView::sample(wire::SampleReport& out) {
@@ -325,7 +330,7 @@ bool HostView::sample(wire::SampleReport& out) {
     }
     rates.end();
     const std::uint64_t mark = mark_of(counters, files_.mark());
-    inventory_differs_ = inventory_mark_ != 0 && mark != inventory_mark_;
+    inventory_differs_ = !told_all_ || (inventory_mark_ != 0 && mark != inventory_mark_);
     inventory_mark_ = mark;
     return true;
 }

@@ -36,12 +36,13 @@ class HostView {
     // none, or what the hypervisor said; with a sentence in `why`.
     Fault find_console(const Uuid& guest, GuestConsole& out, Detail& why);
 
-    // The whole inventory. Marked as degraded when the hypervisor does not answer.
+    // The whole inventory. Marked as degraded when the hypervisor does not answer or the save files cannot be
+    // read: a guest that is not in it must not be taken for gone.
     void report(const Core& core, wire::HostReport& out);
     // One sample. False when the hypervisor does not answer.
     bool sample(wire::SampleReport& out);
-    // Whether the last sample found other domains, names, states or save files than the one before: another
-    // tool may rename, pause or unpause a domain without any event.
+    // Whether the last sample found other domains, names, states or save files than the one before (another
+    // tool may rename, pause or unpause a domain without any event), or the last report was degraded.
     bool inventory_differs() const noexcept { return inventory_differs_; }
 
   private:
@@ -57,6 +58,7 @@ class HostView {
     std::uint64_t samples_ = 0;
     std::uint64_t inventory_mark_ = 0;
     bool inventory_differs_ = false;
+    bool told_all_ = true;  // by the last report
     // Large, and reused: 256 domains each.
     struct Scratch;
     std::unique_ptr<Scratch> scratch_;

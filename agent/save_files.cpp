@@ -32,11 +32,6 @@ bool exists(const std::string& path) {
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
-Status sync_directory(const std::string& directory, std::string& why) {
-    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    return fd && ::fsync(fd.get()) == 0 ? Status{} : failed(why, "cannot sync", directory);
-}
-
 std::string make_trailer(const wire::SavedGuest& guest, std::uint64_t image_bytes) {
     ByteWriter out;
     out.bytes().append(trailer_magic);
@@ -111,17 +106,22 @@ Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) con
     return Err{Fault::invalid_argument};
 }
 
-Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out) const {
+Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out,
+                       std::string& why) const {
     std::vector<std::string> names;
-    std::string why;
     BALLAST_CHECK(list_directory(directory_, ".save", 4 * limits::domains_per_host_max, names, why));
     for (const std::string& name : names) {
-        const UniqueFd fd{::open((directory_ + "/" + name).c_str(), O_RDONLY | O_CLOEXEC)};
+        const std::string path = directory_ + "/" + name;
+        const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        if (!fd && errno != ENOENT) {
+            return failed(why, "cannot open", path);
+        }
         wire::SavedGuest guest;
-        if (!fd || !check(fd.get(), guest).ok() || complete_path(guest.uuid) != directory_ + "/" + name) {
+        if (!fd || !check(fd.get(), guest).ok() || complete_path(guest.uuid) != path) {
             continue;
         }
         if (!out.try_push(guest)) {
+            why = fmt::format("{}: more than {} save files", directory_, limits::domains_per_host_max);
             return Err{Fault::limit_reached};
         }
     }

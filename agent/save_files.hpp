@@ -35,8 +35,9 @@ class SaveFiles {
     void look(const Uuid& uuid, SaveState& out) const;
     // One step, on disk when ok. `io_failed` with a sentence in `why`.
     Status perform(FileStep step, const Uuid& uuid, std::string& why) const;
-    // All complete ones. `limit_reached` when there are more than fit; `out` then holds those that do.
-    Status list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out) const;
+    // All complete ones. `limit_reached` when there are more than fit; `out` then holds those that do, as
+    // with any other failure: who is not in it may be saved here all the same. A sentence in `why`.
+    Status list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out, std::string& why) const;
 
     // Puts on disk what was renamed in the folder.
     Status sync(std::string& why) const;

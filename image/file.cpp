@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "image/failure.hpp"
+#include "shell/durable_file.hpp"
 
 namespace ballast::image {
 
@@ -68,13 +69,7 @@ Status rename_durable(const std::string& from, const std::string& to, std::strin
     if (::rename(from.c_str(), to.c_str()) != 0) {
         return system_failure(from, "rename to " + to, errno, why);
     }
-    const std::size_t slash = to.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : to.substr(0, slash);
-    const UniqueFd fd{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!fd || ::fsync(fd.get()) != 0) {
-        return system_failure(folder, "sync the directory", errno, why);
-    }
-    return {};
+    return sync_directory(directory_of(to), why);
 }
 
 }  // namespace ballast::image

@@ -25,23 +25,6 @@ Err<Fault> failure(const std::string& path, const char* action, int error, std::
     }
 }
 
-std::string directory_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == std::string::npos) {
-        return ".";
-    }
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// A rename or an unlink is on disk only when the directory that holds the name is.
-Status sync_directory(const std::string& directory, std::string& why) {
-    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!fd || ::fsync(fd.get()) != 0) {
-        return failure(directory, "sync the directory", errno, why);
-    }
-    return {};
-}
-
 Status write_all(int fd, std::string_view content, const std::string& path, std::string& why) {
     while (!content.empty()) {
         const ssize_t written = ::write(fd, content.data(), content.size());
@@ -74,6 +57,22 @@ Status write_synced(const std::string& path, std::string_view content, std::stri
 }
 
 }  // namespace
+
+std::string directory_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) {
+        return ".";
+    }
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status sync_directory(const std::string& directory, std::string& why) {
+    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!fd || ::fsync(fd.get()) != 0) {
+        return failure(directory, "sync the directory", errno, why);
+    }
+    return {};
+}
 
 Status write_durable(const std::string& path, std::string_view content, std::string& why) {
     const std::string temporary = path + ".tmp";

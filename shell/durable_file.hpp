@@ -29,6 +29,12 @@ Status remove_durable(const std::string& path, std::string& why);
 Status list_directory(const std::string& directory, std::string_view suffix, std::size_t count_max,
                       std::vector<std::string>& names, std::string& why);
 
+// Puts on disk which names a directory holds: a rename, an unlink or a new file in it is durable only then.
+Status sync_directory(const std::string& directory, std::string& why);
+
+// The directory that holds the path's last name; "." for a name alone.
+std::string directory_of(const std::string& path);
+
 // Creates the directory (mode 0700; its parent must exist) unless it is there.
 Status make_directory(const std::string& path, std::string& why);
 

@@ -16,7 +16,6 @@
 #include "agent/images/protocol.hpp"
 #include "shell/durable_file.hpp"
 #include "shell/log.hpp"
-#include "shell/unique_fd.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -29,16 +28,6 @@ bool exists(const std::string& path) {
     return ::lstat(path.c_str(), &status) == 0;
 }
 
-Status sync_directory_of(const std::string& path, std::string& why) {
-    const std::string directory = path.substr(0, path.rfind('/'));
-    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!fd || ::fsync(fd.get()) != 0) {
-        why = fmt::format("cannot put the names in {} on disk: {}", directory, std::strerror(errno));
-        return Err{Fault::io_failed};
-    }
-    return {};
-}
-
 // Ok also when `from` is not there; never over another file.
 Status rename_if_there(const std::string& from, const std::string& to, std::string& why) {
     if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 && errno != ENOENT) {
@@ -46,7 +35,7 @@ Status rename_if_there(const std::string& from, const std::string& to, std::stri
         why = fmt::format("cannot rename {} to {}: {}", from, to, std::strerror(errno));
         return Err{fault};
     }
-    return sync_directory_of(to, why);
+    return sync_directory(directory_of(to), why);
 }
 
 // Seconds since 1970 in FILE.left-SECONDS, or in its index; 0 for any other name.

@@ -33,15 +33,6 @@ Status failed(std::string_view what, const std::string& path, std::string& why) 
     }
 }
 
-std::string directory_of(const std::string& path) {
-    return path.substr(0, path.rfind('/'));
-}
-
-Status sync_directory(const std::string& directory, std::string& why) {
-    const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    return fd && ::fsync(fd.get()) == 0 ? Status{} : failed("cannot sync", directory, why);
-}
-
 bool same_file(const std::string& a, const std::string& b) {
     struct stat first {};
     struct stat second {};
@@ -149,6 +140,8 @@ Status Store::make_parents(std::string_view path, std::string& why) const {
         if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
             return failed("cannot create", directory, why);
         }
+        // Also when it was there: a worker that was killed may have made it, but not for good.
+        BALLAST_CHECK(sync_directory(directory_of(directory), why));
     }
     return {};
 }
@@ -166,7 +159,8 @@ Status Store::begin(std::string_view path, std::uint64_t job_id, bool again, boo
         return Err{Fault::already_exists};
     }
     if (done) {
-        return {};
+        // Perhaps it was killed before the name was on disk.
+        return sync_directory(directory_of(file), why);
     }
     BALLAST_CHECK(make_parents(path, why));
     return ::unlink(temporary.c_str()) == 0 || errno == ENOENT ? Status{}
@@ -249,10 +243,12 @@ Status Store::make(std::string_view path, std::uint64_t job_id, bool again,
 
 Status Store::remove(std::string_view path, std::string& why) const {
     const std::string file = full_path(path);
-    if (::unlink(file.c_str()) != 0) {
-        return errno == ENOENT || errno == ENOTDIR ? Status{} : failed("cannot delete", file, why);
+    if (::unlink(file.c_str()) != 0 && errno != ENOENT) {
+        return errno == ENOTDIR ? Status{} : failed("cannot delete", file, why);
     }
-    return sync_directory(directory_of(file), why);
+    // Also when it was not there: a worker that was killed may have removed it, but not for good.
+    const Status synced = sync_directory(directory_of(file), why);
+    return synced.fault() == Fault::not_found ? Status{} : synced;
 }
 
 }  // namespace ballast::agent

@@ -100,6 +100,10 @@ bool AuditFiles::start_file() {
         trouble_ = path + ": " + std::strerror(errno);
         return false;
     }
+    // Entries in a file whose name is not on disk would go with the power, and the chain's end with them.
+    if (!sync_directory(directory_, trouble_).ok()) {
+        return false;
+    }
     if (file_) {
         sync();
         // What was reserved beyond its end goes back; kept, it is only room that nobody uses.

@@ -54,5 +54,28 @@ TEST_F(AgentHostView, ASaveFileThatComesOrGoesShowsAtTheNextSample) {
     EXPECT_FALSE(differs());
 }
 
+TEST_F(AgentHostView, AReportThatCannotSayAllIsDegradedAndMadeAgain) {
+    Arena counting;
+    const CoreSettings settings{.host_name = "h1"};
+    (void)Core{counting, settings};
+    const auto memory = std::make_unique<std::byte[]>(counting.used_bytes());
+    Arena arena{{memory.get(), counting.used_bytes()}};
+    const Core core{arena, settings};
+    const auto report = std::make_unique<wire::HostReport>();
+    view_.report(core, *report);
+    EXPECT_FALSE(report->degraded);
+    EXPECT_FALSE(differs());
+    std::filesystem::rename(directory_ + "/saved", directory_ + "/away");
+    view_.report(core, *report);
+    EXPECT_TRUE(report->degraded) << "else its saved guests would be taken for gone";
+    (void)differs();  // the folder has changed
+    EXPECT_TRUE(differs()) << "a report that says all is still owed";
+    std::filesystem::rename(directory_ + "/away", directory_ + "/saved");
+    view_.report(core, *report);
+    EXPECT_FALSE(report->degraded);
+    (void)differs();
+    EXPECT_FALSE(differs());
+}
+
 }  // namespace
 }  // namespace ballast::agent

@@ -64,14 +64,20 @@ TEST_F(AgentSaveFiles, GoFromPartialToCompleteToConsumedToNothing) {
 TEST_F(AgentSaveFiles, AreListedWithWhatTheirTrailersSay) {
     write_partial();
     FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
-    ASSERT_TRUE(files().list(list).ok());
+    ASSERT_TRUE(files().list(list, why_).ok());
     EXPECT_TRUE(list.empty());
     ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
-    ASSERT_TRUE(files().list(list).ok());
+    ASSERT_TRUE(files().list(list, why_).ok());
     ASSERT_EQ(list.size(), 1u);
     EXPECT_EQ(list[0].name, "guest");
     EXPECT_EQ(list[0].type, GuestType::pvh);
     EXPECT_EQ(list[0].vcpus, 2u);
+}
+
+TEST_F(AgentSaveFiles, AreNotSaidToBeNoneWhenTheirFolderCannotBeRead) {
+    FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
+    EXPECT_FALSE(SaveFiles{directory_ + "/missing"}.list(list, why_).ok());
+    EXPECT_NE(why_.find("/missing"), std::string::npos);
 }
 
 TEST_F(AgentSaveFiles, AreNotTakenForWholeWhenCutAnywhere) {
@@ -93,7 +99,7 @@ TEST_F(AgentSaveFiles, OfAnotherGuestAreNotTakenForThisOnes) {
     files().look(other, state);
     EXPECT_FALSE(state.complete);
     FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
-    ASSERT_TRUE(files().list(list).ok());
+    ASSERT_TRUE(files().list(list, why_).ok());
     EXPECT_TRUE(list.empty());
 }
 

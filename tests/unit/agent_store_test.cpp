@@ -14,6 +14,7 @@
 #include "agent/disks/qcow2.hpp"
 #include "shell/random.hpp"
 #include "shell/unique_fd.hpp"
+#include "tests/unit/synced.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -136,6 +137,27 @@ TEST_F(AgentStore, FinishesWhatADeadWorkerHasBegun) {
     EXPECT_EQ(read("disk"), "content");
 }
 
+TEST_F(AgentStore, NamesAreOnDiskWhenItIsDoneAlsoThoseThatAKilledWorkerMade) {
+    write("template", "content");
+    watch_syncs();
+    ASSERT_EQ(create(copy_of("pool/alice/disk", "template")), Fault::none) << why_;
+    for (const char* directory : {"", "pool", "pool/alice"}) {
+        EXPECT_TRUE(was_synced(at(directory))) << directory;
+    }
+    EXPECT_TRUE(was_synced(at("pool/alice/disk")));
+    // Killed before it had synced: nobody can tell, so it is done again.
+    watch_syncs();
+    ASSERT_EQ(create(copy_of("pool/alice/disk", "template"), true), Fault::none) << why_;
+    EXPECT_TRUE(was_synced(at("pool/alice")));
+    fs::create_directory(at("other"));
+    ASSERT_EQ(create(copy_of("other/disk", "template"), true), Fault::none) << why_;
+    EXPECT_TRUE(was_synced(at("")));
+    watch_syncs();
+    fs::remove(at("other/disk"));
+    EXPECT_TRUE(store_->remove("other/disk", why_).ok()) << why_;
+    EXPECT_TRUE(was_synced(at("other")));
+}
+
 TEST_F(AgentStore, TakesAwayWhatAKilledWorkerLeft) {
     write("disk.0000000000000007.tmp", "half");
     store_->finish("disk", 7);
@@ -147,6 +169,9 @@ TEST_F(AgentStore, DeletesOnceAndAgain) {
     EXPECT_TRUE(store_->remove("disk", why_).ok());
     EXPECT_TRUE(store_->remove("disk", why_).ok()) << "that it is not there is success";
     EXPECT_TRUE(store_->remove("never/was", why_).ok()) << why_;
+    write("disk", "x");
+    EXPECT_TRUE(store_->remove("disk/below", why_).ok()) << why_;
+    EXPECT_TRUE(store_->remove("disk", why_).ok());
     EXPECT_EQ(files(), 0U);
 }
 

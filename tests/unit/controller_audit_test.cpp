@@ -11,6 +11,7 @@
 
 #include "shell/durable_file.hpp"
 #include "tests/unit/controller_directory.hpp"
+#include "tests/unit/synced.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -123,6 +124,17 @@ TEST_F(AuditLogTest, IsBoundedByFilesAndKeepsTheChainFromOneToTheNext) {
     EXPECT_EQ(found.back().seq, 100U);
     EXPECT_GT(found.front().seq, 1U);
     EXPECT_EQ(log.written(), 100U);
+}
+
+TEST_F(AuditLogTest, PutsTheNameOfANewFileOnDisk) {
+    AuditLog log{{.file_bytes_max = 100, .files_max = 10}};
+    watch_syncs();
+    ASSERT_TRUE(log.open(folder(), why_)) << why_;
+    EXPECT_TRUE(was_synced(folder()));
+    watch_syncs();
+    append(log, "/v1/a");
+    EXPECT_EQ(files().size(), 2U);
+    EXPECT_TRUE(was_synced(folder()));
 }
 
 TEST_F(AuditLogTest, GoesOnFromTheFileBeforeAnEmptyOne) {
