@@ -43,7 +43,8 @@ enum Id : std::size_t {
     memory_reserved_mib,
     net_mbps,
     disk_mbps,
-    dom0_cpu_cores
+    dom0_cpu_cores,
+    site
 };
 inline constexpr std::array table{
     FieldInfo{"name", FieldKind::text, true, 0, name},
@@ -54,6 +55,7 @@ inline constexpr std::array table{
     FieldInfo{"net_mbps", FieldKind::number, false, rate_max, net_mbps},
     FieldInfo{"disk_mbps", FieldKind::number, false, rate_max, disk_mbps},
     FieldInfo{"dom0_cpu_cores", FieldKind::series, false, 0, dom0_cpu_cores},
+    FieldInfo{"site", FieldKind::text, false, 0, site},
 };
 }  // namespace host_field
 

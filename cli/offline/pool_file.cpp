@@ -5,6 +5,7 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "base/arena.hpp"
@@ -95,10 +96,22 @@ bool resolve_hosts(const PoolRoom& room, PoolError& error) {
     return true;
 }
 
+// Equal names are equal numbers.
+void number_sites(const PoolRoom& room) {
+    std::map<std::string_view, std::uint32_t> numbers;
+    for (std::size_t h = 0; h < room.hosts.size(); ++h) {
+        if (!room.host_sites[h].empty()) {
+            const auto next = static_cast<std::uint32_t>(numbers.size());
+            room.hosts[h].site = numbers.try_emplace(room.host_sites[h], next).first->second;
+        }
+    }
+}
+
 PoolRoom make_room(Arena& arena, const PoolCounts& counts) {
     PoolRoom room;
     room.hosts = arena.make_array<policy::Host>(counts.hosts);
     room.vms = arena.make_array<policy::Vm>(counts.vms);
+    room.host_sites = arena.make_array<std::string_view>(counts.hosts);
     room.vm_hosts = arena.make_array<std::string_view>(counts.vms);
     room.vm_origins = arena.make_array<std::string_view>(counts.vms);
     room.samples =
@@ -139,6 +152,7 @@ std::optional<PoolFile> parse_pool(std::string_view text, PoolError& error) {
     if (!resolve_hosts(room, error)) {
         return std::nullopt;
     }
+    number_sites(room);
     file.pool_ = {room.hosts, room.vms, keeper.minute_of_day()};
     file.sample_interval_seconds_ = keeper.sample_interval_seconds();
     if (file.sample_interval_seconds_ > 0) {

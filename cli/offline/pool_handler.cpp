@@ -420,7 +420,8 @@ bool PoolHandler::keep_root_text(std::string_view text) {
 
 void PoolHandler::keep_name(std::string_view text) {
     if (place_ == Place::host) {
-        room_.hosts[counts_.hosts - 1].name = text;
+        const std::size_t h = counts_.hosts - 1;
+        (field_->id == host_field::name ? room_.hosts[h].name : room_.host_sites[h]) = text;
         return;
     }
     const std::size_t v = counts_.vms - 1;

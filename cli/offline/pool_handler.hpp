@@ -27,6 +27,7 @@ struct PoolCounts {
 struct PoolRoom {
     std::span<policy::Host> hosts;
     std::span<policy::Vm> vms;
+    std::span<std::string_view> host_sites;  // each host's site; empty: none
     std::span<std::string_view> vm_hosts;    // each guest's host, by name
     std::span<std::string_view> vm_origins;  // the host that it came from; empty: not known
     std::span<double> samples;

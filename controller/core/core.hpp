@@ -120,6 +120,10 @@ class Core {
     // Memory of the host's guests, moves in flight counted on both sides; and what is kept from guests.
     std::uint64_t host_memory_used_mib(std::uint32_t host) const noexcept;
     std::uint64_t host_memory_reserved_mib(std::uint32_t host) const noexcept;
+    // By its operator and the configuration; what is under way just now aside.
+    bool policies_may_move(const VmRow& vm) const noexcept;
+    // Of which no two should share a host. Empty: none.
+    std::string_view vm_group(const VmRow& vm) const noexcept;
 
     const Counters& counters() const noexcept;
     LimitUses limits() const noexcept;

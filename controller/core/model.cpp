@@ -5,12 +5,17 @@
 #include "policy/placement.hpp"
 
 namespace ballast::controller {
+
+bool allowed_to_move(const Tables& t, const VmRow& vm) noexcept {
+    const bool allowed = vm.record.kind != VmKind::plain || vm.record.ours || t.settings.balance.plain_guests;
+    return vm.record.movable && allowed;
+}
+
 namespace {
 
 // A guest that two hosts claim, or whose last job an agent has not settled, is not touched.
 bool movable(const Tables& t, const VmRow& vm) noexcept {
-    const bool allowed = vm.record.kind != VmKind::plain || vm.record.ours || t.settings.balance.plain_guests;
-    return vm.record.movable && allowed && !vm.duplicate_suspected && vm.job == no_row &&
+    return allowed_to_move(t, vm) && !vm.duplicate_suspected && vm.job == no_row &&
            desktop_settled(t, vm.desktop);
 }
 
@@ -37,16 +42,6 @@ policy::Host model_host(const Tables& t, const HostRow& row) noexcept {
 // The calendar may have been set back meanwhile: then it was just now.
 std::int64_t seconds_since(WallTime then, const Now& now) noexcept {
     return std::max<std::int64_t>(0, now.wall.unix_ms - then.unix_ms) / 1000;
-}
-
-// Empty: the guest may be beside any other.
-std::string_view group_of(const Tables& t, const Name& name) noexcept {
-    for (const Name& prefix : t.settings.balance.apart) {
-        if (name.view().starts_with(prefix.view())) {
-            return prefix.view();
-        }
-    }
-    return {};
 }
 
 policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept {
@@ -86,6 +81,15 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
 
 }  // namespace
 
+std::optional<std::uint32_t> minute_of_day(const Now& now) noexcept {
+    constexpr std::int64_t ms_per_minute = 60'000;
+    constexpr std::int64_t minutes_per_day = 1440;
+    if (now.wall.unix_ms <= 0) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint32_t>(now.wall.unix_ms / ms_per_minute % minutes_per_day);
+}
+
 policy::Pool build_model(Tables& t, const Now& now) noexcept {
     for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
         t.model_hosts[host] = model_host(t, t.hosts[host]);
@@ -94,11 +98,7 @@ policy::Pool build_model(Tables& t, const Now& now) noexcept {
         t.model_vms[vm] = model_vm(t, now, t.vms[vm]);
     }
     policy::Pool pool{t.model_hosts, t.model_vms};
-    constexpr std::int64_t ms_per_minute = 60'000;
-    constexpr std::int64_t minutes_per_day = 1440;
-    if (now.wall.unix_ms > 0) {
-        pool.minute_of_day = static_cast<std::uint32_t>(now.wall.unix_ms / ms_per_minute % minutes_per_day);
-    }
+    pool.minute_of_day = minute_of_day(now);
     pool.sample_interval_seconds = static_cast<double>(t.settings.sample_interval.ms) / 1000;
     return pool;
 }
@@ -113,15 +113,26 @@ bool host_capable(const HostRow& host, GuestType type) noexcept {
     return true;  // the agent will tell
 }
 
-Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm, std::uint32_t from,
-                   Disks disks) noexcept {
+std::string_view group_of(const Tables& t, std::string_view name) noexcept {
+    for (const Name& prefix : t.settings.balance.apart) {
+        if (name.starts_with(prefix.view())) {
+            return prefix.view();
+        }
+    }
+    return {};
+}
+
+namespace {
+
+// Completes the request with the hosts that can run this type of guest.
+Placement place(Step& step, GuestType type, policy::PlacementRequest request) noexcept {
     Tables& t = step.t;
     const policy::Pool pool = build_model(t, step.now);
     for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
         t.capable[host] = host_capable(t.hosts[host], type);
     }
+    request.capable = t.capable;
     policy::BoundedList<policy::Rejection> rejected{t.placement_rejected};
-    const policy::PlacementRequest request{from, memory_mib, vm, t.capable, disks == Disks::go_along};
     Placement placement;
     placement.host = policy::place(pool, request, t.settings.balance.parameters, t.workspace, rejected);
     // Rows that hold no host look like hosts that are down.
@@ -133,6 +144,18 @@ Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::ui
     }
     placement.rejected = t.placement_rejected.first(kept);
     return placement;
+}
+
+}  // namespace
+
+Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm, std::uint32_t from,
+                   Disks disks) noexcept {
+    return place(step, type,
+                 {.from = from, .memory_mib = memory_mib, .vm = vm, .with_disks = disks == Disks::go_along});
+}
+
+Placement place_new(Step& step, const wire::GuestSpec& spec) noexcept {
+    return place(step, spec.type, {.memory_mib = spec.memory_mib, .group = group_of(step.t, spec.name)});
 }
 
 std::optional<Obstacle> move_obstacle(Step& step, std::uint32_t vm, std::uint32_t from, std::uint32_t to,

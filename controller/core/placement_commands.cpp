@@ -116,7 +116,8 @@ Room room_on(Step& step, std::uint32_t host, std::uint32_t except_vm) noexcept {
 std::uint32_t host_for_new(Step& step, const Command& command, const wire::GuestSpec& spec, std::uint32_t vm,
                            Outcome& outcome) noexcept {
     if (command.to.empty()) {
-        const Placement placement = place_vm(step, spec.type, spec.memory_mib, vm, no_row);
+        const Placement placement =
+            vm == no_row ? place_new(step, spec) : place_vm(step, spec.type, spec.memory_mib, vm, no_row);
         if (placement.host == no_row) {
             refuse_placement(step.t, placement, spec.memory_mib, outcome);
             record_placement(step, command, spec.name, placement, outcome);

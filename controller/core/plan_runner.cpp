@@ -1,6 +1,7 @@
 // Carrying plans out: a move begins when the hosts are free for it, and is skipped when it has become
 // impossible.
 #include "controller/core/step.hpp"
+#include "policy/planner/transfer.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -32,6 +33,15 @@ bool earlier_leaves(const PlanRow& plan, std::size_t index, const HostName& host
     return false;
 }
 
+// What balancing began within the hours in which guests may be moved does not go on after them; a plan that
+// an operator runs does, and so does who must leave a draining host.
+bool out_of_hours(const Step& step, const PlanRow& plan, std::uint32_t from) noexcept {
+    policy::Pool at;
+    at.minute_of_day = minute_of_day(step.now);
+    return plan.record.origin == JobOrigin::balancing && !step.t.hosts[from].record.draining &&
+           policy::planner::outside_window(at, plan.record.parameters);
+}
+
 // True when the move's state changed.
 bool try_move(Step& step, PlanRow& plan, std::size_t index) noexcept {
     PlanMove& move = plan.moves[index];
@@ -40,6 +50,12 @@ bool try_move(Step& step, PlanRow& plan, std::size_t index) noexcept {
     const std::uint32_t to = find_host_by_name(step.t, move.to);
     if (vm == no_row || from == no_row || to == no_row) {
         skip(step, move, "the guest or a host of this move is not known any more");
+        return true;
+    }
+    if (out_of_hours(step, plan, from)) {
+        skip(step, move,
+             compose(policy::to_string(policy::Constraint::outside_window),
+                     ": the hours in which guests are moved ended before its turn came"));
         return true;
     }
     if (const auto obstacle = move_obstacle(step, vm, from, to, Consent::policies)) {

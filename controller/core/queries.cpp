@@ -178,6 +178,14 @@ std::uint64_t Core::host_memory_reserved_mib(std::uint32_t row) const noexcept {
     return tables_->hosts[row].memory_overhead_mib + tables_->settings.memory_reserved_mib;
 }
 
+bool Core::policies_may_move(const VmRow& vm) const noexcept {
+    return allowed_to_move(*tables_, vm);
+}
+
+std::string_view Core::vm_group(const VmRow& vm) const noexcept {
+    return group_of(*tables_, vm.record.name);
+}
+
 bool Core::ready(const Now& now) const noexcept {
     const Duration patience = tables_->settings.sample_interval * tables_->settings.stale_after_intervals;
     if (now.mono - tables_->started >= patience) {

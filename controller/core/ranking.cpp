@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "controller/core/step.hpp"
-#include "policy/means.hpp"
+#include "policy/placement.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -68,10 +68,6 @@ bool set_way(const Tables& t, std::uint32_t from, Destination& out) noexcept {
     return link.has_value();
 }
 
-double cpu_limit(const policy::Parameters& parameters) noexcept {
-    return parameters.cpu_threshold > 0 ? parameters.cpu_threshold : parameters.critical_load;
-}
-
 void judge_host(Tables& t, std::uint32_t vm, const ImageFacts& images, const GuestTransfer& transfer,
                 Destination& out) noexcept {
     const VmRow& guest = t.vms[vm];
@@ -82,13 +78,35 @@ void judge_host(Tables& t, std::uint32_t vm, const ImageFacts& images, const Gue
     estimate(images, images_there(t, out.row), transfer, out);
     out.cpu = t.workspace.host_load[out.row].cpu +
               t.workspace.vm_mean[vm][policy::Resource::cpu] / t.model_hosts[out.row].cpu_cores;
-    const double may = cpu_limit(t.settings.balance.parameters);
+    const policy::Pool pool{t.model_hosts, t.model_vms};
+    const auto over = policy::overload_with(pool, t.workspace.vm_mean[vm], t.settings.balance.parameters,
+                                            t.workspace, out.row);
     if (!linked) {
         exclude(out, Constraint::site_link, 0, 1);
     } else if (!t.hosts[out.row].takes_images) {
         exclude(out, Constraint::takes_no_images, 0, 1);
-    } else if (out.cpu > may) {
-        exclude(out, Constraint::destination_cpu, out.cpu, may);
+    } else if (over) {
+        exclude(out, policy::destination_constraint(over->resource), over->have, over->limit);
+    }
+}
+
+// While the pool could restart the guests of its largest host, hosts where it could not any more are left
+// out, unless there is no other.
+void keep_spare_host(Tables& t, std::uint32_t vm, std::span<Destination> all) noexcept {
+    const VmRow& guest = t.vms[vm];
+    const policy::Pool pool{t.model_hosts, t.model_vms};
+    const auto spares = [&](const Destination& each) {
+        return policy::survives_largest(pool, t.workspace, {each.row, guest.memory_mib, guest.host, vm});
+    };
+    const auto may_take = [&](const Destination& each) { return each.possible && spares(each); };
+    if (!policy::spare_host_to_keep(pool, t.settings.balance.parameters, t.workspace) ||
+        std::none_of(all.begin(), all.end(), may_take)) {
+        return;
+    }
+    for (Destination& each : all) {
+        if (each.possible && !spares(each)) {
+            exclude(each, Constraint::spare_host, 1, 0);
+        }
     }
 }
 
@@ -152,6 +170,7 @@ void rank_destinations(Step& step, std::uint32_t vm, std::uint32_t image_limit_m
     for (Destination& each : all) {
         judge_host(t, vm, images, transfer, each);
     }
+    keep_spare_host(t, vm, all);
     std::sort(all.begin(), all.end(), better);
     t.ranking = {vm,
                  images.known,

@@ -154,6 +154,7 @@ void migrate_with_images(Step& step, const Command& command, std::uint32_t vm, O
 
 // ---- model.cpp: the tables as a policy sees them ----
 policy::Pool build_model(Tables& t, const Now& now) noexcept;
+std::optional<std::uint32_t> minute_of_day(const Now& now) noexcept;  // UTC
 // The host that was chosen for a guest, and why the others were not.
 struct Placement {
     std::uint32_t host = no_row;
@@ -163,6 +164,12 @@ struct Placement {
 enum class Disks : std::uint8_t { shared, go_along };
 Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::uint32_t vm, std::uint32_t from,
                    Disks disks = Disks::shared) noexcept;
+// Of a guest that does not exist yet.
+Placement place_new(Step& step, const wire::GuestSpec& spec) noexcept;
+// Whether its operator and the configuration let policies move the guest.
+bool allowed_to_move(const Tables& t, const VmRow& vm) noexcept;
+// The group of which no two guests may be on one host. Empty: the guest may be beside any other.
+std::string_view group_of(const Tables& t, std::string_view name) noexcept;
 bool host_capable(const HostRow& host, GuestType type) noexcept;
 // Why the guest cannot go there now; nothing when it can.
 struct Obstacle {

@@ -26,6 +26,10 @@ void render_host_facts(JsonOut& json, const Core& core, std::uint32_t index) {
     json.member("memory_reserved_mib", core.host_memory_reserved_mib(index));
     json.member("net_mbps", host.net_mbps);
     json.member("disk_mbps", core.settings().host_disk_mbps);
+    const SiteMap& sites = core.settings().sites;
+    if (const std::string_view site = site_name(sites, site_of(sites, host.record.name)); !site.empty()) {
+        json.member("site", site);
+    }
     render_series(json, "dom0_cpu_cores", host.dom0_cpu_cores);
     json.end_object();
 }
@@ -41,7 +45,10 @@ void render_vm_facts(JsonOut& json, const Core& core, const VmRow& vm, WallTime 
     render_series(json, "net_mbps", vm.net_mbps);
     render_series(json, "disk_mbps", vm.disk_mbps);
     render_series(json, "memory_used_mib", vm.memory_used_mib);
-    json.member("movable", vm.record.movable);
+    json.member("movable", core.policies_may_move(vm));
+    if (const std::string_view group = core.vm_group(vm); !group.empty()) {
+        json.member("anti_affinity", group);
+    }
     if (vm.record.last_moved.unix_ms != 0 && taken_at >= vm.record.last_moved) {
         json.member("last_moved_seconds_ago", (taken_at.unix_ms - vm.record.last_moved.unix_ms) / 1000);
     }

@@ -65,6 +65,8 @@ class Limit(Sites):
     def test_a_host_shows_its_site(self):
         self.assertEqual({host["name"]: host["site"] for host in self.pool.get("/v1/hosts")["hosts"]},
                          {"b1": "berlin", "p1": "paris"})
+        self.assertEqual({host["name"]: host["site"] for host in self.pool.get("/v1/snapshot")["hosts"]},
+                         {"b1": "berlin", "p1": "paris"})
 
     def test_the_limit_of_images_under_way_changes_how_many_bytes_travel(self):
         data = content(1, 48)

@@ -101,6 +101,72 @@ TEST(ControllerBalancing, PlacementKeepsThemApartToo) {
     EXPECT_EQ(world.vm(CommandKind::vm_migrate, "web-1").host, "h3");
 }
 
+// As a guest that an operator makes, with no host named, and as one that is started again.
+TEST(ControllerBalancing, NewGuestsAreKeptApartToo) {
+    Settings settings = World::default_settings();
+    settings.balance.apart.push("web-");
+    World world{settings};
+    two_of_a_kind(world);
+    world.warm_up();
+    wire::GuestSpec spec;
+    spec.name = "web-3";
+    spec.uuid = uuid_of(0x3e8);
+    spec.memory_mib = 256;
+    Command create;
+    create.kind = CommandKind::vm_create;
+    create.spec = &spec;
+    const Outcome made = world.command(create);
+    ASSERT_EQ(made.kind, OutcomeKind::accepted) << made.detail.view();
+    EXPECT_EQ(world.job(made.job_id).source.host, "h3") << "h2 is idler and has web-2";
+    world.seconds(10);
+    ASSERT_EQ(world.vm(CommandKind::vm_destroy, "web-3").kind, OutcomeKind::accepted);
+    world.seconds(10);
+    EXPECT_EQ(world.job(world.vm(CommandKind::vm_start, "web-3").job_id).source.host, "h3");
+    spec.name = "web-4";
+    spec.uuid = uuid_of(0x3e9);
+    const Outcome none = world.command(create);
+    EXPECT_EQ(none.slug, Slug::no_capacity);
+    ASSERT_EQ(none.reasons.size(), 3U);
+    EXPECT_EQ(none.reasons[0].constraint, "anti_affinity");
+}
+
+// Two guests leave h1, one after the other; the hours end while the first is on its way.
+TEST(ControllerBalancing, APlanDoesNotGoOnAfterItsHours) {
+    const auto with_hours = [](std::uint32_t minutes_left) {
+        Settings settings = planner_on();
+        const auto now = static_cast<std::uint32_t>(World{}.now.wall.unix_ms / 60'000 % 1440);
+        settings.balance.parameters.moves_from_minute = (now + 1380) % 1440;
+        settings.balance.parameters.moves_until_minute = (now + minutes_left) % 1440;
+        World world{settings};
+        world.add_host("h1", 4);
+        world.add_host("h2", 4);
+        for (int i = 0; i < 9; ++i) {
+            world.add_guest("h1", "g" + std::to_string(i), 0.43, 256);
+        }
+        world.connect_all();
+        for (int second = 0; second < 300 && world.store.plans.empty(); ++second) {
+            world.second();
+        }
+        world.host("h1").idle = true;
+        world.seconds(600);
+        world.host("h1").idle = false;
+        world.seconds(120);
+        std::string states;
+        for (const PlanMove& move : world.store.plans.begin()->second.moves) {
+            states += std::string{to_string(move.state)} + " ";
+            if (move.state == MoveState::skipped) {
+                EXPECT_TRUE(move.outcome.view().starts_with("outside_window")) << move.outcome.view();
+            }
+        }
+        return states;
+    };
+    const std::string all = with_hours(60);
+    EXPECT_EQ(all.find("skipped"), std::string::npos) << all;
+    ASSERT_NE(all.find(' '), all.size() - 1) << "one move is not enough to tell: " << all;
+    const std::string cut = with_hours(6);
+    EXPECT_TRUE(cut.starts_with("succeeded skipped")) << cut;
+}
+
 TEST(ControllerBalancing, GuestsAreMovedWithinTheirHoursOnly) {
     constexpr std::uint32_t minutes_per_day = 1440;
     const auto planned = [](std::uint32_t from_now, std::uint32_t until_now) {

@@ -114,6 +114,41 @@ TEST(DesktopRules, APoolSpreadsOverItsHostsAlsoWhenOneOfThemIsBusier) {
     EXPECT_EQ(desk.host("h2").guests.size(), 2U);
 }
 
+TEST(DesktopRules, DesktopsOfOneGroupAreKeptApart) {
+    Settings settings = Desk::default_settings();
+    settings.balance.apart.push("kiosk-");
+    Desk desk{settings};
+    desk.make(kiosk({3, 0, 0, 3}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+    desk.seconds(60);
+    EXPECT_EQ(desk.host("h1").guests.size(), 1U);
+    EXPECT_EQ(desk.host("h2").guests.size(), 1U);
+    desk.add_host("h3");
+    desk.connect("h3");
+    desk.until([&] { return desk.in(DesktopState::ready) == 3; });
+    EXPECT_EQ(desk.host("h3").guests.size(), 1U);
+    EXPECT_NE(desk.states().find("kiosk-003"), std::string::npos) << "no number was used up meanwhile";
+}
+
+// If h1 failed, only h2 has room for its guest, as long as no desktop is made there.
+TEST(DesktopRules, TheHostThatOthersAreRestartedOnIsKeptWhileThereIsAnother) {
+    for (const bool keep : {true, false}) {
+        Settings settings = Desk::default_settings();
+        settings.balance.parameters.keep_spare_host = keep ? 1 : 0;
+        Desk desk{settings};
+        desk.add_host("h3");
+        desk.add_guest("h1", "large", 0.1, 7000);
+        desk.add_guest("h3", "busy", 2.0, 500);
+        desk.connect("h3");
+        desk.report("h1");
+        desk.warm_up();
+        desk.make(kiosk({2, 0, 0, 2}));
+        desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+        EXPECT_EQ(desk.host("h2").guests.size(), keep ? 0U : 1U);
+        EXPECT_EQ(desk.host("h3").guests.size(), keep ? 3U : 2U);
+    }
+}
+
 TEST(DesktopRules, ADesktopWithADiskInTheStoreGoesOnlyWhereTheStoreIsProven) {
     Desk desk;
     ASSERT_EQ(desk.make(office()).kind, OutcomeKind::changed);

@@ -224,6 +224,41 @@ TEST_F(Ranked, AHostThatWouldBeOverloadedIsNotChosen) {
     EXPECT_GT(found("h4").have, found("h4").limit);
 }
 
+TEST_F(Ranked, SoIsOneThatWouldBeShortOfAnotherResource) {
+    tell("h1", sketch(guest, 0, 8000));
+    tell("h3", sketch(Uuid{}, 0, 0));
+    tell("h4", sketch(Uuid{}, 0, 8000));
+    world.add_guest("h4", "large", 0.1, 6300);
+    world.report("h4");
+    world.warm_up();
+    EXPECT_EQ(migrate(true).host, "h3");
+    EXPECT_EQ(found("h4").constraint, policy::Constraint::destination_memory_used);
+    EXPECT_NEAR(found("h4").have, (6300 + 512) / 8192.0, 1e-9);
+    EXPECT_EQ(found("h4").limit, 0.8);
+}
+
+// If h2 failed, only h3 has room for the large guest, as long as nobody else goes there.
+TEST_F(Ranked, TheHostThatOthersAreRestartedOnIsKeptWhileThereIsAnother) {
+    tell("h1", sketch(guest, 0, 8000));
+    tell("h3", sketch(Uuid{}, 0, 8000));
+    tell("h4", sketch(Uuid{}, 0, 4000));
+    EXPECT_EQ(migrate(true).host, "h3");
+    world.add_guest("h2", "large", 0.1, 7000);
+    for (const char* name : {"h1", "h4", "h5"}) {
+        world.add_guest(name, std::string{"small-on-"} + name, 0.1, 500);
+        world.report(name);
+    }
+    world.report("h2");
+    world.warm_up();
+    EXPECT_EQ(migrate(true).host, "h4");
+    EXPECT_EQ(found("h3").constraint, policy::Constraint::spare_host);
+    EXPECT_LT(found("h3").seconds, found("h4").seconds);
+    world.add_guest("h3", "small-on-h3", 0.1, 500);
+    world.report("h3");
+    world.warm_up();
+    EXPECT_EQ(migrate(true).host, "h3") << "there is no spare host any more";
+}
+
 TEST_F(Ranked, WithoutItsImagesAGuestStaysAtItsSiteUnlessItsOperatorNamesAHost) {
     Command command;
     command.kind = CommandKind::vm_migrate;

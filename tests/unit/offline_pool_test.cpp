@@ -83,6 +83,21 @@ TEST(PoolFile, AbsentIsUpRunningMovableAndWithoutSeries) {
     EXPECT_FALSE(file.pool().minute_of_day.has_value());
 }
 
+TEST(PoolFile, HostsOfOneSiteHaveItInCommon) {
+    const PoolFile file = pool_file_of(
+        R"({"format":"ballast-pool/1","vms":[],
+            "hosts":[{"name":"h1","cpu_cores":1,"memory_mib":1,"site":"paris"},
+                     {"name":"h2","cpu_cores":1,"memory_mib":1,"site":"berlin"},
+                     {"name":"h3","cpu_cores":1,"memory_mib":1,"site":"paris"},
+                     {"name":"h4","cpu_cores":1,"memory_mib":1,"site":""},
+                     {"name":"h5","cpu_cores":1,"memory_mib":1}]})");
+    const auto hosts = file.pool().hosts;
+    EXPECT_EQ(hosts[0].site, hosts[2].site);
+    EXPECT_NE(hosts[0].site, hosts[1].site);
+    EXPECT_EQ(hosts[3].site, policy::no_index);
+    EXPECT_EQ(hosts[4].site, policy::no_index);
+}
+
 TEST(PoolFile, NullIsAsIfTheKeyWereNotThere) {
     const PoolFile file =
         pool_file_of(pool_with(R"(,"net_mbps":null)", R"(,"cpu_cores":null,"movable":null)"));

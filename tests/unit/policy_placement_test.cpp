@@ -55,6 +55,7 @@ TEST_F(PlacementOf, HostsWhereTheLargestHostCouldStillBeRestartedGoFirst) {
     for (const char* name : {"h1", "h2", "h3"}) {
         host(name, 10, 1000);
     }
+    parameters.memory_threshold = 1;
     vm("a1", 0, 0.1, 300);
     vm("a2", 0, 0.1, 300);
     for (int i = 0; i < 5; ++i) {
@@ -67,6 +68,49 @@ TEST_F(PlacementOf, HostsWhereTheLargestHostCouldStillBeRestartedGoFirst) {
     EXPECT_EQ(placed({.memory_mib = 300}), "h1");
     parameters.keep_spare_host = 1;
     EXPECT_EQ(placed({.memory_mib = 450}), "h2") << "nowhere is it kept, and none is refused for it";
+}
+
+// Nobody has told the pool of it yet.
+TEST_F(PlacementOf, ANewGuestOfAGroupIsKeptApartToo) {
+    host("h1");
+    host("h2");
+    vm("web1", 0, 1.0).anti_affinity = "web";
+    vm("other", 1, 5.0);
+    EXPECT_EQ(placed({.memory_mib = 100, .group = "web"}), "h2");
+    EXPECT_EQ(placed({.memory_mib = 100, .group = "db"}), "h1");
+    vm("web3", 0, 1.0).anti_affinity = "web";
+    vms.back().moving_to = 1;
+    EXPECT_EQ(placed({.memory_mib = 100, .group = "web"}), "nowhere") << "one is on its way to h2";
+}
+
+TEST_F(PlacementOf, WhatIsOnItsWayToAHostCountsThereAlready) {
+    host("h1");
+    host("h2");
+    vm("a", 0, 1.0);
+    vm("b", 1, 3.0);
+    vm("coming", 1, 4.0);
+    EXPECT_EQ(placed({.memory_mib = 100}), "h1");
+    vms.back().moving_to = 0;
+    vms[1].cpu_cores = keep({0.5});
+    EXPECT_EQ(placed({.memory_mib = 100}), "h2") << "h1 will be at 50 %, h2 is at 45 %";
+}
+
+TEST_F(PlacementOf, HostsThatStayWithinTheThresholdsOfAllResourcesGoFirst) {
+    for (const char* name : {"h1", "h2", "h3"}) {
+        host(name).net_mbps = 1000;
+    }
+    vm("a", 0, 1.0).net_mbps = keep({850});
+    vm("b", 1, 5.0).net_mbps = keep({100});
+    vm("c", 2, 6.0).net_mbps = keep({100});
+    EXPECT_EQ(placed({.memory_mib = 100}), "h2") << "the network of h1 is at 85 %";
+    vm("coming", 0, 0.1).net_mbps = keep({750});
+    vms.back().moving_to = 1;
+    EXPECT_EQ(placed({.memory_mib = 100}), "h3") << "that of h2 will be";
+    vms[2].net_mbps = keep({900});
+    EXPECT_EQ(placed({.memory_mib = 100}), "h1") << "none is refused for it";
+    vms[2].net_mbps = keep({100});
+    parameters.weight_net = 0;
+    EXPECT_EQ(placed({.memory_mib = 100}), "h1");
 }
 
 TEST_F(PlacementOf, HostsThatAreNotUpAreRefusedByTheirState) {

@@ -106,7 +106,7 @@ void suggest(Step& step, std::uint32_t pool, const Look& look, Outcome& outcome)
                                            "the first of them is granted"});
     }
     if (look.alive >= record.targets.max) {
-        const DesktopPlacement placement = place_desktop(step, pool);
+        const DesktopPlacement placement = place_desktop(step, pool, compose(record.name, "-"));
         if (placement.host != no_row) {
             (void)outcome.would_help.try_push(
                 {compose("raise targets.max above ", record.targets.max),

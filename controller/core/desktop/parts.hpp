@@ -56,8 +56,9 @@ void know_hosts(Step& step) noexcept;
 // Is a desktop in this state counted there?
 bool shows_in_rooms(DesktopState state) noexcept;
 // Private: the least loaded host that can take it. Common: the one with the fewest desktops of the pool, then
-// the least loaded. Guests that are being started count with their memory, and with one core each.
-DesktopPlacement place_desktop(Step& step, std::uint32_t pool) noexcept;
+// the least loaded. Guests that are being started count with their memory, and with one core each. While the
+// pool of hosts could restart the guests of its largest host, hosts where it still can go first.
+DesktopPlacement place_desktop(Step& step, std::uint32_t pool, std::string_view desktop) noexcept;
 // The chosen host counts as having it from now on.
 void charge_host(Step& step, std::uint32_t host, std::uint32_t pool) noexcept;
 

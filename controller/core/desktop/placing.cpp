@@ -3,6 +3,7 @@
 
 #include "controller/core/desktop/parts.hpp"
 #include "policy/means.hpp"
+#include "policy/placement.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -25,8 +26,24 @@ bool shows_in_rooms(DesktopState state) noexcept {
 
 namespace {
 
+// Guests of the group on the host, or on their way there, the desktop itself aside.
+std::uint32_t of_group(const Tables& t, std::string_view group, std::string_view desktop,
+                       std::uint32_t host) noexcept {
+    std::uint32_t count = 0;
+    for (std::uint32_t vm = 0; vm < t.vms.rows().size() && !group.empty(); ++vm) {
+        const VmRow& other = t.vms[vm];
+        const bool migrates = other.job != no_row && t.jobs[other.job].record.kind == JobKind::migrate;
+        const bool there = other.host == host || (migrates && t.jobs[other.job].destination_host == host);
+        count += other.in_use && there && other.record.name.view() != desktop &&
+                         group_of(t, other.record.name) == group
+                     ? 1
+                     : 0;
+    }
+    return count;
+}
+
 std::optional<Reason> obstacle(const Step& step, std::uint32_t host, const DesktopPoolRow& pool,
-                               std::uint32_t pool_row) noexcept {
+                               std::uint32_t pool_row, std::string_view desktop) noexcept {
     const Tables& t = step.t;
     const HostRow& row = t.hosts[host];
     const HostRoom& room = t.rooms[host];
@@ -52,6 +69,9 @@ std::optional<Reason> obstacle(const Step& step, std::uint32_t host, const Deskt
     }
     if (!job_limit(t, host, no_row).empty()) {
         return why("agent_jobs", row.open_jobs + 1, t.settings.agent_jobs_max);
+    }
+    if (const std::uint32_t others = of_group(t, group_of(t, desktop), desktop, host); others > 0) {
+        return why("anti_affinity", others + 1, 1);
     }
     const std::uint64_t would_use_mib = room.used_mib + pool.record.guest.memory_mib;
     if (would_use_mib > room.may_use_mib) {
@@ -120,35 +140,76 @@ void know_hosts(Step& step) noexcept {
     }
 }
 
-DesktopPlacement place_desktop(Step& step, std::uint32_t pool_row) noexcept {
+namespace {
+
+// The best of the hosts that are marked, as place_desktop chooses. `no_row`: none is.
+std::uint32_t best_of(const Tables& t) noexcept {
+    std::uint32_t best = no_row;
+    double best_load = 0;
+    for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
+        if (!t.capable[host]) {
+            continue;
+        }
+        // A guest that is being started shows no load yet.
+        const HostRow& row = t.hosts[host];
+        const double load = t.rooms[host].cpu + t.rooms[host].starting / std::max(1.0, double(row.cpu_count));
+        const std::uint32_t count = t.rooms[host].of_pool;
+        const auto better = [&] {
+            const std::uint32_t best_count = t.rooms[best].of_pool;
+            return count != best_count ? count < best_count
+                   : load != best_load ? load < best_load
+                                       : row.record.name < t.hosts[best].record.name;
+        };
+        if (best == no_row || better()) {
+            best = host;
+            best_load = load;
+        }
+    }
+    return best;
+}
+
+// The first in that order with which the pool of hosts can still restart the guests of its largest one; if
+// there is none among the first few, or none before either, the first of all.
+std::uint32_t best_that_spares(Tables& t, std::uint64_t memory_mib) noexcept {
+    constexpr std::uint32_t looked_at_max = 8;
+    const std::uint32_t first = best_of(t);
+    const policy::Pool pool{t.model_hosts, t.model_vms};
+    for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
+        t.workspace.memory_used_mib[host] = t.rooms[host].used_mib;
+    }
+    if (first == no_row || !policy::spare_host_to_keep(pool, t.settings.balance.parameters, t.workspace)) {
+        return first;
+    }
+    std::uint32_t host = first;
+    for (std::uint32_t looks = 0; host != no_row && looks < looked_at_max; ++looks) {
+        if (policy::survives_largest(pool, t.workspace, {.to = host, .memory_mib = memory_mib})) {
+            return host;
+        }
+        t.capable[host] = false;
+        host = best_of(t);
+    }
+    return first;
+}
+
+}  // namespace
+
+DesktopPlacement place_desktop(Step& step, std::uint32_t pool_row, std::string_view desktop) noexcept {
     Tables& t = step.t;
     const DesktopPoolRow& pool = t.desktop_pools[pool_row];
     DesktopPlacement placement;
     count_pool(t, pool_row);
-    double best_load = 0;
-    std::uint32_t best_count = 0;
     for (std::uint32_t host = 0; host < t.hosts.rows().size(); ++host) {
-        const HostRow& row = t.hosts[host];
-        if (!row.in_use) {
+        t.capable[host] = false;
+        if (!t.hosts[host].in_use) {
             continue;
         }
-        if (const auto why_not = obstacle(step, host, pool, pool_row)) {
+        if (const auto why_not = obstacle(step, host, pool, pool_row, desktop)) {
             add_reason(placement, *why_not);
-            continue;
-        }
-        // A guest that is being started shows no load yet.
-        const double load = t.rooms[host].cpu + t.rooms[host].starting / std::max(1.0, double(row.cpu_count));
-        const std::uint32_t count = t.rooms[host].of_pool;
-        const bool better = placement.host == no_row || count < best_count ||
-                            (count == best_count &&
-                             (load < best_load ||
-                              (load == best_load && row.record.name < t.hosts[placement.host].record.name)));
-        if (better) {
-            placement.host = host;
-            best_load = load;
-            best_count = count;
+        } else {
+            t.capable[host] = true;
         }
     }
+    placement.host = best_that_spares(t, pool.record.guest.memory_mib);
     return placement;
 }
 

@@ -106,17 +106,20 @@ void report_unplaced(Step& step, std::uint32_t pool, const DesktopPlacement& pla
 // One more desktop. False: not now.
 bool start_one(Step& step, std::uint32_t pool) noexcept {
     Tables& t = step.t;
-    const DesktopPlacement placement = place_desktop(step, pool);
+    std::uint32_t desktop =
+        t.desktops.find([&](const DesktopRow& row) { return row.pool == pool && can_start(t, row); });
+    const std::uint32_t last_number = t.desktop_pools[pool].last_number;
+    const Name name = desktop == no_row ? next_name(t, pool) : t.desktops[desktop].record.name;
+    const DesktopPlacement placement = place_desktop(step, pool, name);
     if (placement.host == no_row) {
+        t.desktop_pools[pool].last_number = last_number;
         report_unplaced(step, pool, placement);
         t.desktop_pools[pool].retry_at = step.now.mono + t.settings.desktops.retry_first;
         return false;
     }
-    std::uint32_t desktop =
-        t.desktops.find([&](const DesktopRow& row) { return row.pool == pool && can_start(t, row); });
     std::string_view limit_name;
     if (desktop == no_row) {
-        desktop = add_desktop(step, pool, next_name(t, pool), {}, limit_name);
+        desktop = add_desktop(step, pool, name, {}, limit_name);
     }
     if (desktop == no_row) {
         step.report(Severity::warning, Subject::pool, "pool_limited", t.desktop_pools[pool].record.name, 0,
@@ -193,7 +196,7 @@ bool order_oldest(Step& step, std::uint32_t pool, DesktopState tier, Duration af
 // Saved spares lie on hosts that have no room for them, and another host has room for a new one.
 bool saved_is_stranded(Step& step, std::uint32_t pool) noexcept {
     return oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore) == no_row &&
-           place_desktop(step, pool).host != no_row;
+           place_desktop(step, pool, compose(step.t.desktop_pools[pool].record.name, "-")).host != no_row;
 }
 
 // Removes one spare: the cheapest to make again first.

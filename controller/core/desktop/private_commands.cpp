@@ -124,7 +124,7 @@ bool start_private(Step& step, std::uint32_t row, Outcome* outcome) noexcept {
         return true;  // on its way, or still on its way out
     }
     measure_hosts(step);
-    const DesktopPlacement placement = place_desktop(step, desktop.pool);
+    const DesktopPlacement placement = place_desktop(step, desktop.pool, desktop.record.name);
     DecisionRow decision;
     decision.origin = JobOrigin::session;
     decision.vm = desktop.record.name;
