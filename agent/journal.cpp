@@ -29,6 +29,10 @@ Status Journal::open(const std::string& directory, std::vector<JobRecord>& recor
         std::string bytes;
         JobRecord record;
         Status read = read_bounded(path, record_bytes_max, bytes, why);
+        if (read.fault() == Fault::io_failed) {
+            // Its content may be whole, and say who may run a guest: for whoever starts the agent to decide.
+            return read;
+        }
         if (read.ok()) {
             read = decode_record(bytes, record);
         }

@@ -14,8 +14,8 @@ class Journal {
   public:
     // Makes the directory when it is not there, and begins a journal with a new random identity when it has
     // none. A journal that had to be begun anew cannot know what an earlier one promised: peers tell them
-    // apart by identity. A record that cannot be read is set aside under the name FILE.bad and named in
-    // `notes`.
+    // apart by identity. A record that is none is set aside under the name FILE.bad and named in `notes`; one
+    // that the disk does not give is `io_failed`.
     Status open(const std::string& directory, std::vector<JobRecord>& records,
                 std::vector<std::string>& notes, std::string& why);
 

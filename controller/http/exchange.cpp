@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -159,6 +160,23 @@ bool foreign_origin(std::string_view origin, std::string_view host) noexcept {
 bool sent_by_a_foreign_page(MHD_Connection* connection) {
     return foreign_origin(header(connection, MHD_HTTP_HEADER_ORIGIN),
                           header(connection, MHD_HTTP_HEADER_HOST));
+}
+
+bool body_end_is_unclear(MHD_Connection* connection) {
+    struct Said {
+        unsigned times = 0;
+        bool readable = true;
+    } said;
+    const auto look = [](void* cls, MHD_ValueKind, const char* name, const char* value) {
+        auto& so_far = *static_cast<Said*>(cls);
+        const bool encoding = ::strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+        so_far.times += encoding || ::strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ? 1 : 0;
+        so_far.readable =
+            so_far.readable && !(encoding && (value == nullptr || ::strcasecmp(value, "chunked") != 0));
+        return MHD_YES;
+    };
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, look, &said);
+    return said.times > 1 || !said.readable;
 }
 
 std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection) {

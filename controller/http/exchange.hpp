@@ -30,6 +30,10 @@ bool sent_by_a_foreign_page(MHD_Connection* connection);
 // The rule itself, on the fields Origin and Host.
 bool foreign_origin(std::string_view origin, std::string_view host) noexcept;
 
+// The head says more than once how long the body is, or in a way that nobody here reads. A proxy in between
+// may have understood it otherwise: what looks like the next request may then be this one's body.
+bool body_end_is_unclear(MHD_Connection* connection);
+
 // Announced length of the body; nothing when it comes in chunks.
 std::optional<std::uint64_t> announced_body_bytes(MHD_Connection* connection);
 

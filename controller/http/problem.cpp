@@ -154,6 +154,9 @@ Reply to_reply(const Problem& problem, std::string_view request_id) {
     if (!problem.allowed_methods.empty()) {
         reply.headers.emplace_back("Allow", problem.allowed_methods);
     }
+    if (problem.ends_connection) {
+        reply.headers.emplace_back("Connection", "close");
+    }
     if (problem.slug == Slug::unauthenticated) {
         reply.headers.emplace_back("WWW-Authenticate", "Bearer");
     }

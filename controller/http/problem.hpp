@@ -68,6 +68,7 @@ struct Problem {
     unsigned retry_after_seconds = 0;  // 0: no Retry-After
     std::uint64_t job_id = 0;          // the job that it is about; 0: none
     std::string entity_tag{};          // precondition_failed: what it has now
+    bool ends_connection = false;      // nothing that follows on it can be trusted
 };
 
 // Which slug says a fault of the core best.

@@ -115,6 +115,14 @@ MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) 
     if (std::optional<Problem> refused = identify(slot); refused.has_value()) {
         problem = std::move(refused);
     }
+    const bool unclear = body_end_is_unclear(slot.connection);
+    if (unclear) {
+        problem = Problem{.slug = Slug::invalid_request,
+                          .detail =
+                              "the length of the body: expected one Content-Length, or "
+                              "\"Transfer-Encoding: chunked\" alone",
+                          .ends_connection = true};
+    }
     if (problem.has_value()) {
         ++counters.refused_header;
         refuse(slot, std::move(*problem));
@@ -127,7 +135,7 @@ MHD_Result Server::Impl::begin(Slot& slot, const char* url, const char* method) 
                        .detail = "a body has at most " + std::to_string(config.body_bytes_max) + " bytes",
                        .limit = "http.body_bytes_max"});
     }
-    return announced > discarded_body_bytes_max ? dispatch(slot) : MHD_YES;
+    return unclear || announced > discarded_body_bytes_max ? dispatch(slot) : MHD_YES;
 }
 
 MHD_Result Server::Impl::take_body(Slot& slot, const char* data, std::size_t bytes) {

@@ -24,6 +24,13 @@ for program in agent controller; do
     started=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
     [ -x "$root$started" ] || { echo "$unit starts $started, which is not installed"; exit 1; }
 done
+# The manual leaves out no option.
+for program in agent controller; do
+    page=$(sed 's/\\-/-/g' "$root/usr/share/man/man8/ballast-$program.8")
+    for option in $("$root/usr/sbin/ballast-$program" --help | grep -oE -- '--[a-z][a-z-]+' | sort -u); do
+        grep -qF -- "$option" <<<"$page" || { echo "ballast-$program(8) lacks $option"; exit 1; }
+    done
+done
 if command -v systemd-analyze >/dev/null; then
     systemd-analyze verify --root="$root" --man=no ballast-agent.service ballast-controller.service 2>&1 |
         grep -E "ballast-(agent|controller)\.service:[0-9]+" && exit 1

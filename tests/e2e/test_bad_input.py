@@ -93,6 +93,19 @@ class BadInput(PoolCase):
                      b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n"):
             self.assertNotIn(b" 200 OK", self.raw(data))
 
+    def test_a_body_whose_length_is_said_in_two_ways_is_not_followed_by_another_request(self):
+        body = b"2\r\n{}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        for lengths in (b"Content-Length: 2\r\nContent-Length: 3", b"Content-Length: 2\r\nContent-Length: 2",
+                        b"Content-Length: 0\r\nContent-Length: 2", b"Content-Length: 2\r\ntransfer-encoding: chunked",
+                        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", b"Transfer-Encoding: gzip"):
+            head = f"POST /v1/rebalance HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.pool.token()}\r\n".encode()
+            answer = self.raw(head + lengths + b"\r\n\r\n" + body)
+            self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), (lengths, answer))
+            self.assertIn(b"the length of the body", answer)
+            self.assertEqual(answer.count(b"HTTP/1.1 "), 1, lengths)
+        self.assertIn(b" 200 OK", self.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n"
+                                           b"Connection: close\r\n\r\n0\r\n\r\n"))
+
     def test_truncated_bodies_and_slow_clients_are_cut_off(self):
         token = self.pool.token()
         head = (f"POST /v1/vms HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"

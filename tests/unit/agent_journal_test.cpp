@@ -178,5 +178,16 @@ TEST_F(AgentJournal, SetsAnUnreadableRecordAsideAndSaysSo) {
     EXPECT_TRUE(std::filesystem::exists(file + ".bad"));
 }
 
+TEST_F(AgentJournal, DoesNotGoOnWithoutARecordThatTheDiskDoesNotGive) {
+    Journal journal;
+    ASSERT_TRUE(journal.open(path(), records_, notes_, why_).ok());
+    const std::string file = path() + "/0000000000001234.job";
+    std::filesystem::create_directory(file);  // what cannot be read at all
+    EXPECT_EQ(journal.open(path(), records_, notes_, why_).fault(), Fault::io_failed);
+    EXPECT_NE(why_.find(file), std::string::npos);
+    EXPECT_TRUE(notes_.empty());
+    EXPECT_TRUE(std::filesystem::exists(file));
+}
+
 }  // namespace
 }  // namespace ballast::agent
