@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "image/failure.hpp"
-#include "image/scan.hpp"
 #include "image/sender_work.hpp"
 
 namespace ballast::image {

@@ -1,7 +1,7 @@
 // The second level: sectors of 512 bytes within the blocks that the destination does not have.
-#include "image/scan.hpp"
 #include "image/sender.hpp"
 #include "image/sender_work.hpp"
+#include "image/unit_hasher.hpp"
 
 namespace ballast::image {
 namespace {
@@ -14,27 +14,21 @@ constexpr std::uint64_t sampled_blocks_min = 1024;
 // forty must be found.
 constexpr std::uint64_t found_one_of = 25;
 
-// Takes the sectors' keys into a sorter.
-class SectorSink final : public ScanSink {
-  public:
-    explicit SectorSink(Sorter& sorter) : sorter_{sorter} {}
-    Status take(std::size_t, std::span<const Entry> entries, std::string& why) override {
-        return sorter_.add(entries, why);
-    }
-    Status reached(std::uint64_t, std::string&) override { return {}; }
-
-  private:
-    Sorter& sorter_;
-};
-
 }  // namespace
 
 // The keys of the sectors of literal blocks, every one or a sample, sorted, in sector_entries.
 Status ImageSender::collect_sectors(std::uint64_t one_of, std::uint64_t& sampled, std::string& why) {
     Work& work = *work_;
     Sorter sorter{options_.work_prefix + "run-", options_.sort_bytes};
-    SectorSink sink{sorter};
-    Scanner scanner{*work.source, {&*work.sectors, 1}, best_md5_kernel()};
+    UnitHasher hasher{*work.source, {&*work.sectors, 1}, best_md5_kernel()};
+    std::vector<Extent> together;
+    std::vector<Entry> keys;
+    const auto hash_together = [&]() -> Status {
+        keys.clear();
+        BALLAST_CHECK(hasher.hash_apart(together, keys, why));
+        together.clear();
+        return sorter.add(keys, why);
+    };
     FileEntries blocks{work.block_placements};
     EntryReader reader{blocks};
     std::uint64_t literal = 0;
@@ -53,8 +47,12 @@ Status ImageSender::collect_sectors(std::uint64_t one_of, std::uint64_t& sampled
             continue;
         }
         ++sampled;
-        BALLAST_CHECK(scanner.scan({.offset = placement.offset, .length = placement.length}, sink, why));
+        together.push_back({.offset = placement.offset, .length = placement.length});
+        if (together.size() == hasher.apart_max()) {
+            BALLAST_CHECK(hash_together());
+        }
     }
+    BALLAST_CHECK(hash_together());
     work.sector_entries = {};
     BALLAST_CHECK(work.sector_entries.create(options_.work_prefix + "sectors", why));
     return work.sector_entries.append_all(sorter, why);

@@ -51,6 +51,7 @@ Status UnitHasher::hash(ScanUnit& unit, std::string& why) {
     for (std::vector<Entry>& level : unit.entries) {
         level.clear();
     }
+    gathered_ = 0;
     for (std::uint64_t at = unit.extent.offset; at < unit.extent.end(); at += piece_bytes_) {
         const std::uint64_t length = std::min<std::uint64_t>(piece_bytes_, unit.extent.end() - at);
         BALLAST_CHECK(hash_piece({.offset = at, .length = length}, unit, why));
@@ -61,36 +62,58 @@ Status UnitHasher::hash(ScanUnit& unit, std::string& why) {
 Status UnitHasher::hash_piece(Extent piece, ScanUnit& unit, std::string& why) {
     const auto length = static_cast<std::size_t>(piece.length);
     BALLAST_CHECK(source_.read_rows(piece.offset, length, hash_rows, buffers_->bytes, why));
-    // A block that is cut short counts as filled up with zeros.
+    fill_up(length);
+    for (std::size_t level = 0; level < grids_.size(); ++level) {
+        gather(level, 0, piece, unit.entries[level]);
+        hash_gathered(level, unit.entries[level]);
+    }
+    return {};
+}
+
+Status UnitHasher::hash_apart(std::span<const Extent> stretches, std::vector<Entry>& out, std::string& why) {
+    std::size_t row = 0;
+    gathered_ = 0;  // of what could not be read to its end
+    for (const Extent& stretch : stretches) {
+        const auto length = static_cast<std::size_t>(stretch.length);
+        const std::size_t at = row * hash_rows.bytes;
+        BALLAST_CHECK(source_.read(stretch.offset, {place_of(at), length}, why));
+        fill_up(at + length);
+        gather(0, at, stretch, out);
+        ++row;
+    }
+    hash_gathered(0, out);
+    return {};
+}
+
+// A block that is cut short counts as filled up with zeros.
+void UnitHasher::fill_up(std::size_t length) {
     const std::size_t block_bytes = grids_[0].block_bytes();
     const std::size_t filled_up = (length + block_bytes - 1) / block_bytes * block_bytes;
     if (filled_up > length) {
         std::memset(place_of(length), 0, filled_up - length);
     }
-    for (std::size_t level = 0; level < grids_.size(); ++level) {
-        hash_level(level, piece, unit.entries[level]);
-    }
-    return {};
 }
 
-void UnitHasher::hash_level(std::size_t level, Extent piece, std::vector<Entry>& out) {
+void UnitHasher::gather(std::size_t level, std::size_t at, Extent extent, std::vector<Entry>& out) {
     const std::size_t block_bytes = grids_[level].block_bytes();
-    const std::uint64_t first_block = grids_[level].block_at(piece.offset);
-    const std::size_t before = out.size();
-    std::size_t count = 0;
-    for (std::size_t at = 0; at < piece.length; at += block_bytes) {
-        const std::span<const std::byte> block{place_of(at), block_bytes};
+    const std::uint64_t first_block = grids_[level].block_at(extent.offset);
+    for (std::size_t done = 0; done < extent.length; done += block_bytes) {
+        const std::span<const std::byte> block{place_of(at + done), block_bytes};
         if (!all_zero(block)) {
-            buffers_->blocks[count] = block.data();
-            out.push_back({.block = static_cast<std::uint32_t>(first_block + at / block_bytes)});
-            ++count;
+            buffers_->blocks[gathered_++] = block.data();
+            out.push_back({.block = static_cast<std::uint32_t>(first_block + done / block_bytes)});
         }
     }
-    const std::span<const std::byte* const> blocks = std::span{buffers_->blocks}.first(count);
-    md5_blocks(kernel_, blocks, block_bytes, std::span{buffers_->digests}.first(count));
-    for (std::size_t i = 0; i < count; ++i) {
-        out[before + i].key = key_of(buffers_->digests[i]);
+}
+
+void UnitHasher::hash_gathered(std::size_t level, std::vector<Entry>& out) {
+    const std::span<Md5Digest> digests = std::span{buffers_->digests}.first(gathered_);
+    md5_blocks(kernel_, std::span{buffers_->blocks}.first(gathered_), grids_[level].block_bytes(), digests);
+    const std::size_t before = out.size() - gathered_;
+    for (std::size_t i = 0; i < gathered_; ++i) {
+        out[before + i].key = key_of(digests[i]);
     }
+    gathered_ = 0;
 }
 
 }  // namespace ballast::image

@@ -48,17 +48,28 @@ class UnitHasher {
     // the first and is at most scan_unit_bytes long. Faults of the source.
     Status hash(ScanUnit& unit, std::string& why);
 
+    // Stretches that lie apart, hashed together: alone, what is in one would not fill the lanes. Appends to
+    // `out`, in their order. REQUIRES: at most apart_max() of them, each at most a row of hash_rows, in one
+    // region of the first grid, and beginning on a block of it.
+    Status hash_apart(std::span<const Extent> stretches, std::vector<Entry>& out, std::string& why);
+    std::size_t apart_max() const noexcept { return piece_bytes_ / hash_rows.bytes; }
+
   private:
     Status hash_piece(Extent piece, ScanUnit& unit, std::string& why);
-    // Of a byte of the piece, in the buffers.
+    // Of a byte of what was read, in the buffers.
     std::byte* place_of(std::size_t at) noexcept;
-    void hash_level(std::size_t level, Extent piece, std::vector<Entry>& out);
+    void fill_up(std::size_t length);
+    // Blocks of what lies at this byte of the buffers and is not zero: their entries, still without keys.
+    void gather(std::size_t level, std::size_t at, Extent extent, std::vector<Entry>& out);
+    // Gives the last entries the keys of all blocks gathered.
+    void hash_gathered(std::size_t level, std::vector<Entry>& out);
 
     struct Buffers;
     ImageSource& source_;
     std::span<const Grid> grids_;
     Md5Kernel kernel_;
     std::size_t piece_bytes_;
+    std::size_t gathered_ = 0;
     std::unique_ptr<Buffers> buffers_;
 };
 

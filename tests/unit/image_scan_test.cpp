@@ -77,7 +77,7 @@ struct Taken final : ScanSink {
     std::uint64_t cancelled_at = disk_bytes + 1;
 };
 
-class ScanTest : public testing::TestWithParam<std::size_t> {
+class ScanTest : public testing::Test {
   protected:
     ScanTest() {
         GridStarts starts;
@@ -94,6 +94,7 @@ class ScanTest : public testing::TestWithParam<std::size_t> {
     std::vector<Grid> grids;
     std::string why;
 };
+class ScanByThreadsTest : public ScanTest, public testing::WithParamInterface<std::size_t> {};
 
 // In one call of the system, and from a source that only knows how to read what lies together.
 TEST(ImageRows, AreWhatIsReadTogether) {
@@ -120,7 +121,7 @@ TEST(ImageRows, AreWhatIsReadTogether) {
     EXPECT_NE(why.find("ends at byte"), std::string::npos) << why;
 }
 
-TEST_P(ScanTest, FindsEveryBlockThatIsNotZeroInOrder) {
+TEST_P(ScanByThreadsTest, FindsEveryBlockThatIsNotZeroInOrder) {
     Taken taken;
     ASSERT_TRUE(scan(GetParam(), taken).ok()) << why;
     EXPECT_EQ(taken.up_to, disk_bytes);
@@ -139,7 +140,7 @@ TEST_P(ScanTest, FindsEveryBlockThatIsNotZeroInOrder) {
     }
 }
 
-TEST_P(ScanTest, FindsTheSameAsOneThread) {
+TEST_P(ScanByThreadsTest, FindsTheSameAsOneThread) {
     Taken alone;
     Taken taken;
     ASSERT_TRUE(scan(1, alone).ok()) << why;
@@ -147,7 +148,36 @@ TEST_P(ScanTest, FindsTheSameAsOneThread) {
     EXPECT_EQ(taken.entries, alone.entries);
 }
 
-TEST_P(ScanTest, WhatCannotBeReadEndsItAndNothingBehindItIsTaken) {
+// Blocks with a hole between them, one of zeros alone, and the end of the image, which is no whole sector.
+TEST_F(ScanTest, StretchesApartHaveTheKeysOfAWholeScan) {
+    const std::uint64_t hole = (hole_every - 1) * scan_unit_bytes;
+    const std::vector<Extent> stretches{{.offset = 3 * block_bytes_default, .length = block_bytes_default},
+                                        {.offset = hole - block_bytes_default, .length = block_bytes_default},
+                                        {.offset = hole, .length = block_bytes_default},
+                                        {.offset = disk_bytes - 1000, .length = 1000}};
+    Taken whole;
+    ASSERT_TRUE(scan(1, whole).ok()) << why;
+    std::vector<Entry> expected;
+    for (const Extent& stretch : stretches) {
+        for (const Entry& entry : whole.entries[1]) {
+            const std::uint64_t at = std::uint64_t{entry.block} * sector_bytes;
+            if (at >= stretch.offset && at < stretch.end()) {
+                expected.push_back(entry);
+            }
+        }
+    }
+    UnitHasher hasher{source, {&grids[1], 1}, best_md5_kernel()};
+    std::vector<Entry> found;
+    source.broken_from = hole;
+    EXPECT_EQ(hasher.hash_apart(stretches, found, why).fault(), Fault::image_corrupt);
+    source.broken_from = disk_bytes;
+    found.clear();
+    ASSERT_TRUE(hasher.hash_apart(stretches, found, why).ok()) << why;
+    EXPECT_EQ(found, expected);
+    EXPECT_EQ(found.size(), 2 * block_bytes_default / sector_bytes + 2);
+}
+
+TEST_P(ScanByThreadsTest, WhatCannotBeReadEndsItAndNothingBehindItIsTaken) {
     source.broken_from = 17 * scan_unit_bytes + 5000;
     Taken taken;
     EXPECT_EQ(scan(GetParam(), taken).fault(), Fault::image_corrupt);
@@ -155,14 +185,14 @@ TEST_P(ScanTest, WhatCannotBeReadEndsItAndNothingBehindItIsTaken) {
     EXPECT_EQ(taken.up_to, 17 * scan_unit_bytes);
 }
 
-TEST_P(ScanTest, TheOneWhoTakesMayEndIt) {
+TEST_P(ScanByThreadsTest, TheOneWhoTakesMayEndIt) {
     Taken taken;
     taken.cancelled_at = 3 * scan_unit_bytes;
     EXPECT_EQ(scan(GetParam(), taken).fault(), Fault::cancelled);
     EXPECT_EQ(taken.up_to, 3 * scan_unit_bytes);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, ScanTest, testing::Values(1, 2, 5));
+INSTANTIATE_TEST_SUITE_P(Threads, ScanByThreadsTest, testing::Values(1, 2, 5));
 
 }  // namespace
 }  // namespace ballast::image
