@@ -20,7 +20,7 @@ Verdict stays(Constraint constraint, double have = 0, double limit = 1) noexcept
 Verdict verdict_on(const Vm& vm, const Pool& pool, const Parameters& parameters, Family family,
                    const Plan& plan) noexcept {
     const Host& host = pool.hosts[vm.host];
-    if (host.state != HostState::up) {
+    if (host.state != HostState::up && host.state != HostState::draining) {
         return stays(Constraint::host_state);
     }
     if (vm.state != VmState::running || vm.moving_to != no_index) {
@@ -28,6 +28,9 @@ Verdict verdict_on(const Vm& vm, const Pool& pool, const Parameters& parameters,
     }
     if (!vm.movable) {
         return stays(Constraint::not_movable);
+    }
+    if (host.state == HostState::draining) {
+        return stays(Constraint::host_state);  // who can leave it does, without this policy
     }
     const Standing at = standing(family, parameters, vm.host, plan.before.hosts[vm.host]);
     if (!at.overloaded) {

@@ -214,7 +214,7 @@ Exit follow_drain(Online& online, const std::string& host, std::int64_t timeout_
         if (steady_now_ms() >= deadline) {
             live.show({});
             online.context().complain("guests left on " + printable(host) + ": " + std::to_string(left) +
-                                      "; why: ballast get decisions");
+                                      "; why: ballast explain host " + printable(host));
             return Exit::timeout;
         }
         pause_between_looks();

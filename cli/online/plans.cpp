@@ -235,6 +235,14 @@ std::string explained(Json answer, const TableStyle& style) {
                    "\n";
         }
     }
+    Table kept{{{"GUEST"}, {"STATE"}, {"DECISION"}, {"WHY"}}};
+    answer.at("host.guests").each_item([&](Json guest) {
+        kept.row({{guest.at("name").plain()},
+                  {guest.at("state").plain()},
+                  {guest.at("decision").plain()},
+                  {guest.at("why").is_text() ? guest.at("why").plain() : std::string{}}});
+    });
+    out += kept.rows() == 0 ? "" : kept.text(style);
     if (const Json migrate = answer.at("migrate"); migrate.at("decision").is_text()) {
         out += "an operator's migrate: " + printable(migrate.at("decision").plain()) +
                (migrate.at("to").is_text() ? " to " + printable(migrate.at("to").plain()) : std::string{}) +

@@ -1,5 +1,7 @@
 // What balancing would decide now, and why: of the whole pool, of one guest, or of one host. Nothing changes.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "controller/http/api.hpp"
 #include "controller/http/forms.hpp"
@@ -161,6 +163,18 @@ void explain_nearest(JsonOut& json, const Core& core, const policy::Standing& ne
     json.end_object();
 }
 
+// Those that are on the host: what keeps each of them there is what keeps a draining one from being empty.
+std::vector<std::uint32_t> guests_by_name(const Core& core, std::uint32_t host) {
+    std::vector<std::uint32_t> guests;
+    for (std::uint32_t i = 0; i < core.vms().size(); ++i) {
+        if (core.vm(i).in_use && core.vm(i).host == host) {
+            guests.push_back(i);
+        }
+    }
+    std::ranges::sort(guests, {}, [&core](std::uint32_t i) { return core.vm(i).record.name.view(); });
+    return guests;
+}
+
 void explain_subject(JsonOut& json, const Core& core, const policy::Plan& round, const ExplainAsked& asked) {
     if (asked.vm != no_row) {
         const VmRow& vm = core.vm(asked.vm);
@@ -182,6 +196,16 @@ void explain_subject(JsonOut& json, const Core& core, const policy::Plan& round,
         json.member("name", core.host(asked.host).record.name.view());
         json.member("state", to_string(core.host(asked.host).state));
         explain_verdict(json, core, round.hosts[asked.host]);
+        json.key("guests");
+        json.array();
+        for (const std::uint32_t vm : guests_by_name(core, asked.host)) {
+            json.object();
+            json.member("name", core.vm(vm).record.name.view());
+            json.member("state", to_string(core.vm(vm).state));
+            explain_verdict(json, core, round.vms[vm]);
+            json.end_object();
+        }
+        json.end_array();
         json.end_object();
     }
 }
@@ -241,6 +265,11 @@ std::string explain_text(const Core& core, const PlanView& plan, const ExplainAs
     }
     if (asked.vm != no_row) {
         row(core.vm(asked.vm).record.name.view(), round.vms[asked.vm]);
+    }
+    if (asked.host != no_row) {
+        for (const std::uint32_t vm : guests_by_name(core, asked.host)) {
+            row(core.vm(vm).record.name.view(), round.vms[vm]);
+        }
     }
     return std::string{plan.record.conclusion.view()} + "\n\n" + table.text();
 }

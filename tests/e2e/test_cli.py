@@ -209,6 +209,10 @@ class CommandLine(PoolCase):
         whole = self.run_it("explain", *calm).stdout
         self.assertRegex(whole, r"KEPT BY +VMS +HOSTS\nnot_overloaded +\d+ +2\n")
         self.assertEqual(json.loads(self.run_it("-o", "json", "explain", "host", "h1").stdout)["host"]["name"], "h1")
+        self.run_it("vm", "movable", "no", "vm1-01")
+        kept = self.run_it("explain", "host", "h1", *calm).stdout
+        self.run_it("vm", "movable", "yes", "vm1-01")
+        self.assertRegex(kept, r"GUEST +STATE +DECISION +WHY\nvm1-01 +running +stays +its operator, or the configuration, keeps it")
         self.run_it("explain", "vm", code=2)
         self.run_it("explain", "vm", "nobody", code=2)
 

@@ -182,6 +182,9 @@ class RealAnswers(PoolCase):
         self.assertEqual(self.expect(200, "explain", "", {"vm": "vm1-01", "to": "h1"})["migrate"]["decision"], "already_so")
         host = self.expect(200, "explain", "", {"host": "h1"})["host"]
         self.assertEqual((host["name"], host["decision"]), ("h1", "stays"))
+        self.assertEqual([guest["name"] for guest in host["guests"]],
+                         sorted(vm["name"] for vm in self.pool.get("/v1/vms?host=h1")["vms"]))
+        self.assertTrue(all(guest["why"] for guest in host["guests"] if guest["decision"] == "stays"))
         hot = {"parameters": {"critical_load": 0.05, "cool_down_seconds": 0, "samples_min": 1}, "policy": "vds-3b"}
         self.expect(200, "setVmMovable", "", {"movable": False}, vm="vm1-02")
         self.assertEqual(self.expect(200, "explain", "", {"vm": "vm1-02", **hot})["vm"]["rule"], "not_movable")

@@ -203,6 +203,7 @@ void World::signal(Agent& agent, const wire::GuestNote& note) {
     if (note.watch != wire::LifeSigns::none) {
         agent.watched.push_back(note);
     }
+    agent.shares[note.uuid] = std::string{note.data_share.view()};
     const bool answers = note.watch == wire::LifeSigns::none ? agent.guests_signal : agent.guests_live;
     if (!answers || guest == agent.guests.end() || guest->second.state != DomainState::running) {
         return;

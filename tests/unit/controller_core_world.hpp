@@ -80,6 +80,7 @@ struct Agent {
     bool watches_life = true;                       // an agent that can tell whether guests are alive
     bool guests_live = true;                        // as far as it can see
     std::vector<wire::GuestNote> watched;           // what it was asked to watch
+    std::map<Uuid, std::string> shares;             // what each guest was told last of where its data is
     std::map<std::uint64_t, std::uint32_t> limits;  // of migrations' images, as told last
     std::map<std::uint64_t, wire::RelayOpen> relays;
     std::uint16_t next_relay_port = 6001;

@@ -150,6 +150,36 @@ TEST(Desktops, AWokenDesktopMustAnswerBeforeItIsHandedOut) {
     desk.until([&] { return desk.in(DesktopState::paused) == 1; });  // replaced
 }
 
+TEST(Desktops, AGuestIsToldWhereItsUsersDataIs) {
+    Desk desk;
+    for (const char* host : {"h1", "h2"}) {
+        desk.host(host).store_path = "/srv/store";
+        desk.report(host);
+    }
+    DesktopPoolRecord pool = office();
+    pool.rules.guest_signals = true;
+    pool.data_share = "nas:/{user}/on/{desktop}?as={user}&{other}";
+    ASSERT_EQ(desk.make(pool).kind, OutcomeKind::changed);
+    for (const char* user : {"ann", "bob"}) {
+        Command wanted;
+        wanted.kind = CommandKind::private_put;
+        wanted.user = UserName{user};
+        wanted.target = "office";
+        ASSERT_EQ(desk.command(wanted).kind, OutcomeKind::changed);
+        wanted = Command{};
+        wanted.kind = CommandKind::session_open;
+        wanted.user = UserName{user};
+        wanted.flag = true;
+        const std::uint64_t session = desk.command(wanted).session_id;
+        desk.until([&] { return desk.session(session).state == SessionState::open; });
+        const std::string name{desk.session(session).desktop_name.view()};
+        const Uuid uuid = desk.vm_row(name).record.uuid;
+        const std::string told = desk.host("h1").guests.count(uuid) != 0 ? desk.host("h1").shares[uuid]
+                                                                         : desk.host("h2").shares[uuid];
+        EXPECT_EQ(told, std::string{"nas:/"} + user + "/on/" + name + "?as=" + user + "&{other}");
+    }
+}
+
 TEST(Desktops, StartsThatFailAreTriedAgainMoreAndMoreRarely) {
     Desk desk;
     desk.disconnect("h2");

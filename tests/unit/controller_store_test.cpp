@@ -200,6 +200,43 @@ TEST_F(StoreTest, KeepsEveryMemberOfAJob) {
     sqlite3_close(connection);
 }
 
+// Where it came from and when: what keeps it from going back there after a restart.
+TEST_F(StoreTest, KeepsEveryMemberOfAGuest) {
+    sqlite3* connection = nullptr;
+    ASSERT_EQ(sqlite3_open(":memory:", &connection), SQLITE_OK);
+    ASSERT_TRUE(bring_up_to_date(connection, why_)) << why_;
+    VmRecord vm;
+    vm.uuid.bytes[3] = 9;
+    vm.name = "web";
+    vm.kind = VmKind::personal;
+    vm.ours = true;
+    vm.movable = false;
+    vm.last_host = "h2";
+    vm.last_moved = {1'790'000'000'001};
+    vm.came_from = "h1";
+    vm.started = {1'790'000'000'002};
+    {
+        Statement put;
+        Statement rows;
+        ASSERT_TRUE(put.prepare(connection, records::put_vm));
+        ASSERT_TRUE(put_row(put, vm));
+        ASSERT_TRUE(rows.prepare(connection, records::get_vms));
+        VmRecord back;
+        ASSERT_TRUE(rows.start().next());
+        ASSERT_TRUE(records::get(rows, back));
+        EXPECT_EQ(back.uuid, vm.uuid);
+        EXPECT_EQ(back.name, vm.name);
+        EXPECT_EQ(back.kind, vm.kind);
+        EXPECT_TRUE(back.ours);
+        EXPECT_FALSE(back.movable);
+        EXPECT_EQ(back.last_host, vm.last_host);
+        EXPECT_EQ(back.last_moved, vm.last_moved);
+        EXPECT_EQ(back.came_from, vm.came_from);
+        EXPECT_EQ(back.started, vm.started);
+    }
+    sqlite3_close(connection);
+}
+
 TEST_F(StoreTest, TakesAKeyWithAllItsBits) {
     sqlite3* connection = nullptr;
     ASSERT_EQ(sqlite3_open(":memory:", &connection), SQLITE_OK);

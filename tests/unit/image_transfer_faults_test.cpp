@@ -234,5 +234,76 @@ TEST_F(ImageTransferFaults, ASourceThatSaysAnythingElseIsRefused) {
     EXPECT_NE(why.find("another version"), std::string::npos) << why;
 }
 
+// A destination that says anything at all, once it has heard the greeting.
+Status answer(const TransferWorld& world, const std::vector<std::byte>& bytes, std::string& why) {
+    int fds[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    SocketStream source{UniqueFd{fds[0]}};
+    SocketStream destination{UniqueFd{fds[1]}};
+    Status status;
+    std::thread sender{[&] {
+        TransferControl control;
+        ImageSender sending{world.send, control};
+        status = sending.run(source, why);
+        source.shut_down();
+    }};
+    std::string ignored;
+    static_cast<void>(destination.send(bytes, ignored));
+    if (bytes.empty()) {
+        destination.shut_down();
+    }
+    sender.join();
+    return status;
+}
+
+std::vector<std::byte> framed(MessageType type, std::span<const std::byte> body) {
+    std::vector<std::byte> bytes(frame_header_bytes + body.size());
+    encode(FrameHead{.type = type, .body_bytes = static_cast<std::uint32_t>(body.size())},
+           std::span{bytes}.first<frame_header_bytes>());
+    std::copy(body.begin(), body.end(), bytes.begin() + frame_header_bytes);
+    return bytes;
+}
+
+TEST_F(ImageTransferFaults, ADestinationThatSaysAnythingElseIsRefused) {
+    std::string why;
+    EXPECT_EQ(answer(world, std::vector<std::byte>(200, std::byte{0xff}), why).fault(),
+              Fault::protocol_violation);
+    EXPECT_NE(why.find("no message"), std::string::npos) << why;
+    EXPECT_EQ(answer(world, {}, why).fault(), Fault::connection_lost) << why;
+    Welcome welcome;
+    std::vector<std::byte> body(message_bytes_max);
+    welcome.version = transfer_version + 1;
+    std::size_t length = encode(welcome, body);
+    EXPECT_EQ(answer(world, framed(MessageType::welcome, std::span{body}.first(length)), why).fault(),
+              Fault::version_mismatch);
+    EXPECT_NE(why.find("another version"), std::string::npos) << why;
+    // A welcome, and then that all is done: before the source has sent anything.
+    welcome.version = transfer_version;
+    length = encode(welcome, body);
+    std::vector<std::byte> bytes = framed(MessageType::welcome, std::span{body}.first(length));
+    const std::vector<std::byte> done = framed(MessageType::finished, std::vector<std::byte>(32));
+    bytes.insert(bytes.end(), done.begin(), done.end());
+    EXPECT_EQ(answer(world, bytes, why).fault(), Fault::protocol_violation) << why;
+}
+
+// Nothing at all comes, and the connection stays: it is given up.
+TEST_F(ImageTransferFaults, AnOtherSideThatStopsIsGivenUp) {
+    int fds[2] = {-1, -1};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    SocketStream source{UniqueFd{fds[0]}, 50};
+    const UniqueFd silent{fds[1]};
+    TransferControl control;
+    ImageSender sending{world.send, control};
+    std::string why;
+    EXPECT_EQ(sending.run(source, why).fault(), Fault::connection_lost);
+    EXPECT_NE(why.find("silent"), std::string::npos) << why;
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    SocketStream destination{UniqueFd{fds[0]}, 50};
+    const UniqueFd silent_too{fds[1]};
+    ImageReceiver receiving{world.receive, control};
+    EXPECT_EQ(receiving.run(destination, why).fault(), Fault::connection_lost);
+    EXPECT_NE(why.find("silent"), std::string::npos) << why;
+}
+
 }  // namespace
 }  // namespace ballast::image

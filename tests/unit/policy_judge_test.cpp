@@ -62,6 +62,21 @@ TEST(PolicyVerdicts, EveryGuestAndHostIsToldWhatKeptIt) {
     EXPECT_EQ(book.plan.conclusion.view(), "1 move: h1 has cpu at 88.0% of 80.0%");
 }
 
+// Whatever policy balances: a drain is no policy's.
+TEST(PolicyVerdicts, GuestsOfADrainingHostAreToldWhatKeepsThemThere) {
+    for (const char* policy : {"vds-3b", "sandpiper", "scoa", "ballast"}) {
+        PoolBook book;
+        book.host("h1").state = HostState::draining;
+        book.host("h2");
+        book.vm("fixed", 0, 0.3).movable = false;
+        book.vm("asleep", 0, 0.0).state = VmState::saved;
+        book.vm("free", 0, 0.3);
+        EXPECT_TRUE(book.run(policy).ok());
+        EXPECT_EQ(book.plan.vms[0].constraint, Constraint::not_movable) << policy;
+        EXPECT_EQ(book.plan.vms[1].constraint, Constraint::vm_state) << policy;
+    }
+}
+
 TEST(PolicyVerdicts, AMoveSaysWhatItDoesToBothHosts) {
     PoolBook book;
     for (const char* name : {"h1", "h2"}) {
