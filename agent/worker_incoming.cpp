@@ -45,7 +45,7 @@ Status Worker::incoming() {
 void Worker::answer_ask(BlockingLink& link, const wire::MigrationAsk& question) {
     WorkerReport news;
     news.kind = WorkerReport::Kind::incoming_ask;
-    (void)news.peer_name.try_assign(link.peer_name());
+    news.peer_name = link.peer_name();
     news.ask = question;
     report(news);
     const std::optional<WorkerCommand> command = next_command();
@@ -57,7 +57,7 @@ void Worker::answer_ask(BlockingLink& link, const wire::MigrationAsk& question) 
 Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open) {
     WorkerReport news;
     news.kind = WorkerReport::Kind::incoming_open;
-    (void)news.peer_name.try_assign(link.peer_name());
+    news.peer_name = link.peer_name();
     news.open = open;
     report(news);
     std::optional<WorkerCommand> command = next_command();

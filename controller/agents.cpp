@@ -67,12 +67,7 @@ void Agents::link_up(LinkId id) {
     event.link = id;
     event.tls = options_.tls != nullptr;
     event.remote_address.assign_cut(without_port(entry.link->peer_address()));
-    if (!event.certificate_name.try_assign(entry.link->peer_name())) {
-        log_warning("agent {}: the certificate's name is too long", entry.link->peer_address());
-        entry.up = false;
-        forget(links_.find(id), Fault::authentication_failed);
-        return;
-    }
+    event.certificate_name = entry.link->peer_name();
     (void)engine_.step(event);  // a full table is told by the core's own CloseLink
 }
 

@@ -98,7 +98,8 @@ class Link {
     // `handshake_timeout`.
     void close_after_send();
     bool up() const noexcept;
-    // Subject CN of the peer's certificate; empty on plain TCP.
+    // Subject CN of the peer's certificate, never longer than limits::name_bytes_max; empty on plain TCP
+    // only.
     std::string_view peer_name() const noexcept;
     // "address:port" of the peer.
     std::string_view peer_address() const noexcept;

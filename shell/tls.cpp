@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/assert.hpp"
+#include "base/limits.hpp"
 
 namespace ballast {
 namespace {
@@ -124,6 +125,12 @@ int TlsSession::Impl::verify() {
     const auto name = certificate ? common_name(certificate.get()) : std::nullopt;
     if (!name || name->empty()) {
         refusal = "its certificate has not exactly one common name";
+        return GNUTLS_E_CERTIFICATE_ERROR;
+    }
+    if (name->size() > limits::name_bytes_max) {
+        // Cut, it could be another's; left out, it would look like a link that asks for none.
+        refusal = "its certificate's common name is longer than " + std::to_string(limits::name_bytes_max) +
+                  " bytes";
         return GNUTLS_E_CERTIFICATE_ERROR;
     }
     if (!expected_name.empty() && *name != expected_name) {

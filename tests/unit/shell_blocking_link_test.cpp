@@ -303,5 +303,12 @@ TEST_P(ShellBlockingLinkNames, RefusesAClientWithAnotherNameAndTellsIt) {
     EXPECT_EQ(client_fault, Fault::authentication_failed) << client_why;
 }
 
+TEST_P(ShellBlockingLinkNames, RefusesAClientWhoseNameIsLongerThanAHostsCanBe) {
+    client_options.tls = TestPki::instance().of("long");
+    meet();
+    EXPECT_FALSE(server);
+    EXPECT_EQ(server_fault, Fault::authentication_failed) << server_why;
+}
+
 }  // namespace
 }  // namespace ballast

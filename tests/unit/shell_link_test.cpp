@@ -256,6 +256,13 @@ TEST_F(ShellLinkTls, RefusesAClientWithAnotherName) {
     EXPECT_EQ(client.detail.find("the peer refused TLS with us: "), 0U) << client.detail;
 }
 
+TEST_F(ShellLinkTls, RefusesAPeerWhoseNameIsLongerThanAHostsCanBe) {
+    client_options.tls = TestPki::instance().of("long");
+    both_down();
+    EXPECT_EQ(server.down, Fault::authentication_failed);
+    EXPECT_NE(server.detail.find("common name is longer than 63 bytes"), std::string::npos) << server.detail;
+}
+
 TEST_F(ShellLinkTls, RefusesAServerOfAForeignAuthority) {
     server_options.tls = TestPki::instance().foreign();
     both_down();

@@ -33,6 +33,15 @@ TestPki::TestPki() {
     for (const char* each : {"controller", "h1", "h2"}) {
         run(tool + "issue " + directory_ + "/pool " + each + " --ip 127.0.0.1" + quiet);
     }
+    // ballast-pki makes none such; another authority's program may, 64 characters being what X.509 allows.
+    const std::string pool = directory_ + "/pool/";
+    run("certtool --generate-privkey --key-type ecdsa --curve secp256r1 --outfile " + pool + "long.key" +
+        quiet + " 2>&1");
+    run("printf 'cn = %s\\nsigning_key\\ntls_www_client\\ntls_www_server\\n' " +
+        std::string(limits::name_bytes_max + 1, 'h') + " >" + pool + "long.cfg");
+    run("certtool --generate-certificate --template " + pool + "long.cfg --load-privkey " + pool +
+        "long.key --load-ca-certificate " + pool + "ca.pem --load-ca-privkey " + pool + "ca.key --outfile " +
+        pool + "long.pem" + quiet + " 2>&1");
     run(tool + "issue " + directory_ + "/strangers controller" + quiet);
     run("cp -r " + directory_ + "/strangers " + directory_ + "/intruder");
     run("cat " + directory_ + "/pool/ca.pem >>" + directory_ + "/intruder/ca.pem");

@@ -16,7 +16,7 @@ class TestPki {
     TestPki(const TestPki&) = delete;
     TestPki& operator=(const TestPki&) = delete;
 
-    // "controller", "h1", "h2".
+    // "controller", "h1", "h2", and "long", whose name is one byte longer than a host's can be.
     std::shared_ptr<TlsCredentials> of(const std::string& name) const { return load("pool", name); }
     // "controller", of another authority.
     std::shared_ptr<TlsCredentials> foreign() const { return load("strangers", "controller"); }
