@@ -2,6 +2,9 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "controller/config_sites.hpp"
 #include "shell/config.hpp"
 
@@ -49,7 +52,19 @@ void read_client_roles(Config& file, HttpConfig& out) {
                 "\"NAME=ROLE\" with user, viewer, helpdesk, operator or admin, found \"" + text + "\"");
             return;
         }
-        out.gate.certificates.push_back({text.substr(0, equals), *role});
+        std::string name = text.substr(0, equals);
+        if (name.size() > limits::name_bytes_max) {
+            // A user's name has no more: what is cut off could make it another user's.
+            file.reject("http.client_roles", "names of at most " + std::to_string(limits::name_bytes_max) +
+                                                 " bytes, found \"" + name + "\"");
+            return;
+        }
+        if (std::ranges::find(out.gate.certificates, name, &CertificateRole::common_name) !=
+            out.gate.certificates.end()) {
+            file.reject("http.client_roles", "each name once, found \"" + name + "\" twice");
+            return;
+        }
+        out.gate.certificates.push_back({std::move(name), *role});
     }
     if (!out.client_ca.empty() && out.plain) {
         file.reject("http.client_ca", "http.certificate too: without TLS there are no client certificates");

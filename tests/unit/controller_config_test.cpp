@@ -17,10 +17,11 @@ class ControllerConfigFile : public testing::Test {
     }
     ~ControllerConfigFile() override { std::filesystem::remove_all(directory_); }
     // A complete file with this [balance].
-    bool balance(const std::string& text) {
+    bool balance(const std::string& text) { return load("[balance]\n" + text); }
+    // With these sections.
+    bool load(const std::string& text) {
         std::ofstream{directory_ + "/controller.toml"}
             << "state_dir = \"" << directory_ << "\"\n[agents]\nlisten = \"127.0.0.1\"\nplain = true\n"
-            << "[balance]\n"
             << text;
         config_ = ControllerConfig{};
         errors_.clear();
@@ -71,6 +72,20 @@ TEST_F(ControllerConfigFile, GroupsAreTextsAndNoMoreThanTheirLimit) {
     EXPECT_FALSE(balance(groups(apart_groups_max + 1)));
     EXPECT_NE(errors().find("balance.apart"), std::string::npos) << errors();
     EXPECT_FALSE(balance("apart = [\"" + std::string(limits::name_bytes_max + 1, 'x') + "\"]\n"));
+}
+
+TEST_F(ControllerConfigFile, NamesOfClientCertificatesAreThoseThatAUserCanHaveAndEachIsGivenOneRole) {
+    const auto roles = [this](const std::string& list) {
+        return load(
+            "[http]\ncertificate = \"c.pem\"\nkey = \"c.key\"\nclient_ca = \"ca.pem\"\nclient_roles = [" +
+            list + "]\n");
+    };
+    const std::string longest(limits::name_bytes_max, 'u');
+    EXPECT_TRUE(roles("\"ann=user\", \"" + longest + "=user\"")) << errors();
+    EXPECT_FALSE(roles("\"" + longest + "x=user\""));
+    EXPECT_NE(errors().find("http.client_roles"), std::string::npos) << errors();
+    EXPECT_FALSE(roles("\"ann=viewer\", \"ann=admin\""));
+    EXPECT_NE(errors().find("\"ann\" twice"), std::string::npos) << errors();
 }
 
 TEST_F(ControllerConfigFile, ThePlannersParametersAreKeysOfBalance) {
