@@ -36,7 +36,8 @@ Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
       recent_{arena.make_array<Rank>(hosts_max)},
       tangents_{arena.make_array<Tangent>(hosts_max)},
       tangent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
-      recent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))} {}
+      recent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
+      annealing_{arena, hosts_max, vms_max} {}
 
 void Descent::begin(Board& board, Objective& objective, const DescentLimits& limits) noexcept {
     board_ = &board;
@@ -302,6 +303,34 @@ void Descent::lower_toll() noexcept {
     stage_ = Stage::moves;
 }
 
+// Instead of the tolls. With a bound on the migrations chance would fill it with the first that come.
+bool Descent::begin_annealing() noexcept {
+    if (objective_->exact() || most_ <= 0 || least_price_ <= 0 || limits_.migrations_max != UINT32_MAX) {
+        return false;
+    }
+    const std::uint64_t left = limits_.evaluations_max - std::min(limits_.evaluations_max, evaluations_);
+    annealing_.begin(*board_, *objective_, settled_, least_price_, limits_.price_share, left / 2);
+    stage_ = Stage::annealing;
+    return true;
+}
+
+void Descent::end_annealing() noexcept {
+    if (!annealing_.pays() || (limits_.keep_spare_host && !board_->survives_largest())) {
+        annealing_.undo();
+        lower_toll();
+    } else {
+        first_toll_ = most_;
+        whole_ = whole_swaps_ = true;
+        stage_ = Stage::moves;
+    }
+    migrations_ = 0;
+    for (Rank g = 0; g < board_->guests().size(); ++g) {
+        migrations_ += away(g) ? 1 : 0;
+    }
+    find_floors();
+    find_tangents();
+}
+
 void Descent::begin_swaps() noexcept {
     stage_ = Stage::swaps;
     away_.clear();
@@ -331,6 +360,9 @@ void Descent::end_sweep() noexcept {
     cursor_ = 0;
     if (first_toll_ == unlimited) {
         mark_calm();
+        if (begin_annealing()) {
+            return;
+        }
         lower_toll();
         if (first_toll_ <= 0) {
             whole_ = false;  // no migration is worth anything: it has just been looked at
@@ -372,7 +404,14 @@ bool Descent::step(std::uint64_t evaluations) noexcept {
     const std::uint64_t until =
         evaluations < UINT64_MAX - evaluations_ ? evaluations_ + evaluations : UINT64_MAX;
     while (stage_ != Stage::over && evaluations_ < until) {
-        if (cursor_ < board_->guests().size()) {
+        if (stage_ == Stage::annealing) {
+            const std::uint64_t before = annealing_.evaluations();
+            const bool cold = annealing_.step(until - evaluations_);
+            evaluations_ += annealing_.evaluations() - before;
+            if (cold) {
+                end_annealing();
+            }
+        } else if (cursor_ < board_->guests().size()) {
             scan_next();
         } else {
             end_sweep();

@@ -13,6 +13,7 @@
 
 #include "base/arena.hpp"
 #include "policy/bounded_list.hpp"
+#include "policy/planner/annealing.hpp"
 #include "policy/planner/board.hpp"
 #include "policy/planner/calm.hpp"
 #include "policy/planner/nearest.hpp"
@@ -49,6 +50,7 @@ struct DescentLimits {
     Calm* calm = nullptr;                       // whose guests' migrations are dear
     // What no destination comes above by the window that the board was set up for before; null: anything.
     const Point* before_max = nullptr;
+    std::uint64_t evaluations_max = UINT64_MAX;  // that the whole round has
 };
 
 // Even what takes no migration more must save this share of a migration's price: trifles only take time.
@@ -70,7 +72,7 @@ class Descent {
     double best_saving(Rank g) noexcept;
 
   private:
-    enum class Stage : std::uint8_t { moves, swaps, over };
+    enum class Stage : std::uint8_t { moves, swaps, annealing, over };
 
     void scan_next() noexcept;
     void scan_moves(Rank g) noexcept;
@@ -97,6 +99,8 @@ class Descent {
     void find_least_price() noexcept;
     std::size_t make_changes() noexcept;
     void lower_toll() noexcept;
+    bool begin_annealing() noexcept;
+    void end_annealing() noexcept;
     void find_floors() noexcept;
     double hope(Rank g, double leave, const Point& floors) const noexcept;
 
@@ -137,6 +141,7 @@ class Descent {
     std::span<TangentGroup> recent_lanes_;     // of the nodes that are touched, in their order
     Point floors_{};                           // on each axis the gentlest slope of any destination's cost
     Point recent_floors_{};                    // likewise of the touched nodes
+    Annealing annealing_;
     Stage stage_ = Stage::over;
     Rank cursor_ = 0;
     bool whole_ = true;  // this sweep looks at all places, not only at those that changed

@@ -7,7 +7,7 @@ namespace {
 constexpr double steepness = 10;
 
 // hbal's score sums six deviations; the cost of load, squares of four utilisations of which few are high.
-constexpr double hbal_price_factor = 7.5;
+constexpr double hbal_price_factor = 9;
 
 constexpr std::size_t index(Axis axis) noexcept {
     return static_cast<std::size_t>(axis);

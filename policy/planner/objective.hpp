@@ -71,6 +71,8 @@ class Objective {
     // How many migrations a swap of two guests counts as.
     double swap_counts() const noexcept { return swap_counts_; }
     bool exact() const noexcept { return kind_ == ObjectiveKind::load; }
+    // What is below this is as good as this, see `level`.
+    double calm() const noexcept { return calm_; }
 
   private:
     ObjectiveKind kind_ = ObjectiveKind::load;

@@ -87,7 +87,7 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     const bool unsolved = hot && against_load && !relief_.solved();
     descent_.begin(board_, objective_,
                    {limits.migrations_max, keep_spare_host_, relief_only_,
-                    unsolved ? unsolved_price_share : 1, &calm_, before_max});
+                    unsolved ? unsolved_price_share : 1, &calm_, before_max, budget_of(parameters)});
     measured_ = &workspace;
 }
 

@@ -81,6 +81,11 @@ def scores(pool, moves):
     return found, standing.hot_hosts(HOT)
 
 
+def moves_until(found, score):
+    """After how many moves the score is reached; None: never."""
+    return next((moves for moves, each in enumerate(found) if each <= score), None)
+
+
 def above_anywhere(ours, theirs):
     """By how much our score is above theirs at most, at the same number of moves; not above 0: nowhere."""
     return max(a - b for a, b in zip(ours[:len(theirs)], theirs))
@@ -97,6 +102,7 @@ def measure(program):
         moves, _ = plan(program, pool, "--policy", "ballast", "--set", "objective=hbal")
         ours, hot = scores(pool, moves)
         row = {"name": name, "moves": len(moves), "initial": ours[0], "score": ours[-1], "hot": hot,
+               "until": moves_until(ours, RECORDED[name][0]),
                "seconds": compared(program, pool, "ballast", "--set", "objective=hbal")["ms"] / 1e3}
         if len(pool["hosts"]) <= HBAL_HOSTS_MAX and HBAL.exists():
             theirs, row["hbal_seconds"] = hbal_moves(folder, name)

@@ -160,6 +160,8 @@ def beside_hbal(programs):
         score, moves = hbal.RECORDED[name]
         report(f"hbal {name}: score after the plan, beside hbal's", row["score"], score, bound=1)
         report(f"hbal {name}: moves", row["moves"], moves, bound=0.7)
+        if row["until"] is not None:
+            report(f"  hbal {name}: of these until hbal's final score", row["until"], moves)
         report(f"hbal {name}: processor time of the decision", row["seconds"], row.get("hbal_seconds"), "s",
                None if "hbal_seconds" in row else hbal.SECONDS_MAX[name])
         report(f"hbal {name}: hosts above 75 % after the plan", row["hot"], bound=0)
