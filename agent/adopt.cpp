@@ -59,7 +59,10 @@ Status check_absent(Hypervisor& hypervisor, const SaveFiles& files, const wire::
         return found;
     }
     SaveState saved;
-    files.look(guest.uuid, saved);
+    if (const Status looked = files.look(guest.uuid, saved); !looked.ok()) {
+        why = fmt::format("{} cannot be opened", files.complete_path(guest.uuid));
+        return looked;
+    }
     if (saved.partial || saved.complete || saved.consumed) {
         why = fmt::format("there is already a save file of {} ({})", guest.name.view(),
                           files.complete_path(guest.uuid));

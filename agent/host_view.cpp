@@ -122,7 +122,10 @@ void HostView::look(const Core& core, std::uint32_t row, bool with_survey, Truth
         return;
     }
     SaveState saved;
-    files_.look(record.uuid, saved);
+    if (const Status looked = files_.look(record.uuid, saved); !looked.ok()) {
+        out.fault = looked.fault();
+        return;
+    }
     out.file_partial = saved.partial;
     out.file_complete = saved.complete;
     out.file_consumed = saved.consumed;
@@ -202,8 +205,8 @@ Fault HostView::call(Call what, const JobRecord& record, Detail& detail) {
 bool HostView::is_here(const Uuid& guest) {
     Domain domain;
     SaveState saved;
-    files_.look(guest, saved);
-    return saved.complete || hypervisor_.find(guest, domain).fault() != Fault::not_found;
+    return !files_.look(guest, saved).ok() || saved.complete ||
+           hypervisor_.find(guest, domain).fault() != Fault::not_found;
 }
 
 void HostView::add_console(wire::DomainInfo& info) {

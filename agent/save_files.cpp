@@ -76,15 +76,19 @@ std::string SaveFiles::consumed_path(const Uuid& uuid) const {
     return complete_path(uuid) + ".consumed";
 }
 
-void SaveFiles::look(const Uuid& uuid, SaveState& out) const {
+Status SaveFiles::look(const Uuid& uuid, SaveState& out) const {
     out.partial = exists(partial_path(uuid));
     out.consumed = exists(consumed_path(uuid));
     const UniqueFd fd{::open(complete_path(uuid).c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd && errno != ENOENT) {
+        return Err{Fault::io_failed};
+    }
     out.complete = fd && check(fd.get(), out.guest).ok() && out.guest.uuid == uuid;
     struct statvfs space {};
     if (::statvfs(directory_.c_str(), &space) == 0) {
         out.disk_free_bytes = std::uint64_t{space.f_bavail} * space.f_frsize;
     }
+    return {};
 }
 
 Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) const {

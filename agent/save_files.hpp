@@ -32,7 +32,8 @@ class SaveFiles {
     std::string complete_path(const Uuid& uuid) const;
     std::string consumed_path(const Uuid& uuid) const;
 
-    void look(const Uuid& uuid, SaveState& out) const;
+    // `io_failed` when it cannot be found out whether there is a file: none must then not be believed.
+    Status look(const Uuid& uuid, SaveState& out) const;
     // One step, on disk when ok. `io_failed` with a sentence in `why`.
     Status perform(FileStep step, const Uuid& uuid, std::string& why) const;
     // All complete ones. `limit_reached` when there are more than fit; `out` then holds those that do, as

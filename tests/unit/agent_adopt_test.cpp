@@ -36,7 +36,7 @@ class AgentAdopt : public sim::SimFixture {
     Fault adopt() { return adopt_saved(config_, path_, found_, why_).fault(); }
     bool saved() const {
         SaveState state;
-        SaveFiles{config_.save_dir}.look(guest_.uuid, state);
+        EXPECT_TRUE(SaveFiles{config_.save_dir}.look(guest_.uuid, state).ok());
         return state.complete;
     }
 

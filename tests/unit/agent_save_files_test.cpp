@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -37,7 +38,7 @@ class AgentSaveFiles : public testing::Test {
     SaveFiles files() const { return SaveFiles{directory_}; }
     SaveState look() const {
         SaveState state;
-        files().look(guest_.uuid, state);
+        EXPECT_TRUE(files().look(guest_.uuid, state).ok());
         return state;
     }
 
@@ -80,6 +81,21 @@ TEST_F(AgentSaveFiles, AreNotSaidToBeNoneWhenTheirFolderCannotBeRead) {
     EXPECT_NE(why_.find("/missing"), std::string::npos);
 }
 
+TEST_F(AgentSaveFiles, AreNotSaidToBeAbsentWhenTheyCannotBeOpened) {
+    write_partial();
+    ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    SaveState state;
+    const Fault looked = files().look(guest_.uuid, state).fault();
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(looked, Fault::io_failed);
+    EXPECT_TRUE(look().complete);
+}
+
 TEST_F(AgentSaveFiles, AreNotTakenForWholeWhenCutAnywhere) {
     write_partial();
     ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
@@ -96,7 +112,7 @@ TEST_F(AgentSaveFiles, OfAnotherGuestAreNotTakenForThisOnes) {
     other.bytes.fill(9);
     std::filesystem::rename(files().partial_path(guest_.uuid), files().complete_path(other));
     SaveState state;
-    files().look(other, state);
+    EXPECT_TRUE(files().look(other, state).ok());
     EXPECT_FALSE(state.complete);
     FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
     ASSERT_TRUE(files().list(list, why_).ok());
