@@ -106,6 +106,7 @@ class Descent {
 
     double price_change(const Change& change) const noexcept;
     double saving(const Change& change) const noexcept;
+    double given_back_for_session(const Change& change) const noexcept;
     double worth(const Change& change) noexcept;
     double roughly(const Change& change) const noexcept;
     int migrations_change(const Change& change) const noexcept;

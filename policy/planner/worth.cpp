@@ -64,9 +64,25 @@ double Descent::saving(const Change& change) const noexcept {
                                      at_target);
 }
 
+// What is given back for a guest that goes home because somebody who is at work leaves instead: that must pay
+// for a migration of its own, or any trifle would send the one at work.
+double Descent::given_back_for_session(const Change& change) const noexcept {
+    if (change.with == nobody) {
+        return 0;
+    }
+    const auto given_back = [&](const Guest& stays, const Guest& leaves) {
+        const bool instead = !stays.session && leaves.session && stays.node != stays.home &&
+                             stays.home == leaves.node && leaves.node == leaves.home;
+        return instead ? price_of(stays) + toll_ : 0;
+    };
+    const Guest& guest = board_->guest(change.guest);
+    const Guest& with = board_->guest(change.with);
+    return given_back(guest, with) + given_back(with, guest);
+}
+
 double Descent::worth(const Change& change) noexcept {
     ++evaluations_;
-    const double net = saving(change) - price_change(change);
+    const double net = saving(change) - price_change(change) - given_back_for_session(change);
     const bool session =
         board_->guest(change.guest).session || (change.with != nobody && board_->guest(change.with).session);
     return session && net > 0 ? net * session_factor : net;

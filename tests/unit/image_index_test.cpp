@@ -286,6 +286,36 @@ TEST_F(ImageIndexTest, EveryFlippedBitIsFound) {
     }
 }
 
+// Whoever made it: its checksums are right, and what it says is not.
+TEST_F(ImageIndexTest, WhatCannotBeIsRefusedAlsoWithTheRightChecksum) {
+    write_blocks(image, {1, 2, 3}, 4096);
+    build();
+    const auto whole = content_of(index);
+    const IndexHeader header = IndexFile::open(index, why)->header();
+    const PieceName name{.build_id = header.build_id, .level = 0, .number = 0};
+    const auto read_with = [&](std::array<std::uint64_t, 3> keys, std::array<std::uint32_t, 3> blocks) {
+        const std::uint64_t checksums[2] = {keys_checksum(name, keys), blocks_checksum(name, blocks)};
+        auto forged = whole;
+        std::byte* at = forged.data() + index_header_bytes;
+        std::memcpy(at, checksums, sizeof checksums);
+        std::memcpy(at + sizeof checksums, keys.data(), sizeof keys);
+        std::memcpy(at + sizeof checksums + sizeof keys, blocks.data(), sizeof blocks);
+        std::filesystem::remove(folder.path("forged"));
+        write_at(folder.path("forged"), 0, forged);
+        const auto opened = IndexFile::open(folder.path("forged"), why);
+        EXPECT_NE(opened, nullptr) << why;
+        IndexCursor cursor{*opened, 0};
+        std::span<const std::uint64_t> found_keys;
+        std::span<const std::uint32_t> found_blocks;
+        const Status status = cursor.next_entries(found_keys, found_blocks);
+        EXPECT_TRUE(status.ok() || status.fault() == Fault::image_corrupt);
+        return cursor.why();
+    };
+    EXPECT_EQ(read_with({10, 20, 30}, {2, 0, 1}), "");
+    EXPECT_NE(read_with({10, 20, 30}, {2, 3, 1}).find("a block beyond the image"), std::string::npos);
+    EXPECT_NE(read_with({10, 30, 20}, {2, 0, 1}).find("not sorted"), std::string::npos);
+}
+
 TEST_F(ImageIndexTest, TruncatedForeignAndNewerIndexesAreRefusedWithTheReason) {
     write_blocks(image, {1, 2, 3}, 4096);
     build();

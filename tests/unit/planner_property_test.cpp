@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 
 #include "base/prng.hpp"
@@ -104,6 +105,79 @@ TEST(PlannerProperty, APlanCarriedOutStepByStepNeverBreaksARule) {
         }
     }
     EXPECT_GT(moves, 100U) << "the drawn pools are worth planning";
+}
+
+// Whether the guests of the host that holds most would find room, the largest first, each where most is.
+bool restartable(const PoolBook& book) {
+    HostIndex largest = 0;
+    for (HostIndex h = 0; h < book.host_list.size(); ++h) {
+        largest = used_mib(book, h) > used_mib(book, largest) ? h : largest;
+    }
+    std::vector<std::uint64_t> room;
+    for (HostIndex h = 0; h < book.host_list.size(); ++h) {
+        room.push_back(h == largest ? 0 : memory_for_guests_mib(book.host_list[h]) - used_mib(book, h));
+    }
+    std::vector<std::uint64_t> refugees;
+    for (const Vm& vm : book.vm_list) {
+        if (vm.host == largest) {
+            refugees.push_back(vm.memory_mib);
+        }
+    }
+    std::ranges::sort(refugees, std::greater{});
+    return std::ranges::all_of(refugees, [&](std::uint64_t memory_mib) {
+        const auto most = std::ranges::max_element(room);
+        const bool fits = *most >= memory_mib;
+        *most -= fits ? memory_mib : 0;
+        return fits;
+    });
+}
+
+// Four hosts, nearly as full as they may be if one of them is to be spared, and loads that ask for moves.
+void draw_tight(PoolBook& book, std::uint64_t seed) {
+    Prng random{seed};
+    for (int h = 0; h < 4; ++h) {
+        book.host("h" + std::to_string(h), 8, 4096);
+    }
+    std::uint64_t all_mib = 0;
+    for (int v = 0; all_mib < 11'000; ++v) {
+        const auto on = static_cast<HostIndex>(random.below(4));
+        const std::uint64_t memory_mib = 256ULL << random.below(4);
+        book.pool();
+        if (used_mib(book, on) + memory_mib <= 3800) {
+            book.vm("vm" + std::to_string(100 + v), on, random.unit() * random.unit() * (on == 0 ? 4 : 1.5),
+                    memory_mib);
+            all_mib += memory_mib;
+        }
+    }
+    book.parameters.weight_memory = 0;
+}
+
+TEST(PlannerProperty, TheGuestsOfTheLargestHostCanBeRestartedAfterEveryMove) {
+    std::size_t broken_without = 0;
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        SCOPED_TRACE(seed);
+        for (const bool keep : {true, false}) {
+            PoolBook book;
+            draw_tight(book, seed);
+            book.pool();
+            if (!restartable(book)) {
+                continue;
+            }
+            book.parameters.keep_spare_host = keep ? 1 : 0;
+            ASSERT_TRUE(book.run("ballast").ok());
+            for (const Move& move : book.plan.moves.items()) {
+                for (const Leg& leg : legs(move)) {
+                    book.vm_list[leg.vm].host = leg.to;
+                }
+                if (keep) {
+                    EXPECT_TRUE(restartable(book)) << book.vm_list[move.vm].name;
+                } else {
+                    broken_without += restartable(book) ? 0 : 1;
+                }
+            }
+        }
+    }
+    EXPECT_GT(broken_without, 10U) << "the drawn pools are tight enough to tell";
 }
 
 TEST(PlannerProperty, TheWavesKeepWithinTheLimitsOfEveryHost) {
