@@ -15,6 +15,12 @@ constexpr std::uint32_t rungs = 128;  // to a twentieth
 constexpr std::uint64_t per_guest = 6000;
 constexpr std::uint64_t of_guests_max = 1'200'000;
 constexpr std::uint64_t per_place = 12;
+// Where more guests take part, so many looks would take a minute.
+constexpr std::size_t guests_max = 20'000;
+
+constexpr std::size_t room_for(std::size_t vms_max) noexcept {
+    return std::min(vms_max, guests_max);
+}
 
 constexpr std::uint32_t below(std::uint32_t bits, std::size_t bound) noexcept {
     return static_cast<std::uint32_t>(std::uint64_t{bits} * bound >> 32);
@@ -33,34 +39,37 @@ constexpr float exponential(std::uint32_t bits) noexcept {
 }  // namespace
 
 Annealing::Annealing(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
-    : guests_{arena.make_array<Row>(vms_max)},
-      rank_{arena.make_array<Rank>(vms_max)},
-      node_{arena.make_array<Rank>(vms_max)},
-      home_{arena.make_array<Rank>(vms_max)},
-      place_in_away_{arena.make_array<Index>(vms_max)},
-      away_{arena.make_array<Index>(vms_max)},
+    : guests_{arena.make_array<Row>(room_for(vms_max))},
+      rank_{arena.make_array<Rank>(room_for(vms_max))},
+      node_{arena.make_array<Rank>(room_for(vms_max))},
+      home_{arena.make_array<Rank>(room_for(vms_max))},
+      place_in_away_{arena.make_array<Index>(room_for(vms_max))},
+      away_{arena.make_array<Index>(room_for(vms_max))},
       first_at_home_{arena.make_array<Index>(hosts_max + 1)},
       takes_{arena.make_array<bool>(hosts_max)},
       levels_{arena.make_array<Row>(hosts_max)},
       per_unit_{arena.make_array<Row>(hosts_max)} {}
 
-void Annealing::begin(Board& board, Objective& objective, std::span<const bool> settled, double least_price,
+bool Annealing::begin(Board& board, Objective& objective, std::span<const bool> settled, double least_price,
                       double share, std::uint64_t evaluations_max) noexcept {
     board_ = &board;
     objective_ = &objective;
     random_ = Prng{0};
-    take_part(settled, share);
+    if (!take_part(settled, share)) {
+        return false;
+    }
     cost_at_home_ = objective.of(board);
     temperature_ = first_temperature * static_cast<float>(least_price);
     const std::uint64_t all =
         std::min(per_guest * count_, of_guests_max) + per_place * count_ * board.nodes().size();
     per_rung_ = std::min(all, evaluations_max) / rungs + 1;
-    rung_ = count_ > 0 ? 0 : rungs;
+    rung_ = 0;
     evaluations_ = 0;
     show_nodes();
+    return true;
 }
 
-void Annealing::take_part(std::span<const bool> settled, double share) noexcept {
+bool Annealing::take_part(std::span<const bool> settled, double share) noexcept {
     const auto takes_part = [&](Rank g) {
         const Guest& guest = board_->guest(g);
         return guest.free && !settled[g] && !guest.session && guest.group == 0 && guest.partner == nobody &&
@@ -78,6 +87,9 @@ void Annealing::take_part(std::span<const bool> settled, double share) noexcept 
         first[n] += first[n - 1];
     }
     count_ = first.back();
+    if (count_ == 0 || count_ > guests_.size()) {
+        return false;
+    }
     away_count_ = 0;
     for (Rank g = static_cast<Rank>(board_->guests().size()); g-- > 0;) {
         if (!takes_part(g)) {
@@ -97,6 +109,7 @@ void Annealing::take_part(std::span<const bool> settled, double share) noexcept 
     }
     std::copy(first.begin() + 1, first.end(), first.begin());
     first.back() = static_cast<Index>(count_);
+    return true;
 }
 
 // By the curves where the board is now a node costs, on each axis, q * u * u + l * u, which is but for a

@@ -28,7 +28,8 @@ class Annealing {
     // and who came from somewhere lately stay out of it.
     // REQUIRES: an objective that is not exact. `least_price`: of any migration, which temperatures go by;
     // `share`: of every migration's price that counts; `evaluations_max`: after so many it has cooled down.
-    void begin(Board& board, Objective& objective, std::span<const bool> settled, double least_price,
+    // False: nobody takes part, or more guests than there is room for.
+    bool begin(Board& board, Objective& objective, std::span<const bool> settled, double least_price,
                double share, std::uint64_t evaluations_max) noexcept;
     // Looks at so many changes, or as many as are left until it has cooled down (true). The board follows
     // from rung to rung of the temperatures.
@@ -50,7 +51,7 @@ class Annealing {
     using Index = std::uint32_t;  // of a guest that takes part, by home
     enum class Kind : std::uint8_t { anybody_moves, away_moves, goes_home, away_trade, stead };
 
-    void take_part(std::span<const bool> settled, double share) noexcept;
+    bool take_part(std::span<const bool> settled, double share) noexcept;
     void show_nodes() noexcept;
     void follow() noexcept;
     void propose() noexcept;

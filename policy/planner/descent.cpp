@@ -309,7 +309,9 @@ bool Descent::begin_annealing() noexcept {
         return false;
     }
     const std::uint64_t left = limits_.evaluations_max - std::min(limits_.evaluations_max, evaluations_);
-    annealing_.begin(*board_, *objective_, settled_, least_price_, limits_.price_share, left / 2);
+    if (!annealing_.begin(*board_, *objective_, settled_, least_price_, limits_.price_share, left / 2)) {
+        return false;
+    }
     stage_ = Stage::annealing;
     return true;
 }

@@ -58,7 +58,7 @@ struct Bench {
         before = objective.of(board);
     }
     void anneal(std::uint64_t evaluations_a_step = UINT64_MAX) {
-        annealing.begin(board, objective, settled, price_each, 1, UINT64_MAX);
+        ASSERT_TRUE(annealing.begin(board, objective, settled, price_each, 1, UINT64_MAX));
         while (!annealing.step(evaluations_a_step)) {
         }
     }
@@ -120,7 +120,7 @@ TEST(PlannerAnnealing, TheBoardIsInOrderWhereverItIsLeft) {
     PoolBook book;
     scatter(book, 3, 30);
     Bench bench{book};
-    bench.annealing.begin(bench.board, bench.objective, bench.settled, price_each, 1, 100'000);
+    ASSERT_TRUE(bench.annealing.begin(bench.board, bench.objective, bench.settled, price_each, 1, 100'000));
     bool over = false;
     while (!over) {
         over = bench.annealing.step(1000);
@@ -167,16 +167,24 @@ TEST(PlannerAnnealing, WhoIsBoundStays) {
     EXPECT_GT(moved, 0U);
 }
 
-TEST(PlannerAnnealing, WithNobodyToMoveItIsOverAtOnce) {
+TEST(PlannerAnnealing, WithNobodyToMoveItDoesNotBegin) {
     PoolBook book;
     scatter(book, 17, 10);
     for (Vm& vm : book.vms) {
         vm.movable = false;
     }
     Bench bench{book};
-    bench.anneal();
-    EXPECT_EQ(bench.annealing.evaluations(), 0U);
-    EXPECT_FALSE(bench.annealing.pays());
+    EXPECT_FALSE(bench.annealing.begin(bench.board, bench.objective, bench.settled, price_each, 1, 1000));
+}
+
+TEST(PlannerAnnealing, OfMoreGuestsThanItHasRoomForItDoesNotBegin) {
+    PoolBook book;
+    scatter(book, 19, 10);
+    Bench bench{book};
+    Annealing small{bench.arena, host_total, host_total * guests_of_each - 1};
+    EXPECT_FALSE(small.begin(bench.board, bench.objective, bench.settled, price_each, 1, 1000));
+    bench.settled[0] = true;
+    EXPECT_TRUE(small.begin(bench.board, bench.objective, bench.settled, price_each, 1, 1000));
 }
 
 TEST(PlannerAnnealing, FillsNoHostAboveItsThreshold) {
