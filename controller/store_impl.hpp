@@ -121,6 +121,7 @@ struct Store::Impl {
     bool perform(const Core& core, const Action& action);
     template <class Record, class Restore>
     Status restore_all(std::string_view sql, const char* what, std::string& why, Restore restore);
+    Status unreadable(std::string& why) const;
     Status restore_definitions(Core& core, std::string& why);
     Status restore_pools(Core& core, std::string& why);
     Status restore_plan(Core& core, const PlanRecord& record);

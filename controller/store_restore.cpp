@@ -12,13 +12,18 @@ const wire::GuestSpec* Store::Impl::decode(std::span<const std::byte> blob, wire
     return order != nullptr && order->has_spec ? &order->spec : nullptr;
 }
 
+// What SQLite says of it. A read that failed must not be taken for the end of the rows.
+Status Store::Impl::unreadable(std::string& why) const {
+    why = path + ": " + sqlite3_errmsg(connection);
+    return Err{Fault::io_failed};
+}
+
 template <class Record, class Restore>
 Status Store::Impl::restore_all(std::string_view sql, const char* what, std::string& why, Restore restore) {
     Statement rows;
     std::uint64_t position = 0;
     if (!rows.prepare(connection, sql)) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
+        return unreadable(why);
     }
     rows.start();
     while (rows.next()) {
@@ -32,18 +37,13 @@ Status Store::Impl::restore_all(std::string_view sql, const char* what, std::str
             return status;
         }
     }
-    if (rows.failed()) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
-    }
-    return {};
+    return rows.failed() ? unreadable(why) : Status{};
 }
 
 Status Store::Impl::restore_definitions(Core& core, std::string& why) {
     Statement rows;
     if (!rows.prepare(connection, "SELECT spec FROM definitions ORDER BY uuid")) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
+        return unreadable(why);
     }
     const auto message = std::make_unique<wire::Message>();
     rows.start();
@@ -56,14 +56,13 @@ Status Store::Impl::restore_definitions(Core& core, std::string& why) {
             return status;
         }
     }
-    return {};
+    return rows.failed() ? unreadable(why) : Status{};
 }
 
 Status Store::Impl::restore_pools(Core& core, std::string& why) {
     Statement rows;
     if (!rows.prepare(connection, records::get_pools)) {
-        why = path + ": " + sqlite3_errmsg(connection);
-        return Err{Fault::io_failed};
+        return unreadable(why);
     }
     const auto message = std::make_unique<wire::Message>();
     rows.start();
@@ -81,7 +80,7 @@ Status Store::Impl::restore_pools(Core& core, std::string& why) {
             return status;
         }
     }
-    return {};
+    return rows.failed() ? unreadable(why) : Status{};
 }
 
 template <class Item>
