@@ -74,6 +74,7 @@ void Sketches::send_file(const std::string& path, const Uuid& guest) {
     sketch.distinct = file.distinct;
     sketch.compressed_permille = file.compressed_permille;
     sketch.read_bytes_per_second = file.read_bytes_per_second;
+    sketch.write_bytes_per_second = file.write_bytes_per_second;
     sketch.built_unix_ms = file.built_unix_ms;
     for (const std::uint64_t key : file.keys) {
         sketch.keys.push(key);

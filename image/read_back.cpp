@@ -83,8 +83,13 @@ void ReadBack::run() {
         const bool failed = !result_.ok();
         lock.unlock();
         std::string why;
+        const auto begun = std::chrono::steady_clock::now();
         const Status written = slot.to_write && !failed ? write(slot, why) : Status{};
         proven_[static_cast<std::size_t>(slot.segment)] = written.ok() && !failed && reads_back(slot, *into);
+        if (slot.to_write && !failed) {
+            work_.bytes += segment_length(image_bytes_, slot.segment);
+            work_.time += std::chrono::steady_clock::now() - begun;
+        }
         lock.lock();
         if (!written.ok()) {
             result_ = written;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,11 @@
 #include "image/target.hpp"
 
 namespace ballast::image {
+
+struct DiskWork {
+    std::uint64_t bytes = 0;
+    std::chrono::nanoseconds time{};
+};
 
 class ReadBack {
   public:
@@ -40,6 +46,8 @@ class ReadBack {
     void wait();
     // Whether the disk gave back what was last written there. False says nothing: it may not have been asked.
     bool proven(std::uint64_t segment) const { return proven_[static_cast<std::size_t>(segment)]; }
+    // What was written and read back, and the time that both took. After wait().
+    const DiskWork& work() const noexcept { return work_; }
 
   private:
     struct Slot {
@@ -59,6 +67,7 @@ class ReadBack {
     const std::uint64_t image_bytes_;
     std::array<Slot, slots> ring_;
     std::vector<bool> proven_;  // the thread's, unless all that was handed over has been read
+    DiskWork work_;             // likewise
     std::mutex mutex_;          // of what follows
     std::condition_variable changed_;
     std::uint64_t handed_over_ = 0;

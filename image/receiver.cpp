@@ -36,6 +36,11 @@ Status ImageReceiver::run(ByteStream& stream, std::string& why) {
         status = last_words(status, why);
     }
     work_->forget_unwritten();
+    if (work_->read_back_ahead) {
+        const DiskWork& disk = work_->read_back_ahead->work();
+        report_.disk_bytes = disk.bytes;
+        report_.disk_ns = static_cast<std::uint64_t>(disk.time.count());
+    }
     if (!status.ok() && !work_->peer_gave_up) {
         work_->messages.send_failure(status.fault(), why);
     }

@@ -47,7 +47,10 @@ struct ReceiveReport {
     std::uint64_t copied_bytes = 0;   // from local images
     std::uint64_t literal_bytes = 0;  // that travelled, before compression
     std::uint64_t resumed_segments = 0;
-    std::uint64_t refused_segments = 0;        // that came out wrong and were sent again
+    std::uint64_t refused_segments = 0;  // that came out wrong and were sent again
+    // What was written and at once read back, past the page cache, and the time that this took.
+    std::uint64_t disk_bytes = 0;
+    std::uint64_t disk_ns = 0;
     std::vector<std::string> locals_left_out;  // why, one sentence each
 };
 

@@ -122,6 +122,7 @@ void fields(Io& io, ObjectOf<Io, schema::ImageSketch> object, PlainOf<Io, ImageS
     BALLAST_NUMBER(compressed_permille);
     BALLAST_NUMBER(built_unix_ms);
     BALLAST_NUMBER(read_bytes_per_second);
+    BALLAST_NUMBER(write_bytes_per_second);
     BALLAST_NUMBERS(keys);
 }
 

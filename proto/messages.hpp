@@ -258,6 +258,7 @@ struct ImageSketch {
     std::uint32_t compressed_permille = 0;
     std::int64_t built_unix_ms = 0;
     std::uint64_t read_bytes_per_second = 0;
+    std::uint64_t write_bytes_per_second = 0;
     FixedVector<std::uint64_t, sketch_keys_max> keys;
     friend bool operator==(const ImageSketch&, const ImageSketch&) = default;
 };

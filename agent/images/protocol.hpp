@@ -30,7 +30,9 @@ inline constexpr const char* index_suffix = ".index";
 inline constexpr const char* incoming_image_suffix = ".incoming";  // and with it, of an image that comes:
 inline constexpr const char* journal_suffix = ".journal";          // FILE.incoming.journal
 inline constexpr const char* sent_suffix = ".sent";                // of one that goes
-inline constexpr const char* left_infix = ".left-";                // FILE.left-SECONDS, after it has gone
+// In a folder of images: how fast its disk writes.
+inline constexpr const char* written_name = ".ballast-written";
+inline constexpr const char* left_infix = ".left-";  // FILE.left-SECONDS, after it has gone
 
 // sketch: a sample of `images`, or of all that have an index below `directory`, into the file `journal`.
 // pack_memory, unpack_memory: a guest's memory with references to pages that the destination has, at the

@@ -16,6 +16,10 @@ class SketchMaker {
     // `image_corrupt`, `io_failed`, `version_mismatch`; nothing is added then. With `measure` a sample of its
     // blocks is read and compressed.
     Status add(const std::string& path, bool measure, std::string& why);
+    // What is known of the disk they lie on.
+    void set_write_speed(std::uint64_t bytes_per_second) noexcept {
+        sketch_.write_bytes_per_second = bytes_per_second;
+    }
     const ImageSketchFile& sketch() const noexcept { return sketch_; }
 
   private:

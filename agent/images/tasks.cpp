@@ -154,6 +154,7 @@ Status ImageWork::sketch(std::string& why) {
         for (const image::LocalImage& image : local_images()) {
             (void)maker.add(image.path, false, ignored);
         }
+        maker.set_write_speed(written_so_far().bytes_per_second());
     }
     return write_durable(std::string{setup_.journal.view()}, encode(maker.sketch()), why);
 }
@@ -256,7 +257,28 @@ Status ImageWork::receive(std::string& why) {
     options.reserve_bytes = reserve_bytes;
     image::SocketStream stream{UniqueFd{image_stream_fd}};
     image::ImageReceiver receiver{std::move(options), control_};
-    return receiver.run(stream, why);
+    const Status status = receiver.run(stream, why);
+    remember_written(receiver.report());
+    return status;
+}
+
+WrittenFile ImageWork::written_so_far() const {
+    std::string content;
+    std::string ignored;
+    const std::string path = std::string{setup_.directory.view()} + "/" + written_name;
+    return read_bounded(path, written_file_bytes_max, content, ignored).ok() ? decode_written(content)
+                                                                             : WrittenFile{};
+}
+
+// An image that has come is none the worse when this cannot be kept.
+void ImageWork::remember_written(const image::ReceiveReport& report) const {
+    const WrittenFile before = written_so_far();
+    const WrittenFile after = joined(before, {.bytes = report.disk_bytes, .nanoseconds = report.disk_ns});
+    std::string ignored;
+    if (after.bytes != before.bytes) {
+        (void)write_durable(std::string{setup_.directory.view()} + "/" + written_name, encode(after),
+                            ignored);
+    }
 }
 
 }  // namespace ballast::agent

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/images/protocol.hpp"
+#include "agent/images/sketch_file.hpp"
 #include "image/receiver.hpp"
 #include "image/stream.hpp"
 
@@ -38,6 +39,9 @@ class ImageWork {
     Status derive_block_seed(std::uint64_t& seed, std::string& why) const;
     Status read_secret(std::string& secret, std::string& why) const;
     std::vector<image::LocalImage> local_images() const;
+    // Of the folder's disk: what was seen of its writing until now, and once more has been.
+    WrittenFile written_so_far() const;
+    void remember_written(const image::ReceiveReport& report) const;
     void settle();
     void report(ImageReport::Kind kind, Fault fault, std::string_view detail);
     void attend();  // in a thread: commands come in, progress goes out

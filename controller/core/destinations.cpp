@@ -23,6 +23,16 @@ double seconds_of(double bytes, double bytes_per_second) noexcept {
     return bytes_per_second > 0 ? bytes / bytes_per_second : 0;
 }
 
+// All of it is written and read back; what the host has already is read from its own images as well. A disk
+// to which no image has come yet is taken to write as fast as it reads.
+double seconds_of_writing(double data_bytes, double share, const HostImages& there) noexcept {
+    const double read_seconds = seconds_of(data_bytes, there.read_bytes_per_second);
+    const double written_seconds = there.write_bytes_per_second > 0
+                                       ? seconds_of(data_bytes, there.write_bytes_per_second)
+                                       : 2 * read_seconds;
+    return written_seconds + share * read_seconds;
+}
+
 }  // namespace
 
 void estimate(const ImageFacts& images, const HostImages& there, const GuestTransfer& guest,
@@ -41,8 +51,7 @@ void estimate(const ImageFacts& images, const HostImages& there, const GuestTran
         const double wire_seconds = wire_bytes * bits_per_byte / (image_mbps * bits_per_megabit);
         const double data_bytes = static_cast<double>(images.data_blocks) * block_bytes;
         out.read_seconds = seconds_of(data_bytes, images.read_bytes_per_second);
-        // All of it is written and read back; what the host has already is read from its own images as well.
-        out.write_seconds = seconds_of(data_bytes * (2 + out.share), there.read_bytes_per_second);
+        out.write_seconds = seconds_of_writing(data_bytes, out.share, there);
         out.image_seconds =
             std::max({wire_seconds, out.read_seconds, out.write_seconds}) + other_readings * out.read_seconds;
     }

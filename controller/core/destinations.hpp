@@ -75,7 +75,8 @@ struct Ranking {
 // What is known of the images that a host has.
 struct HostImages {
     image::SketchView sample;
-    double read_bytes_per_second = 0;  // of its disk; 0: not measured
+    double read_bytes_per_second = 0;   // of its disk; 0: not measured
+    double write_bytes_per_second = 0;  // and read back; 0: not measured
 };
 
 // Fills in all from `share` to `seconds`. REQUIRES: bandwidth_mbps and latency_ms are set, the first above 0.

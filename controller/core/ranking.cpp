@@ -23,8 +23,12 @@ image::SketchView view_of(const Tables& t, std::uint32_t sketch) noexcept {
 
 HostImages images_there(const Tables& t, std::uint32_t host) noexcept {
     const std::uint32_t sketch = find_sketch(t, host, no_row);
-    return {view_of(t, sketch),
-            sketch == no_row ? 0.0 : static_cast<double>(t.sketches[sketch].read_bytes_per_second)};
+    if (sketch == no_row) {
+        return {};
+    }
+    const SketchRow& row = t.sketches[sketch];
+    return {view_of(t, sketch), static_cast<double>(row.read_bytes_per_second),
+            static_cast<double>(row.write_bytes_per_second)};
 }
 
 ImageFacts image_facts(const Tables& t, std::uint32_t vm) noexcept {

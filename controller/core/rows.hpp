@@ -262,8 +262,9 @@ struct SketchRow {
     std::uint64_t image_bytes = 0;
     std::uint64_t data_blocks = 0;
     std::uint64_t distinct = 0;
-    std::uint32_t compressed_permille = 0;    // 0: not measured
-    std::uint64_t read_bytes_per_second = 0;  // 0: not measured
+    std::uint32_t compressed_permille = 0;     // 0: not measured
+    std::uint64_t read_bytes_per_second = 0;   // 0: not measured
+    std::uint64_t write_bytes_per_second = 0;  // of a host's; likewise
     WallTime built;
     std::span<std::uint64_t> storage;
     std::uint32_t keys = 0;  // in `storage`, ascending

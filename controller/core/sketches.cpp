@@ -66,6 +66,7 @@ Status on_image_sketch(Step& step, std::uint32_t host, const wire::ImageSketch& 
     kept.distinct = sketch.distinct;
     kept.compressed_permille = sketch.compressed_permille;
     kept.read_bytes_per_second = sketch.read_bytes_per_second;
+    kept.write_bytes_per_second = sketch.write_bytes_per_second;
     kept.built = built;
     kept.keys = static_cast<std::uint32_t>(sketch.keys.size());
     std::copy(sketch.keys.begin(), sketch.keys.end(), kept.storage.begin());

@@ -69,6 +69,13 @@ TEST(ControllerDestinations, DisksThatWereMeasuredCountWhereTheyAreSlowerThanThe
     EXPECT_DOUBLE_EQ(written.share, 1);
     EXPECT_DOUBLE_EQ(written.write_seconds, 6);
     EXPECT_DOUBLE_EQ(written.image_seconds, 6 + 3);
+    // Once images have come there, as fast as they were written and read back.
+    Destination known = way(8000, 0);
+    estimate(images, {{keys, 4}, 2 * mib, 0.5 * mib}, guest, known);
+    EXPECT_DOUBLE_EQ(known.write_seconds, 8 + 2);
+    Destination unread = way(8000, 0);
+    estimate(images, {{keys, 4}, 0, 0.5 * mib}, guest, unread);
+    EXPECT_DOUBLE_EQ(unread.write_seconds, 8);
     // On a slow way neither matters but for the other readings.
     images.distinct_blocks = 1024;
     Destination slow = way(1, 0);
@@ -210,6 +217,20 @@ TEST_F(Ranked, AHostOfItsOwnSiteIsSoonerThanAllThatIsThereAcrossTheLink) {
     EXPECT_EQ(migrate(true).host, "h2");
     EXPECT_EQ(found("h2").latency_ms, 0U);
     EXPECT_EQ(found("h2").missing_bytes, 8000U * 4096);
+}
+
+TEST_F(Ranked, OfTwoThatHoldTheSameTheOneWhoseDiskWritesFasterIsChosen) {
+    wire::ImageSketch slow = sketch(Uuid{}, 0, 8192);
+    slow.read_bytes_per_second = std::uint64_t{64} << 20;
+    wire::ImageSketch fast = slow;
+    slow.write_bytes_per_second = std::uint64_t{1} << 20;
+    fast.write_bytes_per_second = std::uint64_t{32} << 20;
+    tell("h1", sketch(guest, 0, 8192));
+    tell("h3", slow);
+    tell("h4", fast);
+    EXPECT_EQ(migrate(true).host, "h4");
+    EXPECT_DOUBLE_EQ(found("h3").write_seconds, 32 + 0.5);
+    EXPECT_DOUBLE_EQ(found("h4").write_seconds, 1 + 0.5);
 }
 
 TEST_F(Ranked, AHostThatWouldBeOverloadedIsNotChosen) {

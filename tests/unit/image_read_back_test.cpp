@@ -80,6 +80,8 @@ TEST_F(ImageReadBack, WritesWhatItIsGiven) {
         EXPECT_EQ(there[0], std::byte{6});
         back.wait();
         EXPECT_TRUE(back.result(why).ok()) << why;
+        EXPECT_EQ(back.work().bytes, read_back_bytes);
+        EXPECT_GT(back.work().time.count(), 0);
         for (std::uint64_t i = 0; i < segments; ++i) {
             EXPECT_TRUE(back.proven(i)) << i;
         }

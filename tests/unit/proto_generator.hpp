@@ -124,7 +124,7 @@ class MessageGenerator {
     }
     ImageSketch image_sketch() {
         ImageSketch sketch{uuid(), u32(), u64(), u64(), u64(), u32(), static_cast<std::int64_t>(u64()),
-                           u64(),  {}};
+                           u64(),  u64(), {}};
         const std::uint64_t keys = flag() ? prng_.below(20) : sketch_keys_max;
         for (std::uint64_t i = 0; i < keys; ++i) {
             sketch.keys.push(u64());
