@@ -89,6 +89,7 @@ int bench_md5() {
         const double evp = best_cpu(hash_with_evp, hashing_rounds) * 8;
         EVP_MD_CTX_free(context);
         EVP_MD_free(md5);
+        const std::vector<Md5Digest> right = digests;
         for (const Md5Kernel kernel : md5_kernels) {
             if (!can_run(kernel)) {
                 std::printf(
@@ -102,6 +103,11 @@ int bench_md5() {
                 }
             };
             const double own = best_cpu(hash_with_kernel, hashing_rounds);
+            if (digests != right) {
+                std::fprintf(stderr, "%s: not what OpenSSL makes of the same blocks\n",
+                             std::string{to_string(kernel)}.c_str());
+                return 1;
+            }
             std::printf(
                 "{\"what\":\"md5\",\"kernel\":\"%s\",\"block_bytes\":%zu,\"mb_per_second\":%.0f,"
                 "\"evp_mb_per_second\":%.0f,\"ratio\":%.2f}\n",

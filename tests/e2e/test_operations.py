@@ -4,6 +4,7 @@ import json
 
 from pool import HttpError, wait_until
 from pool_case import PoolCase
+from test_offline import ballast
 
 
 class Operations(PoolCase):
@@ -107,3 +108,17 @@ class Operations(PoolCase):
             self.assertRegex(line, r'^(# (HELP|TYPE) ballast_\w+ .+|ballast_\w+(\{([a-z_]+="[^"]*",?)+\})? -?[0-9.e+-]+)$')
         self.assertNotIn("vm1-", text)
         self.assertIn('ballast_host_up{host="h1"} 1', text)
+
+
+class Snapshot(PoolCase):
+    controller_settings = {"balance": {"enabled": False, "window": 3, "apart": ["vm1-"]}}
+
+    def test_it_tells_who_is_to_be_kept_apart(self):
+        pool = self.pool.get("/v1/snapshot")
+        self.assertEqual({vm["name"]: vm.get("anti_affinity") for vm in pool["vms"]},
+                         {vm["name"]: "vm1-" if vm["name"].startswith("vm1-") else None for vm in pool["vms"]})
+        self.assertTrue(all(vm["movable"] for vm in pool["vms"]))
+        drained = {**pool, "hosts": [{**host, "state": "draining" if host["name"] == "h1" else "up"} for host in pool["hosts"]]}
+        plan = ballast("plan", "--pool", "-", "--json", "--set", "samples_min=0", stdin=json.dumps(drained))
+        self.assertEqual(plan.returncode, 0, plan.stderr)
+        self.assertEqual(len(json.loads(plan.stdout)["moves"]), 1, "one of the group has a place on the other host")

@@ -92,6 +92,18 @@ TEST(ControllerBalancing, GuestsWhoseNamesBeginAlikeAreKeptApart) {
     EXPECT_EQ(world.place_of("web-1"), "h3");
 }
 
+// Nobody of Ballast has made these.
+TEST(ControllerBalancing, FoundGuestsStayWhereTheConfigurationSaysSo) {
+    Settings settings = planner_on();
+    settings.balance.plain_guests = false;
+    World world{settings};
+    two_of_a_kind(world);
+    world.seconds(120);
+    EXPECT_EQ(world.place_of("web-1"), "h1");
+    EXPECT_FALSE(world.core->policies_may_move(world.vm_row("web-1")));
+    EXPECT_EQ(world.vm(CommandKind::vm_migrate, "web-1").kind, OutcomeKind::accepted) << "an operator may";
+}
+
 TEST(ControllerBalancing, PlacementKeepsThemApartToo) {
     Settings settings = World::default_settings();
     settings.balance.apart.push("web-");

@@ -1,0 +1,105 @@
+// A host that does not come back: what was on it is started elsewhere, by the rules of placement, once an
+// operator has said so, and not before.
+#include <gtest/gtest.h>
+
+#include "tests/unit/controller_desk.hpp"
+
+namespace ballast::controller::test {
+namespace {
+
+// Without power, with all that ran on it.
+void lose(World& world, const char* host) {
+    world.disconnect(host);
+    world.host(host).guests.clear();
+}
+
+Outcome forget(World& world, const char* host) {
+    Command command;
+    command.kind = CommandKind::host_forget;
+    command.target = host;
+    return world.command(command);
+}
+
+TEST(LostHost, ItsGuestsAreStartedAgainWherePlacementSays) {
+    Settings settings = World::default_settings();
+    settings.balance.apart.push("web-");
+    World world{settings};
+    for (const char* name : {"h1", "h2", "h3", "h4"}) {
+        world.add_host(name);
+    }
+    world.add_guest("h2", "web-1", 0.1);
+    world.add_guest("h3", "busy", 1.0);
+    world.add_guest("h4", "busier", 2.0);
+    world.connect_all();
+    world.warm_up();
+    wire::GuestSpec spec;
+    spec.name = "web-2";
+    spec.uuid = uuid_of(0x3e8);
+    spec.memory_mib = 256;
+    Command create;
+    create.kind = CommandKind::vm_create;
+    create.spec = &spec;
+    create.to = "h1";
+    ASSERT_EQ(world.command(create).kind, OutcomeKind::accepted);
+    world.seconds(10);
+    ASSERT_EQ(world.place_of("web-2"), "h1");
+    lose(world, "h1");
+    world.seconds(120);
+    EXPECT_EQ(world.vm(CommandKind::vm_start, "web-2").slug, Slug::state_conflict) << "it may run there";
+    ASSERT_EQ(forget(world, "h1").kind, OutcomeKind::changed);
+    const Outcome started = world.vm(CommandKind::vm_start, "web-2");
+    ASSERT_EQ(started.kind, OutcomeKind::accepted) << started.detail.view();
+    EXPECT_EQ(world.job(started.job_id).source.host, "h3") << "h2 is idler, and has a guest of its group";
+    world.seconds(10);
+    EXPECT_EQ(world.vm_row("web-2").state, VmState::running);
+}
+
+TEST(LostHost, ItsSparesAreMadeAnewOnOthers) {
+    Desk desk;
+    desk.make(kiosk({4, 0, 0, 4}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 4; });
+    ASSERT_EQ(desk.host("h1").guests.size(), 2U);
+    lose(desk, "h1");
+    ASSERT_EQ(forget(desk, "h1").kind, OutcomeKind::changed);
+    desk.until([&] { return desk.in(DesktopState::ready) == 4; });
+    EXPECT_EQ(desk.host("h2").guests.size(), 4U);
+}
+
+TEST(LostHost, APrivateDesktopOnItIsStartedElsewhereWhenItsUserLogsInAgain) {
+    Desk desk;
+    for (const char* name : {"h1", "h2"}) {
+        desk.host(name).store_path = "/srv/store";
+        desk.report(name);
+    }
+    ASSERT_EQ(desk.make(office()).kind, OutcomeKind::changed);
+    Command wanted;
+    wanted.kind = CommandKind::private_put;
+    wanted.user = "ann";
+    wanted.target = "office";
+    ASSERT_EQ(desk.command(wanted).kind, OutcomeKind::changed);
+    const auto log_in = [&] {
+        Command login;
+        login.kind = CommandKind::session_open;
+        login.user = "ann";
+        login.flag = true;
+        return desk.command(login);
+    };
+    const std::uint64_t first = log_in().session_id;
+    desk.until([&] { return desk.session(first).state == SessionState::open; });
+    const bool on_first = !desk.host("h1").guests.empty();
+    const char* const lost = on_first ? "h1" : "h2";
+    const char* const other = on_first ? "h2" : "h1";
+    lose(desk, lost);
+    desk.seconds(120);
+    EXPECT_TRUE(desk.host(other).guests.empty()) << "a second copy would destroy its disk";
+    ASSERT_EQ(forget(desk, lost).kind, OutcomeKind::changed);
+    std::uint64_t second = 0;
+    desk.until([&] {
+        second = log_in().session_id;
+        return second != 0 && second != first && desk.session(second).state == SessionState::open;
+    });
+    EXPECT_EQ(desk.host(other).guests.size(), 1U);
+}
+
+}  // namespace
+}  // namespace ballast::controller::test
