@@ -7,6 +7,9 @@ namespace ballast::controller {
 namespace {
 
 // Is this host's agent the one that has this part of the job?
+// No agent can use the numbers up.
+constexpr std::uint64_t job_numbers_skipped_max = std::uint64_t{1} << 24;
+
 JobSide* side_of(JobRow& job, std::uint32_t host, const wire::JobUpdate& update) noexcept {
     if (!update.uuid.nil() && update.uuid != job.record.vm_uuid) {
         return nullptr;
@@ -209,17 +212,29 @@ void on_result(Step& step, std::uint32_t row, JobSide& side, std::uint32_t host,
     step.persist_job(row);  // the source's result decides, and is still to come
 }
 
+void acknowledge(Step& step, std::uint32_t host, std::uint64_t job_id) noexcept {
+    step.out.add(Send{step.t.hosts[host].link, wire::JobAck{job_id}});
+    ++step.t.counters.acks_sent;
+}
+
 void on_unknown(Step& step, std::uint32_t host, const wire::JobUpdate& update) noexcept {
+    std::uint64_t& next_id = step.t.identity.next_job_id;
+    // We forget a job only when all its results are on disk, so this agent missed our acknowledgement.
+    if (update.job_id < next_id) {
+        if (ended(update.state)) {
+            acknowledge(step, host, update.job_id);
+        }
+        return;
+    }
+    // The store may be an old copy of what it was. To an agent a number means the job that it had first: none
+    // that is still in a journal is given to another job.
+    if (update.job_id - next_id < job_numbers_skipped_max) {
+        next_id = update.job_id + 1;
+    }
     if (!ended(update.state)) {
         return;
     }
-    // We forget a job only when all its results are on disk, so this agent missed our acknowledgement. A job
-    // that we never made is none of ours to acknowledge: another controller may be waiting for it.
-    if (update.job_id < step.t.identity.next_job_id) {
-        step.out.add(Send{step.t.hosts[host].link, wire::JobAck{update.job_id}});
-        ++step.t.counters.acks_sent;
-        return;
-    }
+    // A job that we never made is not acknowledged at once: another controller may be waiting for it.
     ++step.t.counters.orphan_results;
     step.report(Severity::warning, Subject::job, "orphan_result", step.t.hosts[host].record.name,
                 update.job_id, "an agent reports a job that this controller never made");
@@ -235,6 +250,15 @@ Status on_job_update(Step& step, std::uint32_t host, const wire::JobUpdate& upda
     }
     JobRow& job = step.t.jobs[row];
     JobSide* side = side_of(job, host, update);
+    if (side == nullptr && ended(update.state)) {
+        // The agent was away while an old copy of the store gave the number away anew. It keeps what is left
+        // undecided all the same, and would not take a new job under this number before.
+        ++step.t.counters.orphan_results;
+        step.report(Severity::warning, Subject::job, "orphan_result", step.t.hosts[host].record.name,
+                    update.job_id, "an agent reports an older job of this number");
+        acknowledge(step, host, update.job_id);
+        return {};
+    }
     if (side == nullptr) {
         ++step.t.counters.protocol_faults;
         step.report(Severity::error, Subject::job, "update_of_another", step.t.hosts[host].record.name,
