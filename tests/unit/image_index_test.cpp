@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <map>
 
@@ -18,6 +20,7 @@ namespace ballast::image {
 namespace {
 
 using namespace testing_files;
+using namespace std::chrono_literals;
 
 std::vector<Entry> entries_of(const std::string& path, std::size_t level = 0) {
     std::string why;
@@ -243,6 +246,27 @@ TEST_F(ImageIndexTest, RefreshingNoticesThatTheImageGrewOrShrank) {
         build();
         ASSERT_EQ(refreshed, entries_of(index)) << size;
     }
+}
+
+TEST_F(ImageIndexTest, OfAnImageThatWasWrittenToMeanwhileIsStaleFromTheBeginning) {
+    write_blocks(image, random_blocks(8, 2000), 4096);
+    bool written = false;
+    const auto write_once = [&](std::uint64_t, std::uint64_t) {
+        if (!written) {
+            write_at(image, 100 * 4096, block_of(5, 4096));
+            std::filesystem::last_write_time(image, std::filesystem::last_write_time(image) + 1s);
+            written = true;
+        }
+        return true;
+    };
+    const IndexHeader header = build({.progress = write_once}).header;
+    ASSERT_TRUE(written);
+    ImageIdentity now;
+    ASSERT_TRUE(file_identity(image, now, why).ok());
+    EXPECT_EQ(freshness(header, now), Freshness::stale);
+    EXPECT_EQ(freshness(IndexFile::open(index, why)->header(), header.image), Freshness::stale);
+    const IndexHeader again = build().header;
+    EXPECT_EQ(freshness(again, now), Freshness::fresh);
 }
 
 TEST_F(ImageIndexTest, IsStaleOnceTheImageWasWrittenTo) {

@@ -48,6 +48,21 @@ TEST_F(Planner, TakesTwoGuestsWhenNoSingleOneIsEnough) {
     EXPECT_EQ(moves(ballast), "a>h2 b>h2");
 }
 
+TEST_F(Planner, ALittleAboveTheThresholdIsPutUpWith) {
+    host("h1");
+    host("h2");
+    vm("a", 0, 4.7);
+    vm("b", 0, 4.0);
+    parameters.balance = 0;
+    EXPECT_EQ(moves(ballast), "") << "87 %, and 88 are put up with";
+    EXPECT_EQ(plan.unresolved.size(), 1U) << "which is said all the same";
+    vms[1].cpu_cores = keep({4.2});
+    EXPECT_EQ(moves(ballast), "a>h2");
+    vms[1].cpu_cores = keep({4.0});
+    parameters.hysteresis = 0;
+    EXPECT_EQ(moves(ballast), "a>h2");
+}
+
 TEST_F(Planner, ASpikeOfAFewSamplesMovesNobody) {
     host("h1");
     host("h2");
