@@ -12,6 +12,14 @@ from wan_case import MIB, WanCase, content
 ALREADY_EXISTS, UNSUPPORTED, NO_DISK_SPACE, STORAGE_MISMATCH = 3, 5, 15, 33
 
 
+def past_cache(path):
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_DIRECT))
+    except OSError:
+        return False
+    return True
+
+
 class Wan(WanCase):
     def test_only_what_the_destination_lacks_travels_and_what_is_written_meanwhile_arrives(self):
         base, new = content(1, 24), content(2, 4)
@@ -38,6 +46,9 @@ class Wan(WanCase):
         self.assertEqual(result.image_bytes, len(image))
         self.assertLess(result.image_wire_bytes, 6 * MIB)
         self.assertGreater(result.image_wire_bytes, 4 * MIB)
+        # And it is known how fast that disk writes, unless its file system cannot go around the page cache.
+        self.assertEqual(os.path.exists(self.path(self.destination, ".ballast-written")),
+                         past_cache(self.path(self.destination, "disk.img")))
 
     def test_two_disks_go_and_a_third_that_is_only_read_stays(self):
         one, two = content(3, 3), content(4, 5)

@@ -87,6 +87,24 @@ TEST_F(ImageTransferFaults, WhatTheDiskLostIsSentAgain) {
     succeed(world.transfer());
 }
 
+// A later round of one process does not read again what the ones before have written, but the last one does.
+TEST_F(ImageTransferFaults, WhatTheDiskLostAfterAnEarlierRoundIsSeenInTheLast) {
+    world.receive.last_round = false;
+    succeed(world.transfer());
+    const std::vector<std::byte> lost(fault_block);
+    write_at(world.target, 3 * segment_bytes, lost);
+    world.receive.last_round = true;
+    world.receive.trust_journal = true;
+    Outcome outcome = world.transfer();
+    EXPECT_EQ(outcome.receiver.fault(), Fault::image_corrupt);
+    EXPECT_NE(outcome.receiver_why.find("segment 3 does not read back as it was written"), std::string::npos)
+        << outcome.receiver_why;
+    // Another attempt sends it.
+    outcome = world.transfer();
+    succeed(outcome);
+    EXPECT_EQ(outcome.sent.skipped_segments + 1, segments_of(outcome.sent.image_bytes));
+}
+
 TEST_F(ImageTransferFaults, WhatTheGuestWroteInBetweenIsSentAgain) {
     world.prepare = [](HarmfulStream&, HarmfulStream& at_destination) {
         at_destination.cut_after = 3'500'000;
