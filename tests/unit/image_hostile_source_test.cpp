@@ -67,6 +67,12 @@ class HostileSource : public testing::Test {
     void say_zeros(std::uint64_t first, std::uint64_t count) {
         say(MessageType::zeros, encode(SegmentRange{.first = first, .count = count}, body_));
     }
+    void say_keys(std::uint32_t count, std::byte bits) {
+        const std::vector<std::byte> all_bits(count, bits);
+        const Keys keys{
+            .block_bytes = 4096, .code = key_code_for(count, 3), .count = count, .bits = all_bits};
+        say(MessageType::keys, encode(keys, body_));
+    }
     void say_finish(bool right) {
         Digester digester{TransferKey{}};
         const Digest first = digester.of_segment(0, content);
@@ -185,6 +191,11 @@ TEST_F(HostileSource, ThatSendsMoreThanItsRecipeTakes) {
 TEST_F(HostileSource, ThatSendsLessThanItsRecipeTakes) {
     say_segment({all}, {.bytes_less = 1});
     refused(no_stream);
+}
+
+TEST_F(HostileSource, WhoseKeysCannotBeDecoded) {
+    say_keys(5, std::byte{0xff});
+    refused("keys that are not in order");
 }
 
 // It is told so, and sends the segment no more.
