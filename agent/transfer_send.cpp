@@ -120,6 +120,7 @@ void ImageSender::Impl::pack_all() {
     for (;;) {
         const std::size_t size = read_chunk(plain);
         Method method;
+        Packed* slot = nullptr;  // behind the last queued one: nobody else's until it is counted
         {
             std::unique_lock lock{mutex};
             changed.wait(lock, [this] { return count < queue_chunks || fault != Fault::none; });
@@ -128,15 +129,15 @@ void ImageSender::Impl::pack_all() {
             }
             image_bytes += size;
             method = chooser.next();
+            // Unlocked, the sender could move on between the two: the slot would be one that still waits.
+            slot = &queue[(first + count) % queue_chunks];
         }
-        // The slot behind the last queued one is nobody else's until it is counted.
-        Packed& slot = queue[(first + count) % queue_chunks];
         const std::int64_t began_ns = monotonic_ns();
         const std::span<const std::byte> packed =
-            compressor.compress(method, {plain.data(), size}, slot.compression);
+            compressor.compress(method, {plain.data(), size}, slot->compression);
         const std::int64_t took_ns = monotonic_ns() - began_ns;
-        slot.data.assign(packed.begin(), packed.end());
-        slot.plain_bytes = static_cast<std::uint32_t>(size);
+        slot->data.assign(packed.begin(), packed.end());
+        slot->plain_bytes = static_cast<std::uint32_t>(size);
         const std::lock_guard lock{mutex};
         chooser.compressed(method, size, packed.size(), took_ns);
         ++count;
