@@ -74,6 +74,18 @@ void read_client_roles(Config& file, HttpConfig& out) {
     }
 }
 
+void read_names(Config& file, HttpConfig& out) {
+    constexpr std::size_t names_max = 16;
+    constexpr std::size_t name_bytes_max = 253;  // of a host name in the DNS
+    out.names = file.texts("http.names", names_max, name_bytes_max);
+    for (const std::string& name : out.names) {
+        if (name.empty() || name.find_first_of(":/* ") != std::string::npos) {
+            file.reject("http.names", "host names without scheme and port, found \"" + name + "\"");
+            return;
+        }
+    }
+}
+
 void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
     out.listen = file.text("http.listen", "127.0.0.1", 63);
     out.port = static_cast<std::uint16_t>(file.integer("http.port", 7780, 0, 65535));
@@ -84,6 +96,7 @@ void read_http(Config& file, const std::string& state_dir, HttpConfig& out) {
     out.gate.authenticate = file.choice("http.auth", {"token", "none"}, 0) == 0;
     out.gate.failed_logins_per_minute =
         count(file, "http.failed_logins_per_minute", out.gate.failed_logins_per_minute, 1, 6000);
+    read_names(file, out);
     read_client_roles(file, out);
     out.audit.file_bytes_max = std::uint64_t{count(file, "audit.file_mib", 16, 1, 1024, "MiB")} << 20;
     out.audit.files_max = count(file, "audit.files", out.audit.files_max, 2, 1000);

@@ -34,8 +34,9 @@ struct HttpConfig {
     std::string tls_key;
     GateSettings gate;
     AuditSettings audit;
-    std::string client_ca;  // PEM of the CA of client certificates; empty: none are asked for
-    std::string socket;     // path of the unix socket; empty: none
+    std::vector<std::string> names;  // that lead to nobody but us, beside localhost
+    std::string client_ca;           // PEM of the CA of client certificates; empty: none are asked for
+    std::string socket;              // path of the unix socket; empty: none
     std::uint32_t tokens_max = 0;
     std::uint32_t connections_max = 0;
     std::uint32_t connections_per_address_max = 0;

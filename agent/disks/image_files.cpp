@@ -28,9 +28,34 @@ bool exists(const std::string& path) {
     return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool has_both_names(const std::string& a, const std::string& b) {
+    struct stat one {};
+    struct stat other {};
+    return ::lstat(a.c_str(), &one) == 0 && ::lstat(b.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+// 0 or -1 with errno. NFS and others cannot rename without replacing; a link never replaces. Killed in
+// between, the file has both names: the next call goes on from there.
+int rename_without_replacing(const std::string& from, const std::string& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if ((errno == EINVAL || errno == ENOSYS) && ::link(from.c_str(), to.c_str()) == 0) {
+        return ::unlink(from.c_str());
+    }
+    if (errno == EEXIST) {
+        if (has_both_names(from, to)) {
+            return ::unlink(from.c_str());
+        }
+        errno = EEXIST;
+    }
+    return -1;
+}
+
 // Ok also when `from` is not there; never over another file.
 Status rename_if_there(const std::string& from, const std::string& to, std::string& why) {
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0 && errno != ENOENT) {
+    if (rename_without_replacing(from, to) != 0 && errno != ENOENT) {
         const Fault fault = errno == EEXIST ? Fault::already_exists : Fault::io_failed;
         why = fmt::format("cannot rename {} to {}: {}", from, to, std::strerror(errno));
         return Err{fault};
@@ -78,7 +103,7 @@ Status retract_images(const ImageDisks& disks, std::string& why) {
     for (const ImageDisk& disk : disks) {
         const std::string path{disk.path.view()};
         const std::string incoming = path + incoming_image_suffix;
-        if (!exists(incoming)) {
+        if (!exists(incoming) || has_both_names(path, incoming)) {
             BALLAST_CHECK(rename_if_there(path, incoming, why));
         }
     }

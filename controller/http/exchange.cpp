@@ -145,21 +145,42 @@ std::string peer_address(MHD_Connection* connection) {
                : std::string{};
 }
 
-bool foreign_origin(std::string_view origin, std::string_view host) noexcept {
-    if (origin.empty()) {
-        return false;  // no page
+bool own_name(std::string_view host, std::span<const std::string> names) noexcept {
+    const std::string_view name =
+        host.starts_with('[') ? host.substr(0, host.find(']') + 1) : host.substr(0, host.find(':'));
+    if (name.starts_with('[') ||
+        (!name.empty() && name.find_first_not_of("0123456789.") == std::string_view::npos)) {
+        return true;
     }
-    const std::size_t scheme = origin.find("://");
-    const bool same = scheme != std::string_view::npos && origin.substr(scheme + 3) == host;
-    const std::string_view name = host.substr(0, host.rfind(':'));
-    const bool number = !name.empty() && (name.front() == '[' ||
-                                          name.find_first_not_of("0123456789.") == std::string_view::npos);
-    return !same || !(number || name == "localhost");
+    const auto is = [name](std::string_view own) {
+        return name.size() == own.size() && ::strncasecmp(name.data(), own.data(), own.size()) == 0;
+    };
+    return is("localhost") || std::any_of(names.begin(), names.end(), is);
 }
 
-bool sent_by_a_foreign_page(MHD_Connection* connection) {
-    return foreign_origin(header(connection, MHD_HTTP_HEADER_ORIGIN),
-                          header(connection, MHD_HTTP_HEADER_HOST));
+bool other_origin(std::string_view origin, std::string_view host) noexcept {
+    const std::size_t scheme = origin.find("://");
+    const bool same = !host.empty() && scheme != std::string_view::npos && origin.substr(scheme + 3) == host;
+    return !origin.empty() && !same;
+}
+
+bool foreign_page(Proof proof, const PageFields& fields, bool changes,
+                  std::span<const std::string> names) noexcept {
+    const bool named_otherwise = !fields.host.empty() && !own_name(fields.host, names);
+    const bool other = other_origin(fields.origin, fields.host);
+    switch (proof) {
+        case Proof::unasked: return named_otherwise || (changes && other);
+        case Proof::socket: return changes && !fields.origin.empty() && (other || named_otherwise);
+        case Proof::certificate: return changes && other;
+        case Proof::token:
+        case Proof::nothing: return false;
+    }
+    return false;
+}
+
+PageFields page_fields(MHD_Connection* connection) {
+    return {.origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+            .host = header(connection, MHD_HTTP_HEADER_HOST)};
 }
 
 bool body_end_is_unclear(MHD_Connection* connection) {

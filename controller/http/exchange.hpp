@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "controller/http/message.hpp"
@@ -24,11 +26,23 @@ std::string_view bearer_token(MHD_Connection* connection);
 // Numeric address of the client. Empty when it has none.
 std::string peer_address(MHD_Connection* connection);
 
-// A page that is not our own made the browser send this. Our own is known by its address being the one that
-// was asked, as a number or as localhost: a name could be any, made to point here by a page of that name.
-bool sent_by_a_foreign_page(MHD_Connection* connection);
-// The rule itself, on the fields Origin and Host.
-bool foreign_origin(std::string_view origin, std::string_view host) noexcept;
+// What a browser says of the page that made it send a request. Valid as long as the connection's request.
+struct PageFields {
+    std::string_view origin;  // empty: no page, or one of the address that is asked, which only reads
+    std::string_view host;    // as the page's address, or the client, named us; empty: not a browser
+};
+PageFields page_fields(MHD_Connection* connection);
+
+// Whether `host` (the field Host) is a name that only we have: a number, localhost, or one of `names`. Any
+// other could have been made to point here by a page of that name, which then counts as ours to the browser.
+bool own_name(std::string_view host, std::span<const std::string> names) noexcept;
+// A page of another address than the one that was asked.
+bool other_origin(std::string_view origin, std::string_view host) noexcept;
+// A page that is not our own uses a proof that the browser, or whoever passes the request on, adds by itself.
+// A token is not one: only who knows it sends it. Who proves nothing may not read under another name either;
+// under TLS with a certificate no other name reaches us.
+bool foreign_page(Proof proof, const PageFields& fields, bool changes,
+                  std::span<const std::string> names) noexcept;
 
 // The head says more than once how long the body is, or in a way that nobody here reads. A proxy in between
 // may have understood it otherwise: what looks like the next request may then be this one's body.

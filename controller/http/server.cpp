@@ -93,10 +93,12 @@ std::optional<Problem> Server::Impl::identify(Slot& slot) {
                        .limit = "http.failed_logins_per_minute",
                        .retry_after_seconds = caller.retry_after_seconds};
     }
-    const bool without_secret = caller.proof == Proof::socket || caller.proof == Proof::unasked;
-    if (without_secret && request.method != Method::get && sent_by_a_foreign_page(slot.connection)) {
+    if (foreign_page(caller.proof, page_fields(slot.connection), request.method != Method::get,
+                     config.names)) {
         return Problem{.slug = Slug::forbidden,
-                       .detail = "a page of another site may not act without a token"};
+                       .detail =
+                           "a page of another site may not act without a token; this controller's own "
+                           "address is a number, localhost or one of http.names"};
     }
     return std::nullopt;
 }

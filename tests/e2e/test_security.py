@@ -219,6 +219,25 @@ class FirstStartAndSocket(PoolCase):
         self.assertEqual(curl("--unix-socket", path, "http://localhost/v1/whoami")[1], 200)
 
 
+class NobodyIsAsked(PoolCase):
+    hosts = 0
+    controller_settings = {"http": {"auth": "none", "names": ["ballast.example"]}}
+
+    def test_under_a_name_that_is_not_ours_nothing_is_told_and_nothing_done(self):
+        def status(method, path, **fields):
+            return self.pool.request(method, path, headers=fields, token=False)[0]
+
+        port = self.pool.http_port
+        for path in ("/v1/whoami", "/v1/vms", "/metrics", "/"):
+            for host in (f"127.0.0.1:{port}", f"localhost:{port}", "ballast.example"):
+                self.assertEqual(status("GET", path, Host=host), 200, f"{path} {host}")
+            for host in (f"evil.example:{port}", "localhost.evil.example"):
+                self.expect_problem("forbidden", 403, "GET", path, headers={"Host": host})
+        self.assertLess(status("POST", "/v1/rebalance", Host="ballast.example", Origin="https://ballast.example"), 300)
+        for origin in ("https://evil.example", "null", "http://127.0.0.1"):
+            self.assertEqual(status("POST", "/v1/rebalance", Origin=origin), 403, origin)
+
+
 class Tls(PoolCase):
     hosts = 0
 
@@ -258,6 +277,18 @@ class Tls(PoolCase):
         self.assertEqual(self.get("/v1/whoami", "stranger")[0], 401)
         self.assertEqual(self.get("/v1/whoami", "forged", "other")[0], 401)
         self.assertEqual(self.get("/v1/whoami")[0], 401)
+
+    def test_a_page_of_another_site_cannot_use_the_certificate_that_the_browser_shows(self):
+        mine = ("--cacert", self.pki / "ca/ca.pem", "--cert", self.pki / "ca/watcher.pem",
+                "--key", self.pki / "ca/watcher.key")
+        here = f"https://127.0.0.1:{self.pool.http_port}"
+        change = (*mine, "-X", "POST", here + "/v1/rebalance")
+        for origin, sentence in (("https://evil.example", "a page of another site"), (here, "needs the role operator")):
+            _, status, body = curl("-H", f"Origin: {origin}", *change)
+            self.assertEqual(status, 403)
+            self.assertIn(sentence, json.loads(body)["detail"])
+        bearer = ("-H", f"Authorization: Bearer {self.pool.token()}", "-H", "Origin: https://evil.example")
+        self.assertEqual(curl(*bearer, *change)[1] // 100, 2)
 
     def test_curl_trusts_the_ca_and_nothing_but_tls_is_spoken(self):
         here = f"https://127.0.0.1:{self.pool.http_port}/v1/whoami"

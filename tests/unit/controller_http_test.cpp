@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "controller/http/assets.hpp"
 #include "controller/http/digest.hpp"
@@ -78,19 +80,54 @@ TEST(Operations, AreAllOnThePageOfRoles) {
 }
 
 TEST(Pages, OfAnotherOriginAreForeign) {
-    EXPECT_FALSE(foreign_origin("", "127.0.0.1:7780")) << "curl";
-    EXPECT_FALSE(foreign_origin("http://127.0.0.1:7780", "127.0.0.1:7780"));
-    EXPECT_FALSE(foreign_origin("https://[::1]:7780", "[::1]:7780"));
-    EXPECT_FALSE(foreign_origin("http://localhost:7780", "localhost:7780"));
-    EXPECT_FALSE(foreign_origin("http://10.0.0.5", "10.0.0.5"));
-    EXPECT_TRUE(foreign_origin("http://evil.example", "127.0.0.1:7780"));
-    EXPECT_TRUE(foreign_origin("http://127.0.0.1:7781", "127.0.0.1:7780"))
-        << "another service of this machine";
-    EXPECT_TRUE(foreign_origin("http://evil.example:7780", "evil.example:7780"))
-        << "a name made to point here";
-    EXPECT_TRUE(foreign_origin("http://10.0.0.5.evil.example", "10.0.0.5.evil.example"));
-    EXPECT_TRUE(foreign_origin("null", "127.0.0.1:7780"));
-    EXPECT_TRUE(foreign_origin("http://", ""));
+    const std::vector<std::string> names{"ballast.example"};
+    const auto changes = [&](std::string_view origin, std::string_view host) {
+        const PageFields fields{.origin = origin, .host = host};
+        const bool refused = foreign_page(Proof::socket, fields, true, names);
+        EXPECT_EQ(foreign_page(Proof::unasked, fields, true, names), refused) << origin << " " << host;
+        EXPECT_FALSE(foreign_page(Proof::token, fields, true, names)) << "only who knows it sends it";
+        return refused;
+    };
+    EXPECT_FALSE(changes("", "127.0.0.1:7780")) << "curl";
+    EXPECT_FALSE(changes("http://127.0.0.1:7780", "127.0.0.1:7780"));
+    EXPECT_FALSE(changes("https://[::1]:7780", "[::1]:7780"));
+    EXPECT_FALSE(changes("http://localhost:7780", "localhost:7780"));
+    EXPECT_FALSE(changes("http://10.0.0.5", "10.0.0.5"));
+    EXPECT_FALSE(changes("https://ballast.example", "ballast.example")) << "by a proxy";
+    EXPECT_TRUE(changes("http://evil.example", "127.0.0.1:7780"));
+    EXPECT_TRUE(changes("http://127.0.0.1:7781", "127.0.0.1:7780")) << "another service of this machine";
+    EXPECT_TRUE(changes("http://evil.example:7780", "evil.example:7780")) << "a name made to point here";
+    EXPECT_TRUE(changes("http://10.0.0.5.evil.example", "10.0.0.5.evil.example"));
+    EXPECT_TRUE(changes("null", "127.0.0.1:7780"));
+    EXPECT_TRUE(changes("http://", ""));
+}
+
+TEST(Pages, UnderANameMadeToPointHereReadNothingThatNobodyIsAskedFor) {
+    const std::vector<std::string> names{"Ballast.example"};
+    const auto reads = [&](std::string_view host) {
+        return !foreign_page(Proof::unasked, {.origin = "", .host = host}, false, names);
+    };
+    for (const auto* const own : {"127.0.0.1:7780", "127.0.0.1", "[::1]:7780", "[::1]", "localhost",
+                                  "LocalHost:7780", "ballast.example", "ballast.EXAMPLE:443", ""}) {
+        EXPECT_TRUE(reads(own)) << own;
+    }
+    for (const auto* const other : {"evil.example", "evil.example:7780", "localhost.evil.example",
+                                    "127.0.0.1.evil.example:7780", "ballast.example.evil", "x", ":7780"}) {
+        EXPECT_FALSE(reads(other)) << other;
+        EXPECT_FALSE(foreign_page(Proof::socket, {.origin = "", .host = other}, false, names))
+            << "what names the socket's users write";
+        EXPECT_FALSE(foreign_page(Proof::token, {.origin = "", .host = other}, false, names));
+    }
+}
+
+TEST(Pages, MayNotUseTheCertificateThatTheBrowserShowsByItself) {
+    const auto refused = [](std::string_view origin, bool changes) {
+        return foreign_page(Proof::certificate, {.origin = origin, .host = "pool.example:7780"}, changes, {});
+    };
+    EXPECT_TRUE(refused("https://evil.example", true));
+    EXPECT_FALSE(refused("https://evil.example", false)) << "it cannot read the answer";
+    EXPECT_FALSE(refused("https://pool.example:7780", true)) << "our certificate proves the name";
+    EXPECT_FALSE(refused("", true)) << "curl";
 }
 
 TEST(Assets, AreThePageAndNothingElse) {

@@ -1,0 +1,141 @@
+// The names of images that come and leave, also where a rename cannot be told not to replace.
+#include "agent/disks/image_files.hpp"
+
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "agent/images/protocol.hpp"
+
+namespace ballast::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Runs `what` in a thread for which renameat2 fails as it does on NFS. False when the system does not allow
+// that.
+bool without_renameat2(const std::function<void()>& what) {
+    bool refused = false;
+    std::thread{[&] {
+        std::array<sock_filter, 4> filter{{
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_renameat2, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        }};
+        const sock_fprog program{.len = filter.size(), .filter = filter.data()};
+        refused = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+                  ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0;
+        if (!refused) {
+            what();
+        }
+    }}.join();
+    return !refused;
+}
+
+class AgentImageNames : public testing::TestWithParam<bool> {  // true: renameat2 does what it should
+  protected:
+    void SetUp() override {
+        std::string name = testing::TempDir() + "/names-XXXXXX";
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        directory_ = name;
+        for (const char* const image : {"a", "b"}) {
+            disks_.push(ImageDisk{.device = {}, .path = {}, .size_bytes = 1});
+            disks_[disks_.size() - 1].path.assign_cut(path(image));
+        }
+    }
+    void TearDown() override { fs::remove_all(directory_); }
+
+    void put(const std::string& name, const std::string& text) const { std::ofstream{path(name)} << text; }
+    std::string text(const std::string& name) const {
+        std::string read;
+        std::getline(std::ifstream{path(name)}, read);
+        return read;
+    }
+    bool there(const std::string& name) const { return fs::exists(path(name)); }
+    std::string path(const std::string& name) const { return (directory_ / name).string(); }
+    static std::string incoming(const std::string& name) { return name + incoming_image_suffix; }
+
+    void run(const std::function<void()>& what) const {
+        if (GetParam()) {
+            what();
+        } else if (!without_renameat2(what)) {
+            GTEST_SKIP() << "no filter of system calls here";
+        }
+    }
+
+    fs::path directory_;
+    ImageDisks disks_;
+    std::string why_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Renames, AgentImageNames, testing::Bool());
+
+TEST_P(AgentImageNames, ComeAndAreTakenBackAndLeave) {
+    put(incoming("a"), "1");
+    put(incoming("b"), "2");
+    run([&] {
+        ASSERT_TRUE(publish_images(disks_, why_).ok()) << why_;
+        EXPECT_EQ(text("a") + text("b"), "12");
+        EXPECT_FALSE(there(incoming("a")) || there(incoming("b")));
+        for (int again = 0; again < 2; ++again) {
+            ASSERT_TRUE(retract_images(disks_, why_).ok()) << why_;
+            EXPECT_EQ(text(incoming("a")) + text(incoming("b")), "12");
+            EXPECT_FALSE(there("a") || there("b"));
+        }
+        ASSERT_TRUE(publish_images(disks_, why_).ok()) << why_;
+        for (const std::int64_t seconds : {7, 8}) {
+            ASSERT_TRUE(retire_images(disks_, WallTime{seconds * 1000}, why_).ok()) << why_;
+            EXPECT_EQ(text("a.left-7") + text("b.left-7"), "12");
+            EXPECT_FALSE(there("a") || there("b") || there("a.left-8"));
+        }
+    });
+}
+
+TEST_P(AgentImageNames, NeverReplaceAnother) {
+    put(incoming("a"), "1");
+    put(incoming("b"), "2");
+    put("b", "another's");
+    run([&] {
+        EXPECT_EQ(publish_images(disks_, why_).fault(), Fault::already_exists);
+        EXPECT_EQ(text("b"), "another's");
+        EXPECT_EQ(text(incoming("b")), "2");
+        ASSERT_TRUE(retract_images(disks_, why_).ok()) << why_;
+        EXPECT_EQ(text("b"), "another's");
+        EXPECT_EQ(text(incoming("a")), "1");
+        EXPECT_FALSE(there("a"));
+    });
+}
+
+TEST_P(AgentImageNames, OfWhichAFileHasTwoAreMadeOne) {
+    // Killed between the new name and the removal of the old one.
+    for (const char* const image : {"a", "b"}) {
+        put(incoming(image), image);
+        fs::create_hard_link(path(incoming(image)), path(image));
+    }
+    run([&] {
+        ASSERT_TRUE(retract_images(disks_, why_).ok()) << why_;
+        EXPECT_FALSE(there("a") || there("b"));
+        EXPECT_EQ(text(incoming("a")) + text(incoming("b")), "ab");
+        fs::create_hard_link(path(incoming("a")), path("a"));
+        ASSERT_TRUE(publish_images(disks_, why_).ok()) << why_;
+        EXPECT_FALSE(there(incoming("a")) || there(incoming("b")));
+        EXPECT_EQ(text("a") + text("b"), "ab");
+    });
+}
+
+}  // namespace
+}  // namespace ballast::agent
