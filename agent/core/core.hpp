@@ -100,6 +100,9 @@ class Core {
     void on_called(const CalledEvent& event, Actions& out) noexcept;
     void on_filed(const FiledEvent& event, Actions& out) noexcept;
     void on_worker(const WorkerEvent& event, Actions& out) noexcept;
+    void on_worker_failed(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept;
+    void on_accepted(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept;
+    void on_aborted(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept;
     void on_helper(Row& job, std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept;
     void on_worker_gone(const WorkerGoneEvent& event, Actions& out) noexcept;
     void on_cancel(std::uint64_t job_id, Actions& out) noexcept;

@@ -82,28 +82,8 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
             }
             return;
         case WorkerNews::done: job.worker_ok = true; return;
-        case WorkerNews::failed:
-            if (dialled_again(stage, event.fault)) {
-                job.call_detail = event.detail;
-            } else if (abortable(stage) || stage == Stage::commit_sent) {
-                blame(job, event.fault, event.detail);
-            }
-            job.worker_failed = true;
-            if (stage == Stage::receiving || stage == Stage::restored) {
-                look(row, out);
-            }
-            return;
-        case WorkerNews::accepted:
-            if (stage == Stage::connecting) {
-                job.record.journal_id = event.journal_id;
-                enter(row, job.record.copy_storage ? Stage::copying : Stage::transferring, out);
-            } else if (stage == Stage::copying && event.journal_id == job.record.journal_id) {
-                tell(row, job.worker, Tell::go, Fault::none, {}, out);
-            } else if (stage == Stage::copying) {
-                blame(job, Fault::peer_refused, "the destination's journal was lost and begun anew");
-                kill(row, out);
-            }
-            return;
+        case WorkerNews::failed: on_worker_failed(row, event, out); return;
+        case WorkerNews::accepted: on_accepted(row, event, out); return;
         case WorkerNews::copied:
             if (stage == Stage::copying && job.record.fault == Fault::none) {
                 enter(row, Stage::transferring, out);
@@ -126,15 +106,7 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
                 on_verdict(row, wire::Verdict::running, out);
             }
             return;
-        case WorkerNews::aborted:
-            if (stage == Stage::connecting || stage == Stage::copying || stage == Stage::transferring ||
-                stage == Stage::commit_sent) {
-                blame(job, event.fault, event.detail);
-            }
-            if (stage == Stage::commit_sent) {
-                on_verdict(row, wire::Verdict::refused, out);
-            }
-            return;
+        case WorkerNews::aborted: on_aborted(row, event, out); return;
         case WorkerNews::restored:
             if (stage == Stage::receiving) {
                 job.worker_ok = true;
@@ -147,6 +119,46 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
             }
             return;
         case WorkerNews::verdict: return;
+    }
+}
+
+void Core::on_worker_failed(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept {
+    Row& job = rows_[row];
+    const Stage stage = job.record.stage;
+    if (dialled_again(stage, event.fault)) {
+        job.call_detail = event.detail;
+    } else if (abortable(stage) || stage == Stage::commit_sent) {
+        blame(job, event.fault, event.detail);
+    }
+    job.worker_failed = true;
+    if (stage == Stage::receiving || stage == Stage::restored) {
+        look(row, out);
+    }
+}
+
+// The destination takes the guest. Where images are copied, each new connection asks it again.
+void Core::on_accepted(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept {
+    Row& job = rows_[row];
+    if (job.record.stage == Stage::connecting) {
+        job.record.journal_id = event.journal_id;
+        enter(row, job.record.copy_storage ? Stage::copying : Stage::transferring, out);
+    } else if (job.record.stage == Stage::copying && event.journal_id == job.record.journal_id) {
+        tell(row, job.worker, Tell::go, Fault::none, {}, out);
+    } else if (job.record.stage == Stage::copying) {
+        blame(job, Fault::peer_refused, "the destination's journal was lost and begun anew");
+        kill(row, out);
+    }
+}
+
+void Core::on_aborted(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept {
+    Row& job = rows_[row];
+    const Stage stage = job.record.stage;
+    if (stage == Stage::connecting || stage == Stage::copying || stage == Stage::transferring ||
+        stage == Stage::commit_sent) {
+        blame(job, event.fault, event.detail);
+    }
+    if (stage == Stage::commit_sent) {
+        on_verdict(row, wire::Verdict::refused, out);
     }
 }
 
