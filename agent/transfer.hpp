@@ -64,8 +64,8 @@ class ImageReceiver {
     // To be called when the hypervisor call has ended. Waits until the end mark has come (a call may return
     // before) or the connection has failed; with `abandon` only until the thread has noticed, after the end
     // of what `on_image` has begun: the link can be used to say why. The fault: of the connection, or
-    // `image_corrupt` when the end mark disagrees, or what the source said when it gave up (then in `detail`
-    // as well).
+    // `image_corrupt` when the end mark's length or digest disagrees, or what the source said when it gave up
+    // (then in `detail` as well).
     Status finish(bool abandon, Detail& detail);
     std::uint64_t image_bytes() const noexcept;
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <thread>
 
+#include "agent/image_digest.hpp"
 #include "agent/transfer.hpp"
 #include "shell/unique_fd.hpp"
 
@@ -18,6 +19,11 @@ struct ImageReceiver::Impl {
     // Faults, or nothing: the end mark has come.
     Status relay_until_end();
     bool write_all(std::span<const std::byte> data) noexcept;
+    // An older source gives no digest.
+    bool is_whole(const wire::MigrationEnd& end, const ImageDigest& digest) const noexcept {
+        return end.plain_bytes == image_bytes.load() &&
+               (end.plain_digest == 0 || end.plain_digest == digest.value());
+    }
 
     BlockingLink& link;
     Duration timeout;
@@ -48,6 +54,7 @@ bool ImageReceiver::Impl::write_all(std::span<const std::byte> data) noexcept {
 
 Status ImageReceiver::Impl::relay_until_end() {
     Decompressor decompressor;
+    ImageDigest digest;
     wire::Message message;
     bool taken = true;  // by the hypervisor call; what it does not want any more is received all the same
     for (;;) {
@@ -55,7 +62,7 @@ Status ImageReceiver::Impl::relay_until_end() {
         message = std::monostate{};
         BALLAST_CHECK(link.receive(message, chunk, timeout, abandoned.get()));
         if (const auto* end = std::get_if<wire::MigrationEnd>(&message)) {
-            return end->plain_bytes == image_bytes.load() ? Status{} : Status{Err{Fault::image_corrupt}};
+            return is_whole(*end, digest) ? Status{} : Status{Err{Fault::image_corrupt}};
         }
         if (const auto* aborted = std::get_if<wire::MigrationAborted>(&message)) {
             detail = aborted->detail;
@@ -73,6 +80,7 @@ Status ImageReceiver::Impl::relay_until_end() {
         }
         std::span<const std::byte> plain;
         BALLAST_CHECK(decompressor.decompress(chunk.compression, chunk.data, chunk.plain_bytes, plain));
+        digest.add(plain);
         image_bytes += plain.size();
         taken = taken && write_all(plain);
     }

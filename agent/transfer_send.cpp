@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "agent/image_digest.hpp"
 #include "agent/transfer.hpp"
 #include "shell/loop.hpp"
 #include "shell/unique_fd.hpp"
@@ -78,6 +79,7 @@ struct ImageSender::Impl {
     Fault fault = Fault::none;
     CompressionChooser chooser;
     std::uint64_t image_bytes = 0;
+    ImageDigest digest;  // of the packing thread, until it is joined
 
     // Of the sending thread only.
     std::int64_t window_began_ns = 0;
@@ -119,6 +121,7 @@ void ImageSender::Impl::pack_all() {
     Compressor compressor;
     for (;;) {
         const std::size_t size = read_chunk(plain);
+        digest.add({plain.data(), size});
         Method method;
         Packed* slot = nullptr;  // behind the last queued one: nobody else's until it is counted
         {
@@ -251,7 +254,10 @@ Status ImageSender::finish(bool complete) {
     if (complete && impl_->count > 0) {
         BALLAST_CHECK(impl_->send_slot(impl_->queue[impl_->first]));
     }
-    return complete ? impl_->link.send(wire::Message{wire::MigrationEnd{impl_->image_bytes}}) : Status{};
+    if (!complete) {
+        return {};
+    }
+    return impl_->link.send(wire::Message{wire::MigrationEnd{impl_->image_bytes, impl_->digest.value()}});
 }
 
 std::uint64_t ImageSender::image_bytes() const noexcept {

@@ -53,6 +53,7 @@ void fields(Io& io, ObjectOf<Io, schema::MigrationAccept> object, PlainOf<Io, Mi
 template <class Io>
 void fields(Io& io, ObjectOf<Io, schema::MigrationEnd> object, PlainOf<Io, MigrationEnd> plain) {
     BALLAST_NUMBER(plain_bytes);
+    BALLAST_NUMBER(plain_digest);
 }
 
 template <class Io>

@@ -308,6 +308,7 @@ struct MigrationAccept {
 };
 struct MigrationEnd {
     std::uint64_t plain_bytes = 0;
+    std::uint64_t plain_digest = 0;  // XXH64 of them all in their order; 0: none given
     friend bool operator==(const MigrationEnd&, const MigrationEnd&) = default;
 };
 struct MigrationImage {

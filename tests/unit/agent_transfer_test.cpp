@@ -4,9 +4,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "agent/image_digest.hpp"
 #include "base/prng.hpp"
 
 namespace ballast::agent {
@@ -118,6 +120,40 @@ TEST(AgentTransfer, TellsAnImageWhoseEndMarkDisagrees) {
     EXPECT_TRUE(read_all(receiver.image_fd()).empty());
     Detail said;
     EXPECT_EQ(receiver.finish(false, said).fault(), Fault::image_corrupt);
+}
+
+// What a fault in either program would do: all bytes there, one piece twice and another not at all.
+TEST(AgentTransfer, TellsAnImageInWhichOnePieceStandsForAnother) {
+    const std::string first(1000, 'a');
+    const std::string second(1000, 'b');
+    ImageDigest whole;
+    whole.add(std::as_bytes(std::span{first}));
+    whole.add(std::as_bytes(std::span{second}));
+    for (const std::string& sent : {second, first}) {
+        Links links;
+        ImageReceiver receiver{*links.b, seconds(20)};
+        std::thread destination{[&] { (void)read_all(receiver.image_fd()); }};
+        for (const std::string* piece : {&first, &sent}) {
+            ASSERT_TRUE(links.a
+                            ->send(wire::Chunk{.data = std::as_bytes(std::span{*piece}),
+                                               .compression = wire::Compression::none,
+                                               .plain_bytes = 1000})
+                            .ok());
+        }
+        ASSERT_TRUE(links.a->send(wire::Message{wire::MigrationEnd{2000, whole.value()}}).ok());
+        destination.join();
+        Detail said;
+        EXPECT_EQ(receiver.finish(false, said).fault(), sent == second ? Fault::none : Fault::image_corrupt);
+    }
+}
+
+TEST(AgentTransfer, TakesAnImageOfASourceThatGivesNoDigest) {
+    Links links;
+    ImageReceiver receiver{*links.b, seconds(20)};
+    ASSERT_TRUE(links.a->send(wire::Message{wire::MigrationEnd{0}}).ok());
+    EXPECT_TRUE(read_all(receiver.image_fd()).empty());
+    Detail said;
+    EXPECT_TRUE(receiver.finish(false, said).ok());
 }
 
 TEST(AgentTransfer, HearsTheDestinationsWordInTheMiddleOfTheImage) {

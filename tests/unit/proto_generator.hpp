@@ -41,7 +41,7 @@ class MessageGenerator {
         use(Message{image_sketch()});
         use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});
         use(Message{MigrationAccept{flag(), fault(), text<Detail>(), uuid(), flag()}});
-        use(Message{MigrationEnd{u64()}});
+        use(Message{MigrationEnd{u64(), u64()}});
         use(Message{MigrationReady{}});
         use(Message{MigrationCommit{uuid()}});
         use(Message{MigrationStarted{uuid()}});
