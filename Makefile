@@ -4,6 +4,7 @@
 #   make run        builds, then runs a controller and four simulated hosts that balance themselves (Ctrl-C ends it)
 #   make check      everything that needs no Xen: unit, property and golden tests, fuzzing in brief, end-to-end tests
 #                   on simulated hosts, include arrows, purity of the cores, formatting
+#   make race-check what threads share, under the thread sanitizer
 #   make web-check  the dashboard in a real browser (Debian's Chromium), on simulated hosts
 #   make soak       the simulator of the whole system, seed after seed, until a promise is broken (SEED=n) or Ctrl-C
 #   make lab        boots two real Xen hosts (HOSTS=n) under QEMU with the agent in each dom0
@@ -341,7 +342,7 @@ $(gen_hdr): proto/ballast.proto
 
 # ---- verbs ----
 
-.PHONY: run check web-check soak bench lab lab-check install deps format clean help test-programs fuzz-programs
+.PHONY: run check race-check web-check soak bench lab lab-check install deps format clean help test-programs fuzz-programs
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
@@ -438,6 +439,14 @@ check:
 	    "states=$(built) test-programs && tests/check/states.sh $(OUT)/states-doc" \
 	    "xen-mapping=$(built) test-programs && $(OUT)/xen-tests" \
 	    "fuzz=$(built) fuzz-programs && nice -n 15 tests/tools/run_fuzz.sh $(FUZZ_SECONDS) $(fuzz_targets)"
+
+# What several threads share, under the thread sanitizer. One build more of everything, so not part of `check`.
+threaded_tests := *Transfer*:*Image*:*Hostile*:*Link*:*Log*:*Store*:*Worker*:*Disk*
+race-check:
+	$(Q)tests/tools/deps.sh check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) BUILD=tsan build/tsan/unit-tests
+	$(Q)tests/tools/run_checks.py \
+	    "races=GTEST_FILTER='$(threaded_tests)' tests/tools/run_unit.sh build/tsan/unit-tests"
 
 # Seeds that no check has seen: every run begins somewhere else, and says where.
 soak: all

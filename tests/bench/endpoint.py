@@ -21,7 +21,7 @@ HOSTS = 20
 GUESTS = 2000
 READERS = 1000
 WRK = ("wrk", "--threads", "1", "--connections", "16", "--duration", "10s")
-HEAD = "GET /v1/events{query} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+HEAD = "GET /v1/events{query} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
 LOADED_PATHS = ("/v1/hosts", "/v1/vms/h3-vm7", "/v1/status", "/v1/vms?limit=50&host=h4", "/v1/jobs?limit=20", "/v1/plans?limit=5")
 LOADED_PER_SECOND = 500
 LOADED_SECONDS = 20
