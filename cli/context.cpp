@@ -22,7 +22,7 @@ void declare_output(Options& options, OutputOptions& into) {
 
 void declare_connection(Options& options, ConnectionOptions& into) {
     options.value("--server", &into.server, "URL",
-                  "the controller: http://HOST:PORT, https://HOST:PORT or unix:PATH");
+                  "the controller: http://HOST:PORT, https://HOST:PORT or unix:/PATH");
     options
         .value("--token-file", &into.token_file, "FILE",
                "file with the token (the token itself is never an argument: others see those)")

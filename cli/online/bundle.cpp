@@ -47,7 +47,7 @@ class Names {
             out.object();
             value.each_member([&](std::string_view name, Json member) {
                 const bool traceable = name == "uuid" || name.ends_with("_uuid") || name == "console" ||
-                                       name == "migration_address" || name == "labels";
+                                       name == "migration_address" || name == "address" || name == "labels";
                 if (!traceable) {
                     out.key(name);
                     write(out, member);
@@ -76,9 +76,12 @@ class Names {
 
     // Whole words only: a guest that is called "a" must not eat the letters of sentences.
     std::string replaced(std::string_view text) const {
+        if (const auto whole = aliases_.find(text); whole != aliases_.end()) {
+            return whole->second;
+        }
         const auto of_name = [](char c) {
             return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                   c == '_' || c == '.' || (static_cast<unsigned char>(c) & 0x80U) != 0;
+                   c == '_' || c == '.' || c == '+' || (static_cast<unsigned char>(c) & 0x80U) != 0;
         };
         std::string out;
         while (!text.empty()) {

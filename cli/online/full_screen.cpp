@@ -131,7 +131,9 @@ FullScreen::Event FullScreen::wait(std::int64_t timeout_ms) {
         if (count > 0) {
             event.keys = parse_keys({bytes.data(), static_cast<std::size_t>(count)});
         }
-        event.ended = event.ended || count == 0;
+        // A terminal that is gone, whatever became of its SIGHUP.
+        const bool gone = count == 0 || (count < 0 && errno != EINTR && errno != EAGAIN);
+        event.ended = event.ended || gone;
     }
     return event;
 }

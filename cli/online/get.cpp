@@ -136,7 +136,7 @@ void sleep_for_seconds(std::int64_t count) {
 Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, const std::string& query) {
     Context& context = online.context();
     std::map<std::string, std::string> seen;
-    for (;;) {
+    for (bool first = true;; first = false) {
         std::vector<std::string> lines;
         const HttpResponse response = fetch(online, kind, in, query, lines);
         if (!response.ok()) {
@@ -153,7 +153,6 @@ Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, cons
             now.emplace(name, line);
         }
         if (context.format() == Format::table) {
-            const bool first = seen.empty();
             Table table = empty_table(kind);
             for (const std::string& line : changed) {
                 const JsonText object{line};

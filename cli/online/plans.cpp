@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "cli/online/change.hpp"
@@ -30,6 +31,22 @@ void declare_policy(Options& options, PlanOptions& in) {
     options.value("--max-moves", &in.max_moves, "COUNT", "at most so many moves").between(1, 256);
 }
 
+// A whole number, another number, or a word: the endpoint knows which of them a parameter takes.
+void add_value(JsonWriter& json, std::string_view text) {
+    const char* const end = text.data() + text.size();
+    std::int64_t whole = 0;
+    double number = 0;
+    if (const auto [stopped, error] = std::from_chars(text.data(), end, whole);
+        error == std::errc{} && stopped == end) {
+        json.integer(whole);
+    } else if (const auto [last, wrong] = std::from_chars(text.data(), end, number);
+               wrong == std::errc{} && last == end && std::isfinite(number)) {
+        json.number(number);
+    } else {
+        json.text(text);
+    }
+}
+
 // "policy", "parameters" and "max_moves" of what was given. False: `why`.
 bool add_policy(JsonWriter& json, const PlanOptions& in, std::string& why) {
     if (!in.policy.empty()) {
@@ -39,15 +56,12 @@ bool add_policy(JsonWriter& json, const PlanOptions& in, std::string& why) {
         json.key("parameters").object();
         for (const std::string& setting : in.settings) {
             const std::size_t equals = setting.find('=');
-            double value = 0;
-            const char* const end = setting.data() + setting.size();
-            const char* const begin = equals == std::string::npos ? end : setting.data() + equals + 1;
-            const auto [stopped, error] = std::from_chars(begin, end, value);
-            if (equals == 0 || begin == end || error != std::errc{} || stopped != end) {
-                why = "--set " + setting + ": expected KEY=NUMBER";
+            if (equals == std::string::npos || equals == 0 || equals + 1 == setting.size()) {
+                why = "--set " + setting + ": expected KEY=VALUE";
                 return false;
             }
-            json.key(setting.substr(0, equals)).number(value);
+            json.key(setting.substr(0, equals));
+            add_value(json, std::string_view{setting}.substr(equals + 1));
         }
         json.end_object();
     }

@@ -7,11 +7,11 @@
 namespace ballast::controller {
 namespace {
 
-// The calendar may have been set while we were away; a deadline is never longer than a fresh one would be.
-Instant deadline_of(const Tables& t, const JobRecord& record, const Now& now) noexcept {
+// The calendar may have been set while we were away: never longer than the job was given when it was made.
+Instant deadline_of(const JobRecord& record, const Now& now) noexcept {
     const std::int64_t left_ms = record.deadline.unix_ms - now.wall.unix_ms;
-    const Duration longest = t.settings.deadline(record.kind) + t.settings.deadline_grace;
-    return now.mono + milliseconds(std::clamp<std::int64_t>(left_ms, 0, longest.ms));
+    const std::int64_t given_ms = record.deadline.unix_ms - record.created.unix_ms;
+    return now.mono + milliseconds(std::clamp<std::int64_t>(left_ms, 0, std::max<std::int64_t>(given_ms, 0)));
 }
 
 // The job of a move is on disk before its plan is: after a crash between the two the plan learns of it here.
@@ -192,7 +192,7 @@ void Core::start(const Now& now) noexcept {
         if (job.in_use) {
             // A silent side is given up only after its agent has been connected for a while, so `heard` may
             // start at the beginning of time.
-            job.deadline = deadline_of(t, job.record, now);
+            job.deadline = deadline_of(job.record, now);
             adopt_move(t, job);
         }
     }

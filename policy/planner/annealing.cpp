@@ -55,14 +55,15 @@ bool Annealing::begin(Board& board, Objective& objective, std::span<const bool> 
     board_ = &board;
     objective_ = &objective;
     random_ = Prng{0};
-    if (!take_part(settled, share)) {
+    if (evaluations_max < rungs || !take_part(settled, share)) {
         return false;
     }
     cost_at_home_ = objective.of(board);
     temperature_ = first_temperature * static_cast<float>(least_price);
     const std::uint64_t all =
         std::min(per_guest * count_, of_guests_max) + per_place * count_ * board.nodes().size();
-    per_rung_ = std::min(all, evaluations_max) / rungs + 1;
+    shortened_ = evaluations_max < all;
+    per_rung_ = std::max<std::uint64_t>(1, std::min(all, evaluations_max) / rungs);
     rung_ = 0;
     evaluations_ = 0;
     show_nodes();
@@ -207,7 +208,7 @@ void Annealing::relocate(Index i, Rank to) noexcept {
     if (to == from || !(change(goes, from, to) + paid(i, to) < tolerance_)) {
         return;
     }
-    if (takes_[to] && levels_[to][memory] >= goes[memory] && levels_[to][site] == levels_[from][site] &&
+    if (may_enter(i, to) && levels_[to][memory] >= goes[memory] && levels_[to][site] == levels_[from][site] &&
         (to == home_[i] || !overfills(goes, 1, to))) {
         put(i, to);
     }
@@ -227,7 +228,7 @@ void Annealing::exchange(Index i, Index k) noexcept {
     if (!(change(goes, from, to) + paid(i, to) + paid(k, from) < tolerance_)) {
         return;
     }
-    if (takes_[to] && takes_[from] && levels_[to][memory] >= goes[memory] &&
+    if (may_enter(i, to) && may_enter(k, from) && levels_[to][memory] >= goes[memory] &&
         levels_[from][memory] >= -goes[memory] && levels_[to][site] == levels_[from][site] &&
         !overfills(goes, 1, to) && !overfills(goes, -1, from)) {
         put(i, to);

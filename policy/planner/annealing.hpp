@@ -28,13 +28,17 @@ class Annealing {
     // and who came from somewhere lately stay out of it.
     // REQUIRES: an objective that is not exact. `least_price`: of any migration, which temperatures go by;
     // `share`: of every migration's price that counts; `evaluations_max`: after so many it has cooled down.
-    // False: nobody takes part, or more guests than there is room for.
+    // False: nobody takes part, more guests than there is room for, or too few evaluations to cool down in.
     bool begin(Board& board, Objective& objective, std::span<const bool> settled, double least_price,
                double share, std::uint64_t evaluations_max) noexcept;
     // Looks at so many changes, or as many as are left until it has cooled down (true). The board follows
     // from rung to rung of the temperatures.
     bool step(std::uint64_t evaluations) noexcept;
     std::uint64_t evaluations() const noexcept { return evaluations_; }
+    // It cools down in fewer looks than it would have taken.
+    bool shortened() const noexcept { return shortened_; }
+    // The board as it is now, also between two rungs.
+    void follow() noexcept;
     // Whether the places found are worth their migrations, beside all guests at home.
     bool pays() const noexcept;
     // Everybody goes home.
@@ -53,12 +57,13 @@ class Annealing {
 
     bool take_part(std::span<const bool> settled, double share) noexcept;
     void show_nodes() noexcept;
-    void follow() noexcept;
     void propose() noexcept;
     void relocate(Index i, Rank to) noexcept;
     void exchange(Index i, Index k) noexcept;
     float change(const Row& goes, Rank from, Rank to) const noexcept;
     float paid(Index i, Rank to) const noexcept;
+    // Nothing arrives at home: who is there has not left.
+    bool may_enter(Index i, Rank to) const noexcept { return takes_[to] || to == home_[i]; }
     bool overfills(const Row& comes, float sign, Rank to) const noexcept;
     void put(Index i, Rank to) noexcept;
 
@@ -82,6 +87,7 @@ class Annealing {
     float tolerance_ = 0;  // what this change may cost
     std::uint64_t evaluations_ = 0;
     std::uint64_t per_rung_ = 0;
+    bool shortened_ = false;
     std::uint32_t rung_ = 0;
     double cost_at_home_ = 0;
 };

@@ -44,6 +44,7 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     objective_ = &objective;
     limits_ = limits;
     evaluations_ = 0;
+    shortened_ = false;
     migrations_ = 0;
     find_least_price();
     for (Rank g = 0; g < board.guests().size(); ++g) {
@@ -312,8 +313,16 @@ bool Descent::begin_annealing() noexcept {
     if (!annealing_.begin(*board_, *objective_, settled_, least_price_, limits_.price_share, left / 2)) {
         return false;
     }
+    shortened_ = annealing_.shortened();
     stage_ = Stage::annealing;
     return true;
+}
+
+void Descent::stop() noexcept {
+    if (stage_ == Stage::annealing) {
+        annealing_.follow();
+        end_annealing();
+    }
 }
 
 void Descent::end_annealing() noexcept {

@@ -66,6 +66,10 @@ class Descent {
     // Goes on until nothing improves (true) or so many candidates have been evaluated (false). Where it stops
     // depends on the budgets; which changes are made, and in which order, does not.
     bool step(std::uint64_t evaluations) noexcept;
+    // Nobody goes on: what chance has moved just now stays only where that pays in the whole.
+    void stop() noexcept;
+    // The search is shorter than it would be without `evaluations_max`.
+    bool shortened() const noexcept { return shortened_; }
     std::uint64_t evaluations() const noexcept { return evaluations_; }
     std::uint32_t migrations() const noexcept { return migrations_; }
     // What the guest's best move would save; 0 when there is none that no rule forbids.
@@ -143,6 +147,7 @@ class Descent {
     Point floors_{};                           // on each axis the gentlest slope of any destination's cost
     Point recent_floors_{};                    // likewise of the touched nodes
     Annealing annealing_;
+    bool shortened_ = false;
     Stage stage_ = Stage::over;
     Rank cursor_ = 0;
     bool whole_ = true;  // this sweep looks at all places, not only at those that changed

@@ -85,9 +85,11 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
         }
     }
     const bool unsolved = hot && against_load && !relief_.solved();
-    descent_.begin(board_, objective_,
-                   {limits.migrations_max, keep_spare_host_, relief_only_,
-                    unsolved ? unsolved_price_share : 1, &calm_, before_max, budget_of(parameters)});
+    const std::uint64_t budget = budget_of(parameters);
+    descent_.begin(
+        board_, objective_,
+        {limits.migrations_max, keep_spare_host_, relief_only_, unsolved ? unsolved_price_share : 1, &calm_,
+         before_max, budget - std::min(budget, relief_.evaluations())});
     measured_ = &workspace;
 }
 
@@ -171,6 +173,7 @@ bool Planner::step(std::uint64_t evaluations) noexcept {
 }
 
 void Planner::finish() noexcept {
+    descent_.stop();
     relieve_the_rest();
     const std::size_t steps_max = parameters_->moves_max > 0 ? parameters_->moves_max : SIZE_MAX;
     sequence_.arrange(board_, objective_, keep_spare_host_, steps_max, *out_);
@@ -282,7 +285,7 @@ void decide_ballast(const Policy&, const Pool& pool, const Parameters& parameter
     const std::uint64_t budget = budget_of(parameters);
     const bool complete = planner.step(budget - std::min(budget, planner.evaluations()));
     planner.finish();
-    out.search = complete && !planner.relief_cut_short() ? SearchEnd::complete : SearchEnd::cut_short;
+    out.search = complete && !planner.shortened() ? SearchEnd::complete : SearchEnd::cut_short;
 }
 
 }  // namespace ballast::policy::planner

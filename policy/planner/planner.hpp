@@ -39,8 +39,8 @@ class Planner {
     double cost_before() const noexcept { return cost_before_; }
     double cost_after() const noexcept { return cost_after_; }
     std::uint64_t evaluations() const noexcept { return relief_.evaluations() + descent_.evaluations(); }
-    // Whether relief used up its evaluations: parameters' time_budget_ms.
-    bool relief_cut_short() const noexcept { return relief_.exhausted(); }
+    // Whether relief used up its evaluations (parameters' time_budget_ms), or balance made do with fewer.
+    bool shortened() const noexcept { return relief_.exhausted() || descent_.shortened(); }
 
   private:
     std::uint32_t samples_of(std::uint32_t seconds) const noexcept;

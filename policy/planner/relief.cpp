@@ -56,8 +56,8 @@ Rank Relief::best_place(Rank g, bool must_stay_cool) noexcept {
 
 bool Relief::go(Rank g, Rank to) noexcept {
     const Rank from = board_->guest(g).node;
-    const bool away = board_->guest(g).node == board_->guest(g).home;
-    if (away && migrations_ >= limits_.migrations_max) {
+    const bool leaves_home = from == board_->guest(g).home;
+    if (leaves_home && migrations_ >= limits_.migrations_max) {
         return false;
     }
     board_->move(g, to);
@@ -65,7 +65,7 @@ bool Relief::go(Rank g, Rank to) noexcept {
         board_->move(g, from);
         return false;
     }
-    migrations_ += away ? 1 : 0;
+    migrations_ += leaves_home ? 1 : 0;
     return true;
 }
 
@@ -380,7 +380,7 @@ bool Relief::place_set(const Set& set) noexcept {
         }
         while (i-- > 0) {
             board_->move(set.guests[i], from[i]);
-            --migrations_;
+            migrations_ -= from[i] == board_->guest(set.guests[i]).home ? 1 : 0;  // as go() counts
         }
         return false;
     }

@@ -199,6 +199,8 @@ class CommandLine(PoolCase):
         self.assertIn("h1: ", self.run_it("vm", "create", "-", code=6, standard_input=spec).stderr)
         self.run_it("status", code=7, BALLAST_SERVER="http://127.0.0.1:1")
         self.run_it("rebalance", "--set", "critical_load=high", code=2)
+        self.run_it("rebalance", "--set", "critical_load=nan", code=2)
+        self.assertIn("hbal", self.run_it("rebalance", "--set", "objective=best", code=2).stderr)
         problem = self.run_it("-o", "json", "get", "host", "nobody", code=3).stderr
         self.assertEqual(json.loads(problem)["type"], "/problems/not-found")
 
@@ -209,6 +211,8 @@ class CommandLine(PoolCase):
         whole = self.run_it("explain", *calm).stdout
         self.assertRegex(whole, r"KEPT BY +VMS +HOSTS\nnot_overloaded +\d+ +2\n")
         self.assertEqual(json.loads(self.run_it("-o", "json", "explain", "host", "h1").stdout)["host"]["name"], "h1")
+        for_all_kinds = ("--policy", "ballast", "--set", "objective=stddev", "--set", "link_mbps=100000", "--set", "hysteresis=0.1")
+        self.run_it("explain", *for_all_kinds)
         self.run_it("vm", "movable", "no", "vm1-01")
         kept = self.run_it("explain", "host", "h1", *calm).stdout
         self.run_it("vm", "movable", "yes", "vm1-01")

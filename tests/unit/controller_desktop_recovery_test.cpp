@@ -180,5 +180,39 @@ TEST(GoldenFile, OfAnotherTemplateIsNotUsed) {
     EXPECT_NE(desk.last(JobKind::golden_keep).volume.path, before);
 }
 
+// A migration takes as long as its job may: with the images hours. The guest that arrives in the end is
+// nobody's to destroy.
+TEST(Desktops, AMigrationWithImagesThatTakesAnHourKeepsTheDesktopAndItsSession) {
+    for (const bool restarts : {false, true}) {
+        SCOPED_TRACE(restarts);
+        Desk desk;
+        desk.make(kiosk({1, 0, 0, 1}));
+        desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+        const std::uint64_t id = desk.open("user").session_id;
+        const std::string from = desk.place_of("kiosk-001");
+        const std::string to = from == "h1" ? "h2" : "h1";
+        desk.host(from).idle = true;
+        Command move;
+        move.kind = CommandKind::vm_migrate;
+        move.target = "kiosk-001";
+        move.to = to.c_str();
+        move.copy_storage = true;
+        ASSERT_EQ(desk.command(move).kind, OutcomeKind::accepted);
+        desk.until([&] { return desk.in(DesktopState::migrating) == 1; });
+        if (restarts) {
+            desk.restart();
+            desk.connect_all();
+        }
+        desk.seconds(3600);
+        EXPECT_EQ(desk.in(DesktopState::migrating), 1) << desk.states();
+        EXPECT_EQ(desk.session(id).state, SessionState::open);
+        desk.host(from).idle = false;
+        desk.until([&] { return desk.in(DesktopState::running) == 1; });
+        EXPECT_EQ(desk.place_of("kiosk-001"), to);
+        EXPECT_EQ(desk.session(id).state, SessionState::open);
+        EXPECT_EQ(desk.core->counters().desktop_deadlines_missed, 0U);
+    }
+}
+
 }  // namespace
 }  // namespace ballast::controller::test

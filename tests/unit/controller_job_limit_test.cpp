@@ -45,6 +45,27 @@ TEST(ControllerJobLimit, ChangesTheLimitOfImagesUnderWayAndTellsAnAgentThatMisse
     EXPECT_EQ(world.host("h1").limits[id], 0U);
 }
 
+// Images take hours: the controller's own restart must not make minutes of it.
+TEST(ControllerJobLimit, AMigrationWithImagesKeepsItsDeadlineOverARestart) {
+    World world;
+    world.add_host("h1");
+    world.add_host("h2");
+    world.add_guest("h1", "a", 0.5);
+    world.connect_all();
+    world.host("h1").idle = true;
+    Command command;
+    command.kind = CommandKind::vm_migrate;
+    command.target = "a";
+    command.to = "h2";
+    command.copy_storage = true;
+    const std::uint64_t id = world.command(command).job_id;
+    world.seconds(3);
+    world.restart();
+    world.connect_all();
+    world.seconds(3000);
+    EXPECT_FALSE(ended(world.job(id).state)) << to_string(world.job(id).fault);
+}
+
 TEST(ControllerJobLimit, OnlyAMigrationWithImagesThatHasNotEndedHasALimit) {
     World world;
     world.add_host("h1");

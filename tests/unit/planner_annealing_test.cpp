@@ -9,6 +9,7 @@
 
 #include "base/prng.hpp"
 #include "policy/means.hpp"
+#include "policy/planner/planner.hpp"
 #include "tests/unit/policy_pool.hpp"
 
 namespace ballast::policy::test {
@@ -167,6 +168,47 @@ TEST(PlannerAnnealing, WhoIsBoundStays) {
         moved += moves ? 1 : 0;
     }
     EXPECT_GT(moved, 0U);
+}
+
+// Chance moves guests away early on: of a host that takes nobody they must find their way back.
+TEST(PlannerAnnealing, OfAHostThatTakesNobodyWhoLeftForNothingGoesHome) {
+    PoolBook book;
+    scatter(book, 23, 0);
+    book.hosts[0].migrations_in = 1;
+    Bench bench{book};
+    bench.anneal();
+    EXPECT_EQ(bench.migrations(), 0U);
+}
+
+TEST(PlannerAnnealing, WithTooFewLooksToCoolDownInItDoesNotBegin) {
+    PoolBook book;
+    scatter(book, 29, 10);
+    Bench bench{book};
+    EXPECT_FALSE(bench.annealing.begin(bench.board, bench.objective, bench.settled, price_each, 1, 100));
+    ASSERT_TRUE(bench.annealing.begin(bench.board, bench.objective, bench.settled, price_each, 1, 1000));
+    EXPECT_TRUE(bench.annealing.shortened());
+    while (!bench.annealing.step(UINT64_MAX)) {
+    }
+    EXPECT_LE(bench.annealing.evaluations(), 1000U);
+    bench.anneal();
+    EXPECT_FALSE(bench.annealing.shortened());
+}
+
+// Stopped while places are still a matter of chance.
+TEST(PlannerAnnealing, WhereverItIsStoppedThePlanPaysForItsMigrations) {
+    for (const std::uint64_t looks : {1'000U, 5'000U, 20'000U, 100'000U, 300'000U}) {
+        SCOPED_TRACE(looks);
+        PoolBook book;
+        scatter(book, 31, 30);
+        const Pool pool = book.pool();
+        planner::Planner& planner = *book.workspace.planner;
+        planner.begin(pool, book.parameters, book.workspace, book.plan);
+        EXPECT_FALSE(planner.step(looks));
+        planner.finish();
+        const double prices =
+            Objective{book.parameters}.price({}) * static_cast<double>(book.plan.moves.items().size());
+        EXPECT_LE(planner.cost_after() + prices, planner.cost_before() + 1e-9);
+    }
 }
 
 TEST(PlannerAnnealing, WithNobodyToMoveItDoesNotBegin) {

@@ -73,7 +73,7 @@ TEST_F(HotPool, ReliefStopsWhereItsEvaluationsEndAndSaysSo) {
     parameters.time_budget_ms = 1;
     ASSERT_TRUE(run("ballast").ok());
     EXPECT_EQ(plan.search, SearchEnd::cut_short);
-    EXPECT_TRUE(workspace.planner->relief_cut_short());
+    EXPECT_TRUE(workspace.planner->shortened());
     EXPECT_LT(workspace.planner->evaluations(), 45'000U) << "its share, and as many to say why";
     EXPECT_EQ(plan.unresolved.size(), static_cast<std::size_t>(hosts_count));
 }

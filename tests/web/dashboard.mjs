@@ -57,6 +57,19 @@ const scenarios = {
     await finish();
   },
 
+  async "loads again what could not be loaded at first"(browser) {
+    let refused = 0;
+    const prepare = (page) => page.route("**/v1/decisions*", (route) => {
+      refused += 1;
+      return refused === 1 ? route.fulfill({status: 503, contentType: "application/problem+json", body: "{}"}) : route.continue();
+    });
+    const {page, finish} = await open(browser, {prepare, allowed: /503/});
+    await live(page);
+    await guest(page, "vm1-01").waitFor();
+    assert.ok(refused > 1);
+    await finish();
+  },
+
   async "transfers little before it is there, and paints within a second"(browser) {
     let best = Infinity;
     for (let i = 0; i < FIRST_PAINT_TRIES && best > FIRST_PAINT_MS_MAX; ++i) {

@@ -70,7 +70,7 @@ export async function change(method, path, body, dryRun = false) {
 }
 
 // Reads server-sent events until the stream ends, breaks, or says nothing for `silence` ms. By fetch, not EventSource:
-// that cannot carry a token.
+// that cannot carry a token. `onEvent(event, stop)`: `stop()` breaks it off.
 export async function readEvents(since, onEvent, silence = 40000) {
   const abort = new AbortController();
   let timer = setTimeout(() => abort.abort(), silence);
@@ -93,7 +93,7 @@ export async function readEvents(since, onEvent, silence = 40000) {
       rest = blocks.pop();
       for (const block of blocks) {
         const data = block.split("\n").find((line) => line.startsWith("data: "));
-        if (data) onEvent(JSON.parse(data.slice(6)));
+        if (data) onEvent(JSON.parse(data.slice(6)), () => abort.abort());
       }
     }
   } finally {

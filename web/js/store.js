@@ -244,13 +244,15 @@ export async function follow(say, signIn) {
   }
 }
 
-// One stream. Events that come while the lists are read are applied after them: the later word holds.
+// One stream. Events that come while the lists are read are applied after them: the later word holds. Nothing counts as
+// heard before the lists are there: when one cannot be read, the next stream begins where this one did.
 async function followOnce(revision, heard, say) {
   let waiting = null;
   let failed = null;
+  let latest = revision;
   const applyNow = (event) => tell(...new Set(apply(event)));
-  await readEvents(revision, (event) => {
-    if (failed) throw failed;
+  const stream = readEvents(revision, (event, stop) => {
+    latest = event.revision;
     if (event.kind === "hello" && revision !== 0) {
       say("live");
     } else if (event.kind === "hello" || event.kind === "reset") {
@@ -259,15 +261,20 @@ async function followOnce(revision, heard, say) {
         const events = waiting;
         waiting = null;
         events.forEach(applyNow);
+        heard(latest);
         say("live");
-      }, (problem) => {
+      }).catch((problem) => {
         failed = problem;
+        stop();
       });
     } else if (waiting) {
       waiting.push(event);
     } else {
       applyNow(event);
     }
-    heard(event.revision);
+    if (!waiting) heard(latest);
+  });
+  await stream.catch((problem) => {
+    throw failed || problem;
   });
 }

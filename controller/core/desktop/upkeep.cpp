@@ -18,6 +18,14 @@ bool overdue(const Step& step, const DesktopRow& desktop) noexcept {
     return bounded && step.now.mono >= desktop.deadline;
 }
 
+// Its job has a deadline of its own, with the images one of hours; and while nobody knows which host has the
+// guest, none may be destroyed.
+bool still_moves(const Tables& t, const DesktopRow& desktop) noexcept {
+    const VmRow& vm = t.vms[desktop.vm];
+    const bool by_job = vm.job != no_row && t.jobs[vm.job].record.kind == JobKind::migrate;
+    return desktop.record.state == DesktopState::migrating && (by_job || vm.state == VmState::migrating);
+}
+
 void miss_deadline(Step& step, std::uint32_t row) noexcept {
     DesktopRow& desktop = step.t.desktops[row];
     ++step.t.counters.desktop_deadlines_missed;
@@ -87,6 +95,9 @@ void tick_desktops(Step& step) noexcept {
         DesktopRow& desktop = step.t.desktops[row];
         if (!desktop.in_use) {
             continue;
+        }
+        if (still_moves(step.t, desktop)) {
+            desktop.deadline = std::max(desktop.deadline, step.now.mono + step.t.settings.deadline_grace * 2);
         }
         if (overdue(step, desktop) && missed < deadlines_per_tick_max) {
             ++missed;
