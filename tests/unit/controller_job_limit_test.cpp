@@ -8,8 +8,8 @@
 namespace ballast::controller::test {
 namespace {
 
-TEST(ControllerJobLimit, ChangesTheLimitOfImagesUnderWayAndTellsAnAgentThatMissedIt) {
-    World world;
+// A guest on its way from h1 to h2, whose agent does nothing. Returns the job.
+std::uint64_t move_with_images(World& world, std::uint32_t bandwidth_mbps) {
     world.add_host("h1");
     world.add_host("h2");
     world.add_guest("h1", "a", 0.5);
@@ -20,8 +20,13 @@ TEST(ControllerJobLimit, ChangesTheLimitOfImagesUnderWayAndTellsAnAgentThatMisse
     command.target = "a";
     command.to = "h2";
     command.copy_storage = true;
-    command.bandwidth_mbps = 8;
-    const std::uint64_t id = world.command(command).job_id;
+    command.bandwidth_mbps = bandwidth_mbps;
+    return world.command(command).job_id;
+}
+
+TEST(ControllerJobLimit, ChangesTheLimitOfImagesUnderWayAndTellsAnAgentThatMissedIt) {
+    World world;
+    const std::uint64_t id = move_with_images(world, 8);
     world.seconds(3);
     Command limit;
     limit.kind = CommandKind::job_limit;
@@ -48,17 +53,7 @@ TEST(ControllerJobLimit, ChangesTheLimitOfImagesUnderWayAndTellsAnAgentThatMisse
 // Images take hours: the controller's own restart must not make minutes of it.
 TEST(ControllerJobLimit, AMigrationWithImagesKeepsItsDeadlineOverARestart) {
     World world;
-    world.add_host("h1");
-    world.add_host("h2");
-    world.add_guest("h1", "a", 0.5);
-    world.connect_all();
-    world.host("h1").idle = true;
-    Command command;
-    command.kind = CommandKind::vm_migrate;
-    command.target = "a";
-    command.to = "h2";
-    command.copy_storage = true;
-    const std::uint64_t id = world.command(command).job_id;
+    const std::uint64_t id = move_with_images(world, 0);
     world.seconds(3);
     world.restart();
     world.connect_all();
