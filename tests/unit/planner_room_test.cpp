@@ -10,18 +10,23 @@ namespace {
 struct PlannerRoom : testing::Test, PoolBook {
     PlannerRoom() { parameters.keep_spare_host = 0; }
     std::string planned() { return moves("ballast"); }
+    // h1 is overloaded, and a guest of it fits on h2 only if the filler, which is returned, goes to h3.
+    Vm& fill_all() {
+        host("h1", 10, 1000);
+        host("h2", 10, 1000);
+        host("h3", 10, 1000);
+        vm("heavy", 0, 6.0, 600);
+        vm("rest", 0, 3.5, 400);
+        vm("large", 1, 0.5, 500);
+        vm("filler", 1, 0.2, 200);
+        vm("busy", 2, 6.0, 650);
+        parameters.balance = 0;
+        return vms[3];
+    }
 };
 
 TEST_F(PlannerRoom, MemoryThatDoesNotFitIsMadeRoomForOnAThirdHost) {
-    host("h1", 10, 1000);
-    host("h2", 10, 1000);
-    host("h3", 10, 1000);
-    vm("heavy", 0, 6.0, 600);
-    vm("rest", 0, 3.5, 400);
-    vm("large", 1, 0.5, 500);
-    vm("filler", 1, 0.2, 200);
-    vm("busy", 2, 6.0, 650);
-    parameters.balance = 0;
+    fill_all();
     parameters.weight_memory = 0;
     EXPECT_EQ(planned(), "filler>h3 rest>h2") << "neither host alone has both the room and the cores";
 }
@@ -73,15 +78,7 @@ TEST_F(PlannerRoom, BalancingMovesSomebodysSessionLastToo) {
 
 // Nobody makes room for others who is at work.
 TEST_F(PlannerRoom, SomebodysSessionMakesNoRoom) {
-    host("h1", 10, 1000);
-    host("h2", 10, 1000);
-    host("h3", 10, 1000);
-    vm("heavy", 0, 6.0, 600);
-    vm("rest", 0, 3.5, 400);
-    vm("large", 1, 0.5, 500);
-    vm("filler", 1, 0.2, 200).session_active = true;
-    vm("busy", 2, 6.0, 650);
-    parameters.balance = 0;
+    fill_all().session_active = true;
     parameters.weight_memory = 0;
     EXPECT_EQ(planned(), "");
     vms[3].session_active = false;
