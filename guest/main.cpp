@@ -53,20 +53,22 @@ int tell(Xenbus& bus, bool once) {
     if (!once && !bus.watch(asked_directory)) {
         return failed("cannot watch xenstore");
     }
-    for (bool asked = true;; asked = bus.await_event(look_every_ms)) {
+    // What fails ends the program: its unit starts it again.
+    for (Awaited was = Awaited::event; was != Awaited::failed; was = bus.await_event(look_every_ms)) {
         char address[address_bytes_max];
         own_address(address);
-        if (!asked && strcmp(address, told) == 0) {
+        if (was == Awaited::nothing && strcmp(address, told) == 0) {
             continue;
         }
         if (!Report{bus}.write(address)) {
-            return failed("cannot write xenstore");  // its unit starts it again
+            return failed("cannot write xenstore");
         }
         memcpy(told, address, sizeof told);
         if (once) {
             return 0;
         }
     }
+    return failed("cannot hear xenstore");
 }
 
 }  // namespace

@@ -131,18 +131,22 @@ bool Xenbus::watch(const char* path) {
     return put(path, strlen(path) + 1) && put("ballast", sizeof "ballast") && exchange(kind_watch, filled_);
 }
 
-bool Xenbus::await_event(int timeout_ms) {
+Awaited Xenbus::await_event(int timeout_ms) {
     if (!event_waits_) {
         pollfd waiting{fd_, POLLIN, 0};
+        const int ready = poll(&waiting, 1, timeout_ms);
+        if (ready == 0 || (ready < 0 && errno == EINTR)) {
+            return Awaited::nothing;
+        }
         Header header{};
-        if (poll(&waiting, 1, timeout_ms) <= 0 || !receive(header)) {
-            return false;
+        if (ready < 0 || !receive(header)) {  // of a device that is gone, the reading says why
+            return Awaited::failed;
         }
         event_waits_ = header.kind == kind_event;
     }
     const bool happened = event_waits_;
     event_waits_ = false;
-    return happened;
+    return happened ? Awaited::event : Awaited::nothing;
 }
 
 }  // namespace ballast::guest

@@ -12,6 +12,8 @@ namespace ballast::guest {
 inline constexpr size_t payload_bytes_max = 4096;  // of one message, by the protocol
 inline constexpr size_t value_bytes_max = 1024;    // of what we read or write
 
+enum class Awaited { event, nothing, failed };
+
 class Xenbus {
   public:
     // Takes an open descriptor: the device, or a socket whose other end plays xenstored.
@@ -26,9 +28,9 @@ class Xenbus {
     // From now on every change below `path` makes an event, and one comes at once. The kernel registers it
     // again after the guest has been saved, restored or moved, which makes an event as well.
     bool watch(const char* path);
-    // True when there was an event, at once when one came while an answer was awaited. Waits up to
-    // `timeout_ms`.
-    bool await_event(int timeout_ms);
+    // Waits up to `timeout_ms`; an event that came while an answer was awaited is told at once. Failed, with
+    // errno set, when the device can tell nothing more: whoever waits again would not wait.
+    Awaited await_event(int timeout_ms);
 
   private:
     struct Header {

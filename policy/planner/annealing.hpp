@@ -46,7 +46,9 @@ class Annealing {
 
   private:
     // Of a guest: what it brings on each axis, its memory, the price of its migration. Of a node: on each
-    // axis twice the square root of what its level costs, room for memory, and its site.
+    // axis twice the square root of what its level costs, room for memory, and its site. Memory is counted in
+    // MiB, of which a float holds every whole number up to 16 TiB a host; beyond that the last MiB are
+    // rounded.
     static constexpr std::size_t row_size = 8;
     static constexpr std::size_t memory = axis_count;
     static constexpr std::size_t price = axis_count + 1;

@@ -118,17 +118,26 @@ TEST_F(GuestXenbus, SortsEventsOutOfTheAnswers) {
     ASSERT_TRUE(bus.write("data/x", "1"));
     ASSERT_TRUE(bus.read("data/x", value, sizeof value));
     EXPECT_STREQ(value, "1");
-    EXPECT_TRUE(bus.await_event(0)) << "one of those that came in between";
-    EXPECT_FALSE(bus.await_event(0));
+    EXPECT_EQ(bus.await_event(0), Awaited::event) << "one of those that came in between";
+    EXPECT_EQ(bus.await_event(0), Awaited::nothing);
 }
 
 TEST_F(GuestXenbus, HearsOfChangesThatItWatches) {
     xenstored.start();
     ASSERT_TRUE(bus.watch(asked_directory));
-    EXPECT_TRUE(bus.await_event(5000)) << "at once";
+    EXPECT_EQ(bus.await_event(5000), Awaited::event) << "at once";
     xenstored.say({event_kind, 0, 0, 0}, "vm-data/ballast/nonce\0ballast\0"s);
-    EXPECT_TRUE(bus.await_event(5000));
-    EXPECT_FALSE(bus.await_event(1));
+    EXPECT_EQ(bus.await_event(5000), Awaited::event);
+    EXPECT_EQ(bus.await_event(1), Awaited::nothing);
+}
+
+TEST_F(GuestXenbus, SaysThatNothingWillBeHeardAnyMore) {
+    ::shutdown(xenstored.guest_fd, SHUT_RD);
+    EXPECT_EQ(bus.await_event(5000), Awaited::failed) << "where nobody is at the other end";
+    EXPECT_EQ(errno, EPIPE);
+    Xenbus closed{1 << 20};
+    EXPECT_EQ(closed.await_event(5000), Awaited::failed) << "where there is no device";
+    EXPECT_EQ(errno, EBADF);
 }
 
 TEST_F(GuestXenbus, RefusesWhatDoesNotFitInsteadOfCuttingIt) {
