@@ -335,7 +335,7 @@ void Agent::perform_tell(const Action& action) {
     command.verdict = action.verdict;
     command.fault = action.fault;
     command.detail = action.detail;
-    if (action.tell == Tell::limit) {
+    if (action.tell == Tell::limit || action.tell == Tell::go) {
         command.bandwidth_mbps = core_->record(action.row).bandwidth_mbps;
     }
     if (action.tell == Tell::accept) {

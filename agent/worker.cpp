@@ -178,7 +178,7 @@ std::optional<WorkerCommand> Worker::next_command() {
         if (!receive_command(command)) {
             return std::nullopt;
         }
-        if (command.tell == Tell::limit) {
+        if (command.tell == Tell::limit || command.tell == Tell::go) {
             setup_.record.bandwidth_mbps = command.bandwidth_mbps;
         }
     } while (command.tell == Tell::limit);

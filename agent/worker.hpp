@@ -91,7 +91,8 @@ class Worker final : public ProgressSink {
     Status dial();  // fills link_
     void report(WorkerReport report);
     void report(WorkerNews news);
-    // The next command; nothing when the agent has gone.
+    // The next command; nothing when the agent has gone. Without a bound of its own: a worker that the agent
+    // cannot tell something is ended, and so is one whose job has missed its deadline.
     std::optional<WorkerCommand> next_command();
     // Over link_, without disk images.
     std::uint64_t memory_sent_bytes() const noexcept;

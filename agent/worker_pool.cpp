@@ -1,6 +1,7 @@
 #include "agent/worker_pool.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -74,6 +76,21 @@ Detail describe_end(int wait_status) {
     return {};
 }
 
+// The kernel calls a local socket writable while at most a quarter of its room is in use.
+bool has_room(int channel) {
+    pollfd entry{.fd = channel, .events = POLLOUT, .revents = 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
+template <class T>
+bool send_whole(int channel, const T& what) {
+    ssize_t sent = -1;
+    do {
+        sent = ::send(channel, &what, sizeof what, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent == static_cast<ssize_t>(sizeof what);
+}
+
 }  // namespace
 
 struct WorkerPool::Running {
@@ -81,8 +98,10 @@ struct WorkerPool::Running {
     WorkerOp op = WorkerOp::create;
     pid_t pid = 0;
     bool accepted = false;
+    bool killed = false;
     UniqueFd channel;
-    std::unique_ptr<FdWatch> reports;
+    std::optional<WorkerCommand> limit;  // to be told when there is room
+    std::unique_ptr<FdWatch> ready;
     std::unique_ptr<ChildWatch> end;
 };
 
@@ -120,11 +139,12 @@ bool WorkerPool::start(WorkerId id, const WorkerSetup& setup, int peer_fd, std::
         why = fmt::format("no worker process: {}", std::strerror(error));
         return false;
     }
-    // Should the worker be gone already, its end says so.
-    (void)::send(worker->channel.get(), &setup, sizeof setup, MSG_NOSIGNAL);
+    if (!send_whole(worker->channel.get(), setup)) {
+        ::kill(worker->pid, SIGKILL);  // its end says so
+    }
     ::fcntl(worker->channel.get(), F_SETFL, O_NONBLOCK);
-    worker->reports = std::make_unique<FdWatch>(loop_, worker->channel.get(), Interest::read,
-                                                [this, id](Interest) { on_readable(id); });
+    worker->ready = std::make_unique<FdWatch>(loop_, worker->channel.get(), Interest::read,
+                                              [this, id](Interest ready) { on_ready(id, ready); });
     worker->end =
         std::make_unique<ChildWatch>(loop_, worker->pid, [this, id](int status) { on_exit(id, status); });
     workers_.push_back(std::move(worker));
@@ -132,13 +152,33 @@ bool WorkerPool::start(WorkerId id, const WorkerSetup& setup, int peer_fd, std::
 }
 
 void WorkerPool::tell(WorkerId id, const WorkerCommand& command) {
-    if (const Running* worker = find(id)) {
-        (void)::send(worker->channel.get(), &command, sizeof command, MSG_NOSIGNAL);
+    Running* worker = find(id);
+    if (worker == nullptr || worker->killed) {
+        return;
     }
+    if (command.tell == Tell::limit) {
+        worker->limit.reset();  // an older one
+        if (!has_room(worker->channel.get())) {
+            worker->limit = command;
+            if (worker->ready) {
+                worker->ready->set(Interest::read_write);
+            }
+            return;
+        }
+    }
+    if (send_whole(worker->channel.get(), command)) {
+        return;
+    }
+    if (errno != EPIPE && errno != ECONNRESET) {  // it has ended by itself
+        log_error("a worker (process {}) cannot be told what comes next, and is ended: {}", worker->pid,
+                  std::strerror(errno));
+    }
+    kill(id);
 }
 
 void WorkerPool::kill(WorkerId id) {
-    if (const Running* worker = find(id)) {
+    if (Running* worker = find(id)) {
+        worker->killed = true;
         ::kill(worker->pid, SIGKILL);
     }
 }
@@ -168,7 +208,7 @@ bool WorkerPool::read_one(WorkerId id) {
     }
     if (size != static_cast<ssize_t>(sizeof report)) {
         if (size >= 0) {
-            worker->reports.reset();  // closed: the process is about to end
+            worker->ready.reset();  // closed: the process is about to end
         }
         return false;
     }
@@ -176,8 +216,17 @@ bool WorkerPool::read_one(WorkerId id) {
     return true;
 }
 
-void WorkerPool::on_readable(WorkerId id) {
-    (void)read_one(id);
+void WorkerPool::on_ready(WorkerId id, Interest ready) {
+    Running* worker = find(id);
+    if (ready != Interest::read && worker != nullptr && worker->limit) {
+        const WorkerCommand limit = *worker->limit;
+        worker->limit.reset();
+        worker->ready->set(Interest::read);
+        tell(id, limit);
+    }
+    if (ready != Interest::write) {
+        (void)read_one(id);
+    }
 }
 
 void WorkerPool::on_exit(WorkerId id, int wait_status) {

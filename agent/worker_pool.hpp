@@ -27,7 +27,9 @@ class WorkerPool {
     // `peer_fd` (taken over): the accepted connection of an incoming worker, or -1. False with a sentence in
     // `why` when no process could be started; there is then no event.
     bool start(WorkerId id, const WorkerSetup& setup, int peer_fd, std::string& why);
-    // A worker that is gone is told nothing.
+    // A worker that is gone is told nothing. Of limits, the last one arrives for certain, whenever the worker
+    // listens; they leave room for everything else. What else cannot be sent ends the worker: nobody waits
+    // for a word that is lost.
     void tell(WorkerId id, const WorkerCommand& command);
     void kill(WorkerId id);
 
@@ -38,7 +40,7 @@ class WorkerPool {
   private:
     struct Running;
     Running* find(WorkerId id) noexcept;
-    void on_readable(WorkerId id);
+    void on_ready(WorkerId id, Interest ready);
     bool read_one(WorkerId id);
     void on_exit(WorkerId id, int wait_status);
 

@@ -56,7 +56,7 @@ struct WorkerCommand {
     // accept: what the receiving worker could not know when it was started.
     Uuid uuid;
     std::int64_t time_left_ms = 0;
-    // limit
+    // limit, and go of a source
     std::uint32_t bandwidth_mbps = 0;
 };
 

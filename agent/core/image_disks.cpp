@@ -134,7 +134,11 @@ void Core::on_limit(const LimitEvent& event, Actions& out) noexcept {
     }
     Row& job = rows_[row];
     job.record.bandwidth_mbps = event.bandwidth_mbps;  // on disk with its next stage
-    if (job.worker != no_worker && !job.killed && job.record.kind == JobKind::migrate_out) {
+    // It holds for images, in rounds before the memory and one after it. A worker that has not begun with
+    // them is told the limit with its word to go; no other reads any.
+    const bool read = job.record.stage == Stage::copying ||
+                      (job.record.stage == Stage::transferring && job.record.copy_storage);
+    if (read && job.worker != no_worker && !job.killed) {
         tell(row, job.worker, Tell::limit, Fault::none, {}, out);
     }
 }

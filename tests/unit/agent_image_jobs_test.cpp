@@ -192,6 +192,41 @@ TEST_F(AgentImageJobs, ASourceDialsAgainAfterACutAndGivesUpForAReason) {
     EXPECT_EQ(last_.fault, Fault::no_disk_space);
 }
 
+TEST_F(AgentImageJobs, ALimitIsToldToWhoReadsItOnly) {
+    const auto told = [this](std::uint32_t mbps) {
+        done_.clear();
+        feed(LimitEvent{5, mbps});
+        EXPECT_EQ(core_->record(0).bandwidth_mbps, mbps) << "the next stage is told with its beginning";
+        return !done_.empty();
+    };
+    for (const bool with_images : {true, false}) {
+        wire::JobOrder what = order(JobKind::migrate_out);
+        what.copy_storage = with_images;
+        feed(OrderEvent{what});
+        const WorkerId worker = take(ActionKind::start_worker).worker;
+        ASSERT_EQ(core_->record(0).stage, Stage::connecting);
+        EXPECT_FALSE(told(1)) << "it dials, and is told to go later";
+        feed(WorkerEvent{.worker = worker, .news = WorkerNews::accepted, .journal_id = numbered(2)});
+        if (with_images) {
+            ASSERT_EQ(core_->record(0).stage, Stage::copying);
+            EXPECT_TRUE(told(2));
+            feed(WorkerEvent{.worker = worker, .news = WorkerNews::copied});
+        }
+        ASSERT_EQ(core_->record(0).stage, Stage::transferring);
+        EXPECT_EQ(told(3), with_images) << "the images' last round comes after the memory";
+        truth_.domain.state = DomainState::suspended;
+        feed(WorkerEvent{.worker = worker, .news = WorkerNews::ready});
+        ASSERT_EQ(core_->record(0).stage, Stage::commit_sent);
+        EXPECT_FALSE(told(4));
+        truth_.domain.state = DomainState::absent;
+        feed(WorkerEvent{.worker = worker, .news = WorkerNews::started});
+        EXPECT_EQ(last_.state, JobState::succeeded);
+        feed(AckEvent{5});
+        truth_.domain.state = DomainState::running;
+        done_.clear();
+    }
+}
+
 TEST_F(AgentImageJobs, ADestinationTakesTheSameSourceAgainAndNoOtherDisks) {
     truth_.domain.state = DomainState::absent;
     feed(OrderEvent{order(JobKind::migrate_in)});
