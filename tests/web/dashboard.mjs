@@ -9,8 +9,8 @@ import {chromium} from "playwright-core";
 
 const [base, token, executablePath] = process.argv.slice(2);
 const TRANSFER_BYTES_MAX = 100 * 1024;
-const FIRST_PAINT_MS_MAX = 1000;
-const FIRST_PAINT_TRIES = 5; // the best of them: other tests share the machine
+const FILES_MAX = 12; // besides the page itself
+const BLOCKING_FILES = 2; // its two style sheets
 const PATIENCE_MS = 60000; // for a machine that has much else to do
 
 const input = readline.createInterface({input: process.stdin})[Symbol.asyncIterator]();
@@ -44,6 +44,8 @@ async function open(browser, {signedIn = true, allowed = /^$/, prepare, ...optio
   return {page, finish};
 }
 
+// What was asked for before this is painted.
+const frames = (page) => page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
 const live = (page) => page.locator('#link-state[data-state="live"]').waitFor();
 const guest = (page, name) => page.locator("#guest-rows .row", {has: page.getByText(name, {exact: true})});
 
@@ -70,24 +72,27 @@ const scenarios = {
     await finish();
   },
 
-  async "transfers little before it is there, and paints within a second"(browser) {
-    let best = Infinity;
-    for (let i = 0; i < FIRST_PAINT_TRIES && best > FIRST_PAINT_MS_MAX; ++i) {
-      let bytes = 0;
-      const {page, finish} = await open(browser, {prepare: async (fresh) => {
-        const session = await fresh.context().newCDPSession(fresh);
-        await session.send("Network.enable");
-        session.on("Network.dataReceived", (event) => { bytes += event.encodedDataLength; });
-        session.on("Network.responseReceived", (event) => { bytes += event.response.encodedDataLength; });
-      }});
-      await live(page);
-      await guest(page, "vm1-01").waitFor();
-      assert.ok(bytes > 1000 && bytes <= TRANSFER_BYTES_MAX, `${bytes} bytes were transferred`);
-      const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
-      best = Math.min(best, paint);
-      await finish();
-    }
-    assert.ok(best <= FIRST_PAINT_MS_MAX, `first paint after ${best} ms`);
+  async "transfers little before it is there, and waits for nothing to paint"(browser) {
+    let bytes = 0;
+    let answer = null; // what the page asks of the controller waits for this
+    const painted = new Promise((resolve) => { answer = resolve; });
+    const {page, finish} = await open(browser, {prepare: async (fresh) => {
+      const session = await fresh.context().newCDPSession(fresh);
+      await session.send("Network.enable");
+      session.on("Network.dataReceived", (event) => { bytes += event.encodedDataLength; });
+      session.on("Network.responseReceived", (event) => { bytes += event.response.encodedDataLength; });
+      await fresh.route("**/v1/**", (route) => painted.then(() => route.continue()));
+    }});
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
+    answer();
+    await live(page);
+    await guest(page, "vm1-01").waitFor();
+    assert.ok(bytes > 1000 && bytes <= TRANSFER_BYTES_MAX, `${bytes} bytes were transferred`);
+    const files = await page.evaluate(() => performance.getEntriesByType("resource").filter((entry) => !entry.name.includes("/v1/"))
+      .map((entry) => ({name: entry.name, blocking: entry.renderBlockingStatus === "blocking"})));
+    assert.ok(files.length <= FILES_MAX, `${files.length} files were asked for`);
+    assert.equal(files.filter((file) => file.blocking).length, BLOCKING_FILES, "files that paint waits for");
+    await finish();
   },
 
   async "lets nobody in without a token"(browser) {
@@ -95,7 +100,7 @@ const scenarios = {
     const field = page.getByLabel("Token");
     await field.waitFor();
     assert.equal(await page.locator("#host-rows > *").count(), 0);
-    await field.press("Escape");
+    for (let i = 0; i < 3; ++i) await field.press("Escape"); // a browser lets a page refuse the first only
     await field.fill("x".repeat(43));
     await field.press("Enter");
     await page.getByRole("alert").filter({hasText: "token"}).waitFor();
@@ -164,6 +169,87 @@ const scenarios = {
     await finish();
   },
 
+  async "leaves a plan alone that may be under way"(browser) {
+    const cancelled = [];
+    let answer = null;
+    const {page, finish} = await open(browser, {prepare: async (fresh) => {
+      const plan = {id: 77, state: "ready", conclusion: "One move.", rejected: [], moves: [{vm: "vm1-01", from: "h1", to: "h2", memory_mib: 256, why: "so"}]};
+      const held = new Promise((resolve) => { answer = resolve; });
+      await fresh.route("**/v1/plans", (route) => route.fulfill({json: plan}));
+      await fresh.route("**/v1/plans/*:apply", (route) => held.then(() => route.fulfill({json: plan})));
+      await fresh.route("**/v1/plans/*:cancel", (route) => {
+        cancelled.push(route.request().url());
+        return route.fulfill({json: plan});
+      });
+    }});
+    await live(page);
+    const dialog = page.getByRole("dialog");
+    await page.getByRole("button", {name: "Rebalance…"}).click();
+    await dialog.getByRole("button", {name: "Leave it"}).click();
+    while (cancelled.length === 0) await frames(page); // one that was only looked at is dropped
+    await page.getByRole("button", {name: "Rebalance…"}).click();
+    await dialog.getByRole("button", {name: "Apply 1 move"}).click();
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({state: "hidden"});
+    answer();
+    await page.locator("#announce", {hasText: "Plan 77 is being applied"}).waitFor({state: "attached"});
+    await frames(page);
+    assert.equal(cancelled.length, 1);
+    await finish();
+  },
+
+  async "shows the last question's answer, not the last answer"(browser) {
+    let answerFirst = null;
+    const {page, finish} = await open(browser, {allowed: /409/, prepare: async (fresh) => {
+      const held = new Promise((resolve) => { answerFirst = resolve; });
+      await fresh.route("**/v1/vms/*:migrate?dry_run=true", async (route) => {
+        if (route.request().postDataJSON().to) {
+          await route.fulfill({status: 409, contentType: "application/problem+json", json: {title: "Refused", detail: "not there"}});
+        } else {
+          await held;
+          await route.fulfill({json: {decision: "granted", detail: "anywhere"}});
+        }
+      });
+    }});
+    await live(page);
+    const dialog = page.getByRole("dialog");
+    await page.getByLabel("Actions on vm2-02").click();
+    await page.getByRole("menuitem", {name: "Move…"}).click();
+    await dialog.getByLabel("To").selectOption("h1");
+    await dialog.getByText("not there").waitFor();
+    const late = page.waitForResponse((response) => response.url().includes("dry_run") && response.status() === 200);
+    answerFirst();
+    await (await late).finished();
+    await frames(page);
+    assert.ok(await dialog.getByText("not there").isVisible());
+    assert.ok(await dialog.getByRole("button", {name: "Move"}).isDisabled());
+    await finish();
+  },
+
+  async "leaves the focus where it is when it paints"(browser) {
+    const plan = (id) => ({id, state: "done", conclusion: "One move.", rejected: [], moves: [{vm: "vm1-01", from: "h1", to: "h2", memory_mib: 256, why: "so", state: "succeeded"}]});
+    const {page, finish} = await open(browser, {prepare: (fresh) => fresh.route("**/v1/plans?*", (route) => route.fulfill({json: {plans: [plan(77)]}}))});
+    await live(page);
+    const summary = page.locator("#balance summary").first();
+    await summary.click();
+    await page.evaluate(async () => {
+      const store = await import("/js/store.js");
+      store.pool.plans.get(77).moves[0].state = "failed";
+      store.tell("plans");
+    });
+    await page.locator('#balance .moves [data-state="failed"]').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), await summary.textContent());
+    assert.ok(await page.locator("#balance details").first().getAttribute("open") !== null);
+    await finish();
+  },
+
+  async "says so when no host is known"(browser) {
+    const {page, finish} = await open(browser, {prepare: (fresh) => fresh.route("**/v1/hosts?*", (route) => route.fulfill({json: {hosts: []}}))});
+    await live(page);
+    assert.match(await page.locator("#sentence").innerText(), /^No host has reported yet/);
+    await finish();
+  },
+
   async "is worked with the keyboard"(browser) {
     const {page, finish} = await open(browser);
     await live(page);
@@ -174,9 +260,14 @@ const scenarios = {
     await page.locator("#table").focus();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
-    await page.locator("#menu", {hasText: "vm2-02"}).waitFor();
+    await page.getByRole("menu", {name: "vm2-02"}).waitFor();
+    assert.deepEqual(await page.locator("#menu > :not([role=menuitem]):not([aria-hidden])").all(), [], "nothing else is in a menu");
     await page.keyboard.press("Escape");
     await page.locator("#menu").waitFor({state: "hidden"});
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByRole("menu", {name: "vm2-03"}).waitFor();
+    await page.keyboard.press("Escape");
     await finish();
   },
 
@@ -192,6 +283,17 @@ const scenarios = {
     await page.locator("#table").focus();
     await page.keyboard.press("End");
     await guest(page, "guest-1999").waitFor();
+    const named = () => page.evaluate(() => {
+      const id = document.getElementById("table").getAttribute("aria-activedescendant");
+      return id === null ? "nothing" : document.getElementById(id)?.hidden === false ? "a row" : "a row that is not there";
+    });
+    assert.equal(await named(), "a row");
+    await page.evaluate(() => { document.getElementById("table").scrollTop = 0; });
+    await guest(page, "guest-0000").waitFor();
+    assert.equal(await named(), "nothing");
+    await page.keyboard.press("Enter");
+    await page.getByRole("menu", {name: "guest-1999"}).waitFor();
+    await page.keyboard.press("Escape");
     await page.locator("#filter").fill("guest-12 h1");
     await page.locator("#guests-count", {hasText: "50 of 2000 guests"}).waitFor();
     await guest(page, "guest-1200").waitFor();

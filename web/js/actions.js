@@ -8,16 +8,21 @@ import {pool} from "./store.js";
 // ---- menus ----
 
 let opener = null;
+let behind = null; // what has the focus again once the menu is closed
 
 function closeMenu(refocus = false) {
   byId("menu").hidden = true;
-  if (refocus) opener?.focus();
+  opener?.setAttribute("aria-expanded", "false");
+  if (refocus) behind?.focus({preventScroll: true});
 }
 
-function openMenu(anchor, heading, items) {
-  opener = anchor;
+function openMenu(anchor, back, heading, items) {
+  closeMenu();
+  [opener, behind] = [anchor, back];
+  opener.setAttribute("aria-expanded", "true");
   const menu = byId("menu");
-  menu.replaceChildren(h("p", {}, heading), ...items.map((item) => h(item.danger ? "button.bad" : "button", {
+  menu.setAttribute("aria-label", heading);
+  menu.replaceChildren(h("p", {"aria-hidden": "true"}, heading), ...items.map((item) => h(item.danger ? "button.bad" : "button", {
     type: "button", role: "menuitem", disabled: item.disabled, click: () => {
       closeMenu(true);
       item.run();
@@ -40,8 +45,8 @@ addEventListener("keydown", (event) => {
   if (menu.hidden) return;
   const buttons = [...menu.querySelectorAll("button:not(:disabled)")];
   const at = buttons.indexOf(document.activeElement);
-  const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
-  if (step) buttons[(at + step + buttons.length) % buttons.length].focus();
+  const to = {ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1}[event.key];
+  if (to !== undefined) buttons[(to + buttons.length) % buttons.length]?.focus();
   else if (event.key === "Escape" || event.key === "Tab") closeMenu(true);
   else return;
   event.preventDefault();
@@ -81,6 +86,9 @@ function showDialog(content, wide = false) {
   return dialog;
 }
 
+// Also while an answer was awaited: the user may have closed it, and opened another.
+const isShown = (form) => byId("dialog").open && form.isConnected;
+
 const cancelButton = (label = "Cancel") => h("button.quiet", {type: "button", click: () => byId("dialog").close()}, label);
 
 // `what`: {title, text, method, path, body(), ok, danger, typed, fields, done}. `typed` is what the user must type first.
@@ -90,36 +98,42 @@ export function act(what) {
   const ok = h(what.danger ? "button.danger" : "button.primary", {type: "submit", disabled: true}, what.ok);
   const typed = what.typed ? h("input", {type: "text", autocomplete: "off", spellcheck: "false", input: ready}) : null;
   let possible = false;
+  let acting = false;
+  let asked = 0; // what was asked last: an answer to anything before it tells of other fields
   function ready() {
-    ok.disabled = !possible || (typed !== null && typed.value !== what.typed);
+    ok.disabled = !possible || acting || (typed !== null && typed.value !== what.typed);
   }
   async function ask() {
+    const question = ++asked;
     possible = false;
     ready();
-    try {
-      said.replaceChildren(decisionBox(await change(what.method || "POST", what.path, body(), true)));
-      possible = true;
-    } catch (problem) {
-      said.replaceChildren(problemBox(problem));
-    }
+    const box = await change(what.method || "POST", what.path, body(), true).then(decisionBox, problemBox);
+    if (question !== asked) return;
+    possible = box.classList.contains("good");
+    said.replaceChildren(box);
     ready();
   }
   async function go(event) {
     event.preventDefault();
-    ok.disabled = true;
+    acting = true;
+    ready();
     try {
       await change(what.method || "POST", what.path, body());
-      byId("dialog").close();
+      if (isShown(form)) byId("dialog").close();
       announce(what.done || `${what.title}: accepted`);
     } catch (problem) {
+      asked += 1; // a dry run that has not been answered says less
       said.replaceChildren(problemBox(problem));
-      ready();
+      if (!isShown(form)) announce(`${what.title}: ${problem.message}`);
     }
+    acting = false;
+    ready();
   }
   for (const field of what.fields || []) field.addEventListener("change", ask);
-  showDialog(h("form", {submit: go}, h("h2", {id: "dialog-title"}, what.title), what.text ? h("p.faint", {}, what.text) : null,
+  const form = h("form", {submit: go}, h("h2", {id: "dialog-title"}, what.title), what.text ? h("p.faint", {}, what.text) : null,
     ...(what.fields || []), said, typed ? h("label", {}, `Type ${what.typed} to confirm`, typed) : null,
-    h("div.buttons", {}, cancelButton(), ok)));
+    h("div.buttons", {}, cancelButton(), ok));
+  showDialog(form);
   (typed || ok).focus();
   ask();
 }
@@ -132,7 +146,7 @@ export function hostMenu(host, anchor) {
     label: `${label}…`, danger, run: () => act({title: `${label} ${host.name}?`, text, path: `${path}:${action}`, ok: label, danger}),
   });
   const barred = host.cordoned || host.draining;
-  openMenu(anchor, host.name, [
+  openMenu(anchor, anchor, host.name, [
     ...(barred ? [item("Uncordon", "uncordon", "It takes guests again, and no more are sent away.")] : []),
     ...(host.cordoned ? [] : [item("Cordon", "cordon", "It takes no more guests. Those that it has stay.")]),
     ...(host.draining ? [] : [item("Drain", "drain", `It takes no more guests, and its ${plural(host.vms, "guest")} move to other hosts.`)]),
@@ -177,7 +191,8 @@ function migrate(vm) {
   });
 }
 
-export function vmMenu(vm, anchor) {
+// `back`: what gets the focus afterwards.
+export function vmMenu(vm, anchor, back = anchor) {
   const allowed = new Set(vm.allowed_actions);
   const items = ["pause", "unpause", "save", "restore", "start", "shutdown"].filter((action) => allowed.has(action))
     .map((action) => ({label: `${VERBS[action][0]}…`, run: () => vmAction(vm, action)}));
@@ -188,7 +203,7 @@ export function vmMenu(vm, anchor) {
   })});
   if (allowed.has("destroy")) items.push({label: "Destroy…", danger: true, run: () => vmAction(vm, "destroy")});
   if (vm.job) items.unshift({label: `Busy: ${vm.job.kind}`, disabled: true, run: () => {}});
-  openMenu(anchor, `${vm.name} – ${vm.state}`, items);
+  openMenu(anchor, back, `${vm.name} – ${vm.state}`, items);
 }
 
 export function closeSession(session) {
@@ -228,32 +243,41 @@ export function planBody(plan) {
   ];
 }
 
+const drop = (plan) => change("POST", `/v1/plans/${plan.id}:cancel`).catch(() => {});  // it would lie there as "ready"
+
 export async function rebalance() {
   const said = h("div.plan-body", {"aria-live": "polite"}, h("p.box", {}, "Computing a plan…"));
   const ok = h("button.primary", {type: "submit", disabled: true}, "Apply");
-  let plan = null;
+  let plan = null; // until it is applied: afterwards it is not the dialog's to drop
   const form = h("form", {submit: async (event) => {
     event.preventDefault();
     ok.disabled = true;
+    const applied = plan;
+    plan = null;
     try {
-      await change("POST", `/v1/plans/${plan.id}:apply`);
-      announce(`Plan ${plan.id} is being applied`);
-      plan = null;
-      byId("dialog").close();
+      await change("POST", `/v1/plans/${applied.id}:apply`);
+      announce(`Plan ${applied.id} is being applied`);
+      if (isShown(form)) byId("dialog").close();
     } catch (problem) {
       said.replaceChildren(problemBox(problem));
+      if (problem instanceof Problem && problem.status < 500) drop(applied); // else it may be under way
     }
   }}, h("h2", {id: "dialog-title"}, "Rebalance the pool?"), said, h("div.buttons", {}, cancelButton("Leave it"), ok));
   const dialog = showDialog(form, true);
   dialog.addEventListener("close", () => {
-    if (plan) change("POST", `/v1/plans/${plan.id}:cancel`).catch(() => {});  // it would lie there as "ready"
+    if (plan) drop(plan);
+    plan = null;
   }, {once: true});
   try {
-    plan = await change("POST", "/v1/plans", {});
+    const computed = await change("POST", "/v1/plans", {});
+    if (!isShown(form)) {
+      drop(computed);
+      return;
+    }
+    plan = computed;
     said.replaceChildren(...planBody(plan).filter(Boolean));
     ok.disabled = plan.moves.length === 0;
     ok.textContent = plan.moves.length ? `Apply ${plural(plan.moves.length, "move")}` : "Nothing to apply";
-    if (!dialog.open) await change("POST", `/v1/plans/${plan.id}:cancel`);
   } catch (problem) {
     said.replaceChildren(problemBox(problem));
   }
@@ -261,20 +285,24 @@ export async function rebalance() {
 
 // ---- signing in ----
 
-// Resolves with a token that the user gave.
+// Resolves with a token that the user gave. There is nothing behind this dialog: a browser lets a page refuse one Escape, not
+// a second one, so what was closed is opened again.
 export function askToken(problem, hadToken) {
   return new Promise((resolve) => {
     const input = h("input", {type: "password", autocomplete: "off", required: true, name: "token"});
     const dialog = showDialog(h("form", {submit: (event) => {
       event.preventDefault();
-      dialog.removeEventListener("cancel", stay);
+      dialog.removeEventListener("close", open);
       dialog.close();
       resolve(input.value.trim());
     }}, h("h2", {id: "dialog-title"}, "Sign in"),
     hadToken ? h("div.box.bad", {role: "alert"}, problem.message || "The token is not valid.") : h("p.faint", {}, "The controller asks for a token. It is kept in this tab only. The first start wrote one for administrators to STATE_DIR/admin.token."),
     h("label", {}, "Token", input), h("div.buttons", {}, h("button.primary", {type: "submit"}, "Sign in"))));
-    const stay = (event) => event.preventDefault(); // there is nothing behind this dialog
-    dialog.addEventListener("cancel", stay);
-    input.focus();
+    const open = () => {
+      if (!dialog.open) dialog.showModal();
+      input.focus();
+    };
+    dialog.addEventListener("close", open);
+    open();
   });
 }

@@ -35,18 +35,18 @@ export function setAttribute(element, name, value) {
 // Makes the children of `container` the elements for `items`, in their order, keeping those that are there already:
 // focus and what a reader was told stay. `create(item)` returns an element with an `update(item)` property.
 export function keyed(container, items, keyOf, create) {
+  const focused = container.contains(document.activeElement) ? document.activeElement : null;
+  const wanted = new Set(items.map((item) => String(keyOf(item))));
   const known = new Map();
   for (const child of [...container.children]) {
-    if (child.dataset.key !== undefined) known.set(child.dataset.key, child);
+    if (wanted.has(child.dataset.key)) known.set(child.dataset.key, child);
     else child.remove();
   }
   let at = container.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
     let element = known.get(key);
-    if (element) {
-      known.delete(key);
-    } else {
+    if (!element) {
       element = create(item);
       element.dataset.key = key;
     }
@@ -54,7 +54,7 @@ export function keyed(container, items, keyOf, create) {
     if (element === at) at = at.nextElementSibling;
     else container.insertBefore(element, at);
   }
-  for (const left of known.values()) left.remove();
+  if (focused !== document.activeElement) focused?.focus(); // an element that is moved loses it
 }
 
 // Runs `paint` once before the next frame, however often it is asked for.

@@ -53,7 +53,7 @@ function createRow() {
   const more = h("button.more", {type: "button", tabindex: -1, "aria-haspopup": "menu"}, "⋯");
   const element = h("div.row", {role: "row"}, ...cells, h("span.act", {role: "gridcell"}, more));
   const row = {element, cells, more, vm: null};
-  more.addEventListener("click", () => row.vm && vmMenu(row.vm, more));
+  more.addEventListener("click", () => row.vm && vmMenu(row.vm, more, byId("table")));
   element.addEventListener("click", (event) => {
     if (event.target === more) return;
     view.active = Number(element.getAttribute("aria-rowindex")) - 2;
@@ -68,11 +68,17 @@ function fill(row, vm, index) {
   row.element.style.transform = `translateY(${index * ROW_PX}px)`;
   row.element.setAttribute("aria-rowindex", index + 2);
   row.element.classList.toggle("active", index === view.active);
-  row.element.id = index === view.active ? "active-guest" : "";
   COLUMNS.forEach((column, i) => setText(row.cells[i], column.text(vm)));
   row.cells[2].dataset.state = vm.state;
   row.element.title = vm.state_reason || "";
   row.more.setAttribute("aria-label", `Actions on ${vm.name}`);
+}
+
+// Which row is where the keyboard is, if it is in the page: elsewhere it has none to be named.
+function nameActive(row) {
+  for (const each of rows) each.element.id = each === row ? "active-guest" : "";
+  if (row) byId("table").setAttribute("aria-activedescendant", "active-guest");
+  else byId("table").removeAttribute("aria-activedescendant");
 }
 
 function paintRows() {
@@ -89,6 +95,15 @@ function paintRows() {
     if (first + i < last) fill(row, view.shown[first + i], first + i);
     else row.element.hidden = true;
   });
+  nameActive(view.active >= first && view.active < last ? rows[view.active - first] : null);
+}
+
+function scrollToActive() {
+  const top = view.active * ROW_PX;
+  const table = byId("table");
+  if (top < table.scrollTop) table.scrollTop = top;
+  if (top + 2 * ROW_PX > table.scrollTop + table.clientHeight) table.scrollTop = top + 2 * ROW_PX - table.clientHeight;
+  paintRows();
 }
 
 function paint() {
@@ -128,14 +143,11 @@ function onKey(event) {
   const steps = {ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity};
   if (event.key in steps) {
     view.active = Math.min(Math.max(view.active + steps[event.key], 0), Math.max(0, view.shown.length - 1));
-    const top = view.active * ROW_PX;
-    const table = byId("table");
-    if (top < table.scrollTop) table.scrollTop = top;
-    if (top + 2 * ROW_PX > table.scrollTop + table.clientHeight) table.scrollTop = top + 2 * ROW_PX - table.clientHeight;
-    paintRows();
+    scrollToActive();
   } else if (event.key === "Enter" || event.key === " ") {
-    const row = rows.find((each) => !each.element.hidden && each.element.id === "active-guest");
-    if (row) vmMenu(row.vm, row.more);
+    scrollToActive();
+    const row = rows.find((each) => each.element.id === "active-guest");
+    if (row) vmMenu(row.vm, row.more, byId("table"));
   } else {
     return;
   }
@@ -148,7 +160,6 @@ export function startGuests() {
     h("div.row.headings", {role: "row", "aria-rowindex": 1}, ...COLUMNS.map((column) => h(`span.${column.id}${column.number ? ".num" : ""}`, {role: "columnheader", "aria-sort": column.id === view.sort ? "ascending" : "none"},
       h("button", {type: "button", "data-column": column.id, click: () => sortBy(column.id)}, column.label))), h("span.act", {role: "columnheader"}, h("span.hidden", {}, "Actions"))),
     h("div.rows", {id: "guest-rows", role: "rowgroup"}), h("p.empty", {id: "no-guests", hidden: true}));
-  table.setAttribute("aria-activedescendant", "active-guest");
   table.addEventListener("scroll", painter(paintRows));
   table.addEventListener("keydown", onKey);
   const repaint = painter(paint);

@@ -11,16 +11,17 @@ import {follow, isOpen, on, pool, tell} from "./store.js";
 const THEME_KEY = "ballast-theme";
 
 function paintSentence() {
+  if (!pool.status) return; // nothing is known yet
   const hosts = [...pool.hosts.values()];
-  if (!hosts.length) return;
   const up = hosts.filter((host) => host.state === "up");
-  const critical = pool.status?.balance.critical_load ?? 0.8;
+  const critical = pool.status.balance.critical_load;
   const hot = up.filter((host) => host.cpu >= critical);
   const moving = [...pool.jobs.values()].filter((job) => job.kind === "migrate" && isOpen(job)).length;
   const bold = (text) => h("b", {}, text);
   const parts = [bold(plural(hosts.length, "host")), up.length === hosts.length ? " up" : `, ${up.length} up`, " · ",
-    bold(plural(hosts.reduce((sum, host) => sum + host.vms, 0), "guest")), " · ",
-    hot.length ? h("b.warn", {}, `${hot.map((host) => host.name).slice(0, 4).join(", ")}${hot.length > 4 ? "…" : ""} at or above ${Math.round(critical * 100)}% CPU`) : `every host below ${Math.round(critical * 100)}% CPU`];
+    bold(plural(hosts.reduce((sum, host) => sum + host.vms, 0), "guest"))];
+  if (!hosts.length) parts.splice(0, parts.length, "No host has reported yet: ballast-agent in its dom0 does");
+  if (up.length) parts.push(" · ", hot.length ? h("b.warn", {}, `${hot.map((host) => host.name).slice(0, 4).join(", ")}${hot.length > 4 ? "…" : ""} at or above ${Math.round(critical * 100)}% CPU`) : `every host below ${Math.round(critical * 100)}% CPU`);
   if (moving) parts.push(" · ", bold(`${plural(moving, "guest")} on the move`));
   byId("sentence").replaceChildren(...parts);
   document.title = hot.length ? `${hot.length} hot – Ballast` : "Ballast";

@@ -25,24 +25,35 @@ function paintBalance() {
   const plan = running() || newestFirst(pool.plans).find((each) => each.state === "done" && each.moves.length);
   const balance = pool.status?.balance;
   if (balance) setText(byId("policy"), balance.enabled ? `automatic, ${balance.policy}, above ${Math.round(balance.critical_load * 100)}% CPU` : `by hand, ${balance.policy}`);
-  const parts = [];
-  if (decision) {
-    parts.push(h("p.why", {}, decision.why, decision.repeated ? h("span.faint", {}, ` for ${ago(decision.at)}`) : ""));
-  } else {
-    parts.push(h("p.why.faint", {}, "Nothing has been decided yet."));
-  }
-  if (plan) {
-    const ended = plan.moves.filter((move) => !["pending", "running"].includes(move.state)).length;
-    parts.push(h("h3", {}, `Plan ${plan.id}`, h("span.faint", {}, ` ${plan.state}, ${ended} of ${plural(plan.moves.length, "move")}`)),
-      h("ol.moves", {}, ...plan.moves.slice(0, 8).map((move) => h("li", {"data-state": move.state, title: `${move.why}${move.outcome ? ` – ${move.outcome}` : ""}`},
-        h("i", {"aria-hidden": "true"}), h("b", {}, move.vm), h("span", {}, `${move.from} → ${move.to}`), h("span.faint", {}, move.state)))),
-      h("details", {}, h("summary", {}, "why, and what it gives"), h("div.plan-body", {}, ...planBody(plan).filter(Boolean))));
-  }
-  // Open details stay open over a repaint.
-  const open = byId("balance").querySelector("details")?.open;
-  byId("balance").replaceChildren(...parts);
-  const details = byId("balance").querySelector("details");
-  if (details && open) details.open = true;
+  const [why, since] = [byId("why"), byId("why-since")];
+  why.parentElement.classList.toggle("faint", !decision);
+  setText(why, decision ? decision.why : "Nothing has been decided yet.");
+  setText(since, decision?.repeated ? ` for ${ago(decision.at)}` : "");
+  keyed(byId("plan"), plan ? [plan] : [], (each) => each.id, createPlan);
+}
+
+function createMove(move) {
+  const state = h("span.faint");
+  const row = h("li", {}, h("i", {"aria-hidden": "true"}), h("b", {}, move.vm), h("span", {}, `${move.from} → ${move.to}`), state);
+  row.update = (now) => {
+    setAttribute(row, "data-state", now.state);
+    setAttribute(row, "title", `${now.why}${now.outcome ? ` – ${now.outcome}` : ""}`);
+    setText(state, now.state);
+  };
+  return row;
+}
+
+// Of a plan, only its moves' states change: what is open in it, and has the focus, stays.
+function createPlan(plan) {
+  const [progress, moves] = [h("span.faint"), h("ol.moves")];
+  const element = h("div", {}, h("h3", {}, `Plan ${plan.id}`, progress), moves,
+    h("details", {}, h("summary", {}, "why, and what it gives"), h("div.plan-body", {}, ...planBody(plan).filter(Boolean))));
+  element.update = (now) => {
+    const ended = now.moves.filter((move) => !["pending", "running"].includes(move.state)).length;
+    setText(progress, ` ${now.state}, ${ended} of ${plural(now.moves.length, "move")}`);
+    keyed(moves, now.moves.slice(0, 8).map((move, at) => ({...move, at})), (move) => move.at, createMove);
+  };
+  return element;
 }
 
 // ---- jobs ----
@@ -185,6 +196,7 @@ function paintActivity() {
 }
 
 export function startPanels() {
+  byId("balance").append(h("p.why", {}, h("span", {id: "why"}), h("span.faint", {id: "why-since"})), h("div", {id: "plan"}));
   on("decisions plans status", painter(paintBalance));
   on("jobs", painter(paintJobs));
   on("pools sessions", painter(paintDesktops));
