@@ -49,10 +49,15 @@ Fault Core::choose_disks(Row& row, const wire::JobOrder& order, Detail& detail) 
         return row.truth.disks_fault;
     }
     for (const GuestDisk& disk : row.truth.disks) {
+        // What is only read may be other guests' as well, of which nobody here knows all (saved ones, those
+        // that are shut down): it stays, and keeps its name.
+        if (!disk.writable) {
+            continue;
+        }
         const std::string_view path = disk.path;
         const std::string_view inside = below(settings_.images_directory, path);
         if (inside.empty()) {
-            if (copied && disk.writable && below(settings_.store_directory, path).empty()) {
+            if (copied && below(settings_.store_directory, path).empty()) {
                 detail = compose(disk.device, ": ", path, " lies neither below ", settings_.images_directory,
                                  " (images.directory) nor in the store");
                 return Fault::storage_mismatch;
@@ -66,10 +71,15 @@ Fault Core::choose_disks(Row& row, const wire::JobOrder& order, Detail& detail) 
                              "and ._-+");
             return Fault::unsupported;
         }
+        if (copied && !disk.used_by.empty()) {
+            detail = compose(disk.device, ": ", path, " cannot go along: ", disk.used_by, " has it as well");
+            return Fault::unsupported;
+        }
         row.record.disks.push({.device = disk.device, .path = disk.path, .size_bytes = disk.size_bytes});
     }
     if (!copied && row.record.disks.empty()) {
-        detail = compose("the guest has no disk below ", settings_.images_directory, " (images.directory)");
+        detail = compose("the guest has no writable disk below ", settings_.images_directory,
+                         " (images.directory)");
         return Fault::not_found;
     }
     return Fault::none;

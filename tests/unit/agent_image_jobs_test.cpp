@@ -135,6 +135,31 @@ TEST_F(AgentImageJobs, DisksOfTheDirectoryGoAlongAndThoseOfTheStoreDoNot) {
     EXPECT_EQ(record_.disks[0].path, "/srv/images/a/guest.img");
 }
 
+TEST_F(AgentImageJobs, AReadOnlyDiskOfTheDirectoryStaysForTheOthersThatUseIt) {
+    const auto add = [this](const char* device, const char* path, bool raw) {
+        truth_.disks.push(
+            {.device = device, .path = path, .raw = raw, .writable = false, .size_bytes = 4096});
+    };
+    add("xvdb", "/srv/images/a/template.img", true);
+    add("xvdc", "/srv/images/a/template.qcow2", false);
+    feed(OrderEvent{order(JobKind::migrate_out)});
+    ASSERT_EQ(record_.disks.size(), 1U);
+    EXPECT_EQ(record_.disks[0].device, "xvda");
+}
+
+TEST_F(AgentImageJobs, AnIndexIsOfWhatWouldGoAlong) {
+    truth_.disks[0].writable = false;
+    EXPECT_EQ(refusal(order(JobKind::image_index)), Fault::not_found);
+}
+
+TEST_F(AgentImageJobs, AnImageThatAnotherGuestUsesIsNotTakenFromIt) {
+    truth_.disks[0].used_by = "other";
+    EXPECT_EQ(refusal(order(JobKind::migrate_out)), Fault::unsupported);
+    EXPECT_NE(last_.detail.view().find("other"), std::string_view::npos) << last_.detail.view();
+    feed(OrderEvent{order(JobKind::image_index)});
+    EXPECT_EQ(record_.stage, Stage::indexing) << "that changes nothing";
+}
+
 TEST_F(AgentImageJobs, WhatCannotGoAlongIsRefused) {
     const auto with = [&](const GuestDisk& disk) {
         truth_.disks.clear();
