@@ -240,7 +240,8 @@ void Agent::on_worker_report(WorkerId worker, const WorkerReport& report) {
                                .detail = report.detail,
                                .effect = report.effect,
                                .journal_id = report.journal_id,
-                               .verdict = report.verdict});
+                               .verdict = report.verdict,
+                               .suspend_asked = report.suspend_asked});
             return;
         case WorkerReport::Kind::incoming_open:
             handle(IncomingOpenEvent{worker, report.peer_name, report.open});

@@ -128,6 +128,7 @@ void read_sim(Config& file, const AgentConfig& config, sim::SimOptions& out) {
     out.can_hap = file.flag("sim.can_hap", true);
     out.operation_speed = number(file, "sim.operation_speed", 1, 1, 1000);
     out.load_speed = number(file, "sim.load_speed", 1, 1, 1000);
+    out.suspend_late_ms = number(file, "sim.suspend_late_ms", 0, 0, 60'000, "milliseconds");
     out.image_bytes_per_page = number(file, "sim.image_bytes_per_page", 16, 0, 4096, "bytes");
     out.console_port = static_cast<std::uint16_t>(file.integer("sim.console_port", 0, 0, 65535));
     if (out.dom0_memory_mib > out.memory_mib / 2) {

@@ -214,6 +214,7 @@ Fault HostView::call(Call what, const JobRecord& record, Detail& detail) {
             case Call::pause: status = hypervisor_.pause(domain); break;
             case Call::unpause: status = hypervisor_.unpause(domain); break;
             case Call::resume: status = hypervisor_.resume_suspended(domain); break;
+            case Call::withdraw_suspend: status = hypervisor_.withdraw_suspend(domain); break;
             case Call::rename_away:
                 status =
                     hypervisor_.rename(domain, fmt::format("{}{}", record.name.view(), migrated_away_suffix));

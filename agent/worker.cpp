@@ -73,6 +73,7 @@ int Worker::run() {
         failure.news = WorkerNews::failed;
         failure.fault = status.fault();
         failure.detail = detail_.empty() ? Detail{describe(status.fault())} : detail_;
+        failure.suspend_asked = hypervisor_ != nullptr && hypervisor_->suspend_asked();
         report(failure);
     }
     // Threads and contexts of libraries are not taken apart: the system does that, and it cannot fail.

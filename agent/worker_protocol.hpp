@@ -70,6 +70,7 @@ struct WorkerReport {
     Effect effect;
     Uuid journal_id;
     wire::Verdict verdict = wire::Verdict::unknown;
+    bool suspend_asked = true;  // failed
     HostName peer_name;
     wire::MigrationOpen open;
     wire::MigrationAsk ask;

@@ -16,8 +16,8 @@ constexpr std::array<std::string_view, 3> vm_kinds{"plain", "common", "private"}
 constexpr std::array<std::string_view, 4> guest_types{"unknown", "pv", "pvh", "hvm"};
 constexpr std::array<std::string_view, 5> host_states{"down", "up", "suspect", "draining", "cordoned"};
 constexpr std::array<std::string_view, hypervisor_calls_count> hypervisor_calls{
-    "host_facts", "list",  "find",    "sample",     "pause",       "unpause",     "resume_suspended",
-    "rename",     "disks", "console", "guest_read", "guest_write", "watch_guests"};
+    "host_facts", "list",  "find",    "sample",     "pause",       "unpause",      "resume_suspended",
+    "rename",     "disks", "console", "guest_read", "guest_write", "watch_guests", "withdraw_suspend"};
 constexpr std::array<std::string_view, 16> job_kinds{
     "none",        "create",      "pause",   "unpause",    "save",        "restore",
     "shutdown",    "destroy",     "migrate", "migrate_in", "migrate_out", "disk_create",

@@ -69,9 +69,10 @@ enum class HypervisorCall : std::uint8_t {
     console,
     guest_read,
     guest_write,
-    watch_guests
+    watch_guests,
+    withdraw_suspend
 };
-inline constexpr std::size_t hypervisor_calls_count = 13;
+inline constexpr std::size_t hypervisor_calls_count = 14;
 
 enum class JobKind : std::uint8_t {
     none = 0,

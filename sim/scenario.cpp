@@ -80,6 +80,7 @@ PoolShape make_pool(Prng& random) {
     pool.can_live = random.chance(0.8);
     pool.balance = random.chance(0.3);
     pool.latency_max_ns = random.chance(0.3) ? 40 * ms : 2 * ms;
+    pool.suspend_late_ms = random.chance(0.4) ? static_cast<std::uint32_t>(between(random, 50, 15'000)) : 0;
     return pool;
 }
 

@@ -106,6 +106,7 @@ struct PoolShape {
     std::uint64_t host_memory_mib = 4096;
     std::uint32_t link_mbps = 1000;
     std::uint32_t operation_speed = 4;
+    std::uint32_t suspend_late_ms = 0;  // what guests take to suspend themselves, on every other host
     bool can_live = true;
     bool balance = false;
     std::int64_t latency_max_ns = 2 * ms;

@@ -158,13 +158,12 @@ Workers::Did Workers::save(Worker& worker) {
             }
             worker.domid = target->domid;
             worker.phase = 1;
-            return wait(worker, sim::suspend_ns(xen(worker).config));
+            return wait_for_suspension(worker);
         }
         case 1: {
             const Status status = sim::suspend_for_send(xen(worker), worker.domid);
             if (status.fault() == Fault::guest_unresponsive) {
-                worker.phase = 4;
-                return wait(worker, sim::suspend_timeout_ns(xen(worker).config));
+                return wait_for_late_suspension(worker, 4);
             }
             if (!status.ok()) {
                 return fail(worker, status.fault(), "the guest cannot be saved");
@@ -189,7 +188,7 @@ Workers::Did Workers::save(Worker& worker) {
             slot.sealed = true;
             slot.partial_image = worker.image;
             return done(worker);
-        default: return fail(worker, Fault::guest_unresponsive, "the guest cannot be saved");
+        default: return fail(worker, give_up_on_suspension(worker).fault(), "the guest cannot be saved");
     }
 }
 

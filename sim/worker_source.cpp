@@ -112,7 +112,7 @@ Workers::Did Workers::open_transfer(Worker& given) {
     say(worker, {.word = Word::image, .image = std::make_shared<const Image>(image_of(*target))});
     worker.phase = target->precopy.guest_suspended ? suspending : sending_round;
     return target->precopy.guest_suspended
-               ? wait(worker, sim::suspend_ns(xen(worker).config))
+               ? wait_for_suspension(worker)
                : wait(worker, bytes_ns(worker, target->precopy.round_pages, true));
 }
 
@@ -135,13 +135,12 @@ Workers::Did Workers::send_rounds(Worker& worker) {
                 return wait(worker, bytes_ns(worker, precopy.round_pages, true));
             }
             worker.phase = suspending;
-            return wait(worker, sim::suspend_ns(xen(worker).config));
+            return wait_for_suspension(worker);
         }
         case suspending: {
             status = sim::suspend_for_send(xen(worker), worker.domid);
             if (status.fault() == Fault::guest_unresponsive) {
-                worker.phase = deaf;
-                return wait(worker, sim::suspend_timeout_ns(xen(worker).config));
+                return wait_for_late_suspension(worker, deaf);
             }
             if (!status.ok()) {
                 break;
@@ -151,7 +150,7 @@ Workers::Did Workers::send_rounds(Worker& worker) {
             worker.phase = sending_last;
             return wait(worker, bytes_ns(worker, target.precopy.round_pages, true));
         }
-        case deaf: status = Err{Fault::guest_unresponsive}; break;
+        case deaf: status = give_up_on_suspension(worker); break;
         default: {
             status = sim::finish_send(xen(worker), worker.domid);
             if (!status.ok()) {

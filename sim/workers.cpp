@@ -196,6 +196,28 @@ Workers::Did Workers::step(Worker& worker) {
     return Did::ended;
 }
 
+Workers::Did Workers::wait_for_suspension(Worker& worker) {
+    (void)sim::ask_to_suspend(xen(worker), worker.domid);
+    return wait(worker, sim::suspend_ns(xen(worker).config));
+}
+
+Workers::Did Workers::wait_for_late_suspension(Worker& worker, int deaf_phase) {
+    const sim::Guest* target = sim::find_domid(xen(worker), worker.domid);
+    if (target != nullptr && sim::executing(*target) && target->suspends_at_ns > xen(worker).now_ns) {
+        return wait(worker, target->suspends_at_ns - xen(worker).now_ns);
+    }
+    worker.phase = deaf_phase;
+    return wait(worker, sim::suspend_timeout_ns(xen(worker).config));
+}
+
+// As libxl does.
+Status Workers::give_up_on_suspension(Worker& worker) {
+    if (sim::Guest* target = sim::find_domid(xen(worker), worker.domid); target != nullptr) {
+        (void)sim::withdraw_suspend(xen(worker), *target);
+    }
+    return Err{Fault::guest_unresponsive};
+}
+
 Workers::Did Workers::wait(Worker& worker, std::int64_t delay_ns) {
     worker.not_before_ns = world_.engine.now_ns + delay_ns;
     wake(static_cast<std::uint32_t>(&worker - workers_.data()), delay_ns);

@@ -110,6 +110,10 @@ class Workers {
     Did take_over(Worker& worker);
 
     Did wait(Worker& worker, std::int64_t delay_ns);
+    // Asks the guest to suspend itself; waits on for one that takes its time, or until `deaf_phase`.
+    Did wait_for_suspension(Worker& worker);
+    Did wait_for_late_suspension(Worker& worker, int deaf_phase);
+    Status give_up_on_suspension(Worker& worker);
     Did patience(Worker& worker, std::int64_t for_ns);  // sets how long the next thing is waited for
     bool impatient(const Worker& worker) const;
     Did done(Worker& worker);

@@ -61,6 +61,7 @@ void World::populate() {
         at.name = HostName{fmt::format("h{}", host)};
         at.uuid = uuid_of(host_uuids, host + 1);
         config.seed = scenario.seed + host;
+        config.suspend_late_ms = host % 2 == 0 ? pool.suspend_late_ms : 0;
         sim::start(at.xen, config, 0);
     }
     for (std::uint32_t guest = 0; guest < pool.guests; ++guest) {

@@ -164,6 +164,10 @@ class Hypervisor {
     // Lets a suspended domain run on here as if nothing had happened. `state_conflict` when it is not
     // suspended.
     virtual Status resume_suspended(const Domain& domain) = 0;
+    // Takes back what an interrupted send_image may have asked of a guest: to suspend itself. Success: it
+    // will not do so any more. `state_conflict`: it may have taken the request already, or it cannot be told
+    // whether one was made; a guest that has taken one suspends itself soon, or never.
+    virtual Status withdraw_suspend(const Domain& domain) = 0;
     // `state_conflict` when the domain's name is not `domain.name`; `already_exists` when `new_name` is
     // taken.
     virtual Status rename(const Domain& domain, std::string_view new_name) = 0;
@@ -194,8 +198,11 @@ class Hypervisor {
     virtual Status destroy(const Domain& domain, ProgressSink& progress) = 0;
     // Writes header, configuration and memory to `fd` (file, pipe or socket), in the form that `xl restore`
     // reads. Success leaves the guest suspended: then exactly one of `resume_suspended` and `destroy` must
-    // follow. After a failure look at the domain: it may be running or suspended.
+    // follow. After a failure look at the domain: it may be running or suspended, or, when `suspend_asked`,
+    // about to suspend itself.
     virtual Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) = 0;
+    // Whether this object's last send_image may have asked the guest to suspend itself.
+    virtual bool suspend_asked() const = 0;
     // Reads what send_image (or `xl save`) wrote, checking it before libxl sees it. The domain is left paused
     // and is called its configured name + `name_suffix`. A failed restore leaves no domain behind. Of disks
     // named in `moved` (by `device`), `target` is where they lie here; `image_corrupt` when the guest has no

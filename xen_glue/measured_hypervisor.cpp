@@ -38,6 +38,9 @@ Status MeasuredHypervisor::unpause(const Domain& domain) {
 Status MeasuredHypervisor::resume_suspended(const Domain& domain) {
     return measure(HypervisorCall::resume_suspended, [&] { return inner_->resume_suspended(domain); });
 }
+Status MeasuredHypervisor::withdraw_suspend(const Domain& domain) {
+    return measure(HypervisorCall::withdraw_suspend, [&] { return inner_->withdraw_suspend(domain); });
+}
 Status MeasuredHypervisor::rename(const Domain& domain, std::string_view new_name) {
     return measure(HypervisorCall::rename, [&] { return inner_->rename(domain, new_name); });
 }

@@ -30,6 +30,7 @@ class MeasuredHypervisor final : public Hypervisor {
     Status pause(const Domain& domain) override;
     Status unpause(const Domain& domain) override;
     Status resume_suspended(const Domain& domain) override;
+    Status withdraw_suspend(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
     Status disks(const Domain& domain, DiskList& out) override;
     Status console(const Domain& domain, ConsoleEndpoint& out) override;
@@ -53,6 +54,7 @@ class MeasuredHypervisor final : public Hypervisor {
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override {
         return inner_->send_image(domain, fd, mode, progress);
     }
+    bool suspend_asked() const override { return inner_->suspend_asked(); }
     Status receive_image(int fd, std::string_view name_suffix, const DiskList& moved, ProgressSink& progress,
                          Domain& out) override {
         return inner_->receive_image(fd, name_suffix, moved, progress, out);

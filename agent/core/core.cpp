@@ -292,6 +292,10 @@ void Core::on_called(const CalledEvent& event, Actions& out) noexcept {
     Row& job = rows_[event.row];
     BALLAST_ASSERT(job.waiting == Waiting::call);
     job.waiting = Waiting::nothing;
+    if (job.calling == Call::withdraw_suspend) {
+        on_withdrawn(event, out);
+        return;
+    }
     // The hand-over's renames are for people: a failed one does not hold the guest up.
     if (job.calling == Call::rename_away) {
         job.renamed = true;

@@ -75,6 +75,10 @@ class Core {
         bool worker_failed = false;  // it said `failed` and may still hold the connection
         bool helper_ok = false;
         bool told_commit = false;
+        // While an image is written: the guest may have been asked to suspend itself, and may still do so
+        // when its worker is gone; until `suspension_due` that is waited for.
+        bool may_suspend = true;
+        std::optional<Instant> suspension_due;
         Fault call_fault = Fault::none;  // of the last short call, file step or destruction that failed
         Detail call_detail;
         Call calling = Call::pause;
@@ -98,6 +102,7 @@ class Core {
     void on_persist_failed(std::uint32_t row, Actions& out) noexcept;
     void on_truth(std::uint32_t row, const Truth& truth, Actions& out) noexcept;
     void on_called(const CalledEvent& event, Actions& out) noexcept;
+    void on_withdrawn(const CalledEvent& event, Actions& out) noexcept;
     void on_filed(const FiledEvent& event, Actions& out) noexcept;
     void on_worker(const WorkerEvent& event, Actions& out) noexcept;
     void on_worker_failed(std::uint32_t row, const WorkerEvent& event, Actions& out) noexcept;
@@ -159,6 +164,10 @@ class Core {
     // One more try at making the guest's suspended copy run on, or at destroying a copy; false: no more.
     bool try_call(std::uint32_t row, Call what, Actions& out) noexcept;
     bool try_destroy(std::uint32_t row, Actions& out) noexcept;
+    // The guest runs, and the worker that may have asked it to suspend itself is gone: takes the request
+    // back, or goes on looking for as long as the guest may still heed it. False: it will not, the job may
+    // end.
+    bool await_suspension(std::uint32_t row, Actions& out) noexcept;
 
     // one function for each stage (local_jobs.cpp, image_jobs.cpp, migrate_out.cpp, migrate_in.cpp)
     void decide_creating(std::uint32_t row, Actions& out) noexcept;

@@ -77,6 +77,8 @@ struct WorkerEvent {
     Effect effect;
     Uuid journal_id;                                 // accepted
     wire::Verdict verdict = wire::Verdict::unknown;  // verdict
+    // failed: whether the guest may have been asked to suspend itself, which it may still do.
+    bool suspend_asked = true;
 };
 // The process is gone, for whatever reason. Always the last word of a worker.
 struct WorkerGoneEvent {
@@ -126,7 +128,15 @@ enum class ActionKind : std::uint8_t {
     answer_controller,  // migration_id, host, verdict
 };
 
-enum class Call : std::uint8_t { pause, unpause, resume, rename_away, rename_back, rename_final };
+enum class Call : std::uint8_t {
+    pause,
+    unpause,
+    resume,
+    withdraw_suspend,  // succeeds when the guest will not suspend itself any more
+    rename_away,
+    rename_back,
+    rename_final
+};
 enum class FileStep : std::uint8_t {
     discard_partial,   // delete FILE.tmp
     publish,           // FILE.tmp -> FILE

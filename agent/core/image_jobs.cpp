@@ -22,10 +22,14 @@ void Core::decide_saving(std::uint32_t row, Actions& out) noexcept {
     }
     if (state == DomainState::suspended) {
         blame(job, Fault::worker_died, "the save was interrupted; the guest has been let run on");
+        job.may_suspend = false;
         if (try_call(row, Call::resume, out)) {
             return;
         }
         blame_call(job, "the guest is suspended and cannot be resumed");
+    }
+    if (!written && await_suspension(row, out)) {
+        return;
     }
     if (job.truth.file_partial && !job.file_stuck) {
         file(row, FileStep::discard_partial, out);

@@ -56,10 +56,13 @@ void Core::decide_transferring(std::uint32_t row, Actions& out) noexcept {
     }
     if (state == DomainState::suspended) {
         blame(job, Fault::worker_died, "the transfer was interrupted; the guest has been let run on here");
+        job.may_suspend = false;
         if (try_call(row, Call::resume, out)) {
             return;
         }
         blame_call(job, "the guest is suspended and cannot be resumed");
+    } else if (await_suspension(row, out)) {
+        return;
     } else if (state != DomainState::running && state != DomainState::paused) {
         blame(job, Fault::guest_crashed, "the guest ended while it was being moved");
     }

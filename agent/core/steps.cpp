@@ -10,6 +10,12 @@ constexpr std::uint32_t attempts_max = 12;
 constexpr Duration back_off_first = milliseconds(250);
 constexpr Duration back_off_max = seconds(30);
 
+// How long a guest that may have taken a request to suspend itself is watched, and how often. Linux first
+// freezes its processes, which succeeds within 20 s or is given up. Less than the controller's patience with
+// a job that has passed its deadline (deadlines.grace_seconds).
+constexpr Duration suspension_awaited = seconds(20);
+constexpr Duration suspension_looked_for_every = milliseconds(250);
+
 }  // namespace
 
 void Core::enter(std::uint32_t row, Stage stage, Actions& out) noexcept {
@@ -60,6 +66,8 @@ void Core::start_worker(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
     job.killed = false;
     job.worker_ok = false;
     job.worker_failed = false;
+    job.may_suspend = true;
+    job.suspension_due.reset();
     out.push({.kind = ActionKind::start_worker, .row = row, .worker = job.worker, .op = op});
 }
 
@@ -175,6 +183,30 @@ bool Core::try_destroy(std::uint32_t row, Actions& out) noexcept {
     ++job.attempts;
     start_helper(row, WorkerOp::destroy, out);
     return true;
+}
+
+bool Core::await_suspension(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    const DomainState state = job.truth.domain.state;
+    if (!job.may_suspend || (state != DomainState::running && state != DomainState::paused)) {
+        return false;
+    }
+    if (!job.suspension_due) {
+        job.suspension_due = now_.mono + suspension_awaited;
+    }
+    call(row, Call::withdraw_suspend, out);
+    return true;
+}
+
+void Core::on_withdrawn(const CalledEvent& event, Actions& out) noexcept {
+    Row& job = rows_[event.row];
+    const bool over = event.fault == Fault::none || now_.mono >= job.suspension_due.value_or(now_.mono);
+    if (over) {
+        job.may_suspend = false;
+        look(event.row, out);  // once more: it may have suspended itself just before
+    } else {
+        wake_after(job, suspension_looked_for_every);
+    }
 }
 
 }  // namespace ballast::agent

@@ -131,6 +131,7 @@ void Core::on_worker_failed(std::uint32_t row, const WorkerEvent& event, Actions
         blame(job, event.fault, event.detail);
     }
     job.worker_failed = true;
+    job.may_suspend = event.suspend_asked;
     if (stage == Stage::receiving || stage == Stage::restored) {
         look(row, out);
     }

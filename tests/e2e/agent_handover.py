@@ -138,12 +138,12 @@ def migrate_with_deaths(controller, source, destination, guest, name, kind, dela
     return there == RUNNING, result
 
 
-def run(program, rounds, seed):
+def run(program, rounds, seed, sim=SIM):
     """What went wrong, in words; empty when nothing did."""
     lot = random.Random(seed)
     directory = tempfile.mkdtemp(prefix="ballast-agents-")
     controller = Controller()
-    agents = [Agent(program, os.path.join(directory, name), name, controller.port, SIM) for name in ("h1", "h2")]
+    agents = [Agent(program, os.path.join(directory, name), name, controller.port, sim) for name in ("h1", "h2")]
     passed = moved = 0
     try:
         for agent in agents:

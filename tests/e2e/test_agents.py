@@ -11,6 +11,10 @@ class Agents(unittest.TestCase):
         program = os.path.join(os.environ["BALLAST_PROGRAMS"], "ballast-agent")
         self.assertEqual(agent_handover.run(program, rounds=12, seed=1), "")
 
+    def test_a_guest_that_suspends_itself_late_runs_on_when_nobody_waits_for_it_any_more(self):
+        program = os.path.join(os.environ["BALLAST_PROGRAMS"], "ballast-agent")
+        self.assertEqual(agent_handover.run(program, rounds=10, seed=2, sim=agent_handover.SIM + "\nsuspend_late_ms = 300"), "")
+
 
 if __name__ == "__main__":
     unittest.main()

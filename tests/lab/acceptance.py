@@ -43,6 +43,8 @@ WITH_SHADOW = [
     faults.kill_destination_agent,
     faults.kill_controller,
     faults.cut_the_link,
+    faults.worker_dies_before_the_guest_heeds_it,
+    faults.worker_dies_when_the_guest_heeds_it,
     desktops.tiers_and_sessions,
     desktops.private_desktop,
     wan.image_goes_along,

@@ -46,16 +46,17 @@ def create(host, name, timeout=180, **options):
 
 
 def wait_booted(host, name, timeout=180):
-    _wait_node(host, name, "data/boot-complete", "?*", timeout)
+    wait_node(host, name, "data/boot-complete", "?*", timeout)
 
 
 def tell(host, name, command, timeout=60):
     """Gives a guest a command (see guest/guest.c) and waits until it has obeyed."""
     host.run(f"xenstore-write /local/domain/$(xl domid {shlex.quote(name)})/data/lab-command {shlex.quote(command)}")
-    _wait_node(host, name, "data/lab-answer", command, timeout)
+    wait_node(host, name, "data/lab-answer", command, timeout)
 
 
-def _wait_node(host, name, node, pattern, timeout):
+def wait_node(host, name, node, pattern, timeout):
+    """Waits until a node of the guest's holds what the shell's pattern says."""
     # A watch, not a loop of reads: under emulation those would take the processor from the guest waited for.
     host.run(f"""path=/local/domain/$(xl domid {shlex.quote(name)})/{node} || exit 1
         exec 3< <(exec xenstore watch $path)

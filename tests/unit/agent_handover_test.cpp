@@ -22,6 +22,14 @@ std::size_t steps_without_failure(Schedule schedule) {
     return world.steps();
 }
 
+constexpr std::int64_t late_ms[] = {0, 60, 3000, 18'000};
+// How a guest takes its time in the random walk of this seed.
+Lateness lateness_of(std::uint64_t seed) {
+    Prng random{seed * 31};
+    return {random.chance(0.1) ? 30'000 : late_ms[random.below(3)],
+            late_ms[random.below(std::size(late_ms))]};
+}
+
 TEST(AgentHandover, MovesTheGuestWhenNothingFails) {
     for (const Schedule schedule : schedules) {
         World world{schedule};
@@ -116,6 +124,49 @@ INSTANTIATE_TEST_SUITE_P(EveryFailure, AgentHandoverAfter, testing::ValuesIn(fai
                              return name;
                          });
 
+// It is asked to, whoever asked it dies, and it suspends itself when nobody expects it any more.
+TEST(AgentHandover, AGuestThatSuspendsItselfLateRunsOn) {
+    std::size_t late = 0;
+    for (const Schedule schedule : schedules) {
+        for (const Lateness lateness : {Lateness{0, 0}, Lateness{60, 3000}, Lateness{3000, 0},
+                                        Lateness{0, 18'000}, Lateness{30'000, 5000}}) {
+            World undisturbed{schedule, 1, false, lateness};
+            ASSERT_TRUE(undisturbed.run_to_quiescence()) << undisturbed.violation();
+            EXPECT_TRUE(undisturbed.moved());
+            for (std::size_t at = 0; at <= undisturbed.steps(); ++at) {
+                for (const Failure failure : failures) {
+                    World world{schedule, 1, false, lateness};
+                    while (world.steps() < at && world.step()) {
+                    }
+                    world.inject(failure);
+                    (void)world.run_to_quiescence();
+                    world.check_end();
+                    ASSERT_EQ(world.violation(), "")
+                        << to_string(failure) << " at step " << at << ", late by " << lateness.takes_ms
+                        << " + " << lateness.suspends_ms << " ms, schedule " << static_cast<int>(schedule)
+                        << ": " << world.describe();
+                    late += world.suspended_late() ? 1 : 0;
+                }
+            }
+        }
+    }
+    EXPECT_GT(late, 20u);
+}
+
+// Nobody has asked the guest for anything: the order's answer does not wait to see whether it does something.
+TEST(AgentHandover, ATransferThatBreaksBeforeTheGuestIsAskedEndsAtOnce) {
+    std::size_t at_once = 0;
+    for (std::size_t at = 0; at <= steps_without_failure(Schedule::source_first); ++at) {
+        World world{Schedule::source_first};
+        while (world.steps() < at && world.step()) {
+        }
+        world.inject(Failure::connection);
+        (void)world.run_to_quiescence();
+        at_once += !world.moved() && world.elapsed_ms() < 1000 ? 1 : 0;
+    }
+    EXPECT_GT(at_once, 10u);
+}
+
 TEST(AgentHandover, AGuestMovesWithItsImage) {
     for (const Schedule schedule : schedules) {
         World world{schedule, 1, true};
@@ -156,7 +207,7 @@ TEST(AgentHandover, KeepsOneCopyRunningAndItsImageWhateverFailsAtWhateverStep) {
 TEST(AgentHandover, KeepsOneCopyRunningAndItsImageOnRandomWalksThroughFailures) {
     for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
         Prng random{seed * 1201};
-        World world{Schedule::random, seed, true};
+        World world{Schedule::random, seed, true, lateness_of(seed)};
         const std::uint64_t failures_count = random.below(6);
         for (std::uint64_t i = 0; i < failures_count; ++i) {
             const std::size_t until = world.steps() + random.below(60);
@@ -172,9 +223,10 @@ TEST(AgentHandover, KeepsOneCopyRunningAndItsImageOnRandomWalksThroughFailures) 
 
 TEST(AgentHandover, KeepsOneCopyRunningOnRandomWalksThroughFailures) {
     std::size_t moved = 0;
+    std::size_t late = 0;
     for (std::uint64_t seed = 1; seed <= 6000; ++seed) {
         Prng random{seed * 977};
-        World world{Schedule::random, seed};
+        World world{Schedule::random, seed, false, lateness_of(seed)};
         const std::uint64_t failures_count = random.below(6);
         for (std::uint64_t i = 0; i < failures_count; ++i) {
             const std::size_t until = world.steps() + random.below(60);
@@ -186,8 +238,10 @@ TEST(AgentHandover, KeepsOneCopyRunningOnRandomWalksThroughFailures) {
         world.check_end();
         ASSERT_EQ(world.violation(), "") << "seed " << seed << ": " << world.describe();
         moved += world.moved() ? 1 : 0;
+        late += world.suspended_late() ? 1 : 0;
     }
     EXPECT_GT(moved, 500u);
+    EXPECT_GT(late, 50u);
 }
 
 }  // namespace

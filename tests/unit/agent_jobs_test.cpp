@@ -53,6 +53,34 @@ TEST(AgentJobs, SaveLeavesTheGuestInItsDomainOrInItsFileAndNeverInBoth) {
         });
 }
 
+TEST(AgentJobs, AGuestThatSuspendsItselfAfterItsSaveWasInterruptedRunsOn) {
+    std::size_t late = 0;
+    for (const model::Lateness lateness : {model::Lateness{0, 0}, model::Lateness{60, 3000},
+                                           model::Lateness{3000, 18'000}, model::Lateness{30'000, 0}}) {
+        for (const Death death : {Death::agent, Death::worker}) {
+            for (std::size_t at = 0; at < 60; ++at) {
+                OneHost host{DomainState::running};
+                host.be_late(lateness);
+                host.order(JobKind::save);
+                for (std::size_t i = 0; i < at && !host.final_report(); ++i) {
+                    host.step();
+                }
+                host.die(death);
+                host.run();
+                const std::string where = "death " + std::to_string(static_cast<int>(death)) + " at " +
+                                          std::to_string(at) + ", late by " +
+                                          std::to_string(lateness.takes_ms) + " + " +
+                                          std::to_string(lateness.suspends_ms) + " ms";
+                EXPECT_FALSE(host.stranded()) << where;
+                EXPECT_TRUE(host.runs() || (host.complete_ && host.absent())) << where;
+                EXPECT_FALSE(host.partial_) << where;
+                late += host.suspended_late() ? 1 : 0;
+            }
+        }
+    }
+    EXPECT_GT(late, 5u);
+}
+
 TEST(AgentJobs, ASaveFileThatCannotBeRenamedLetsItsGuestRunOnAndSaysWhy) {
     for (const bool stuck : {false, true}) {
         OneHost host{DomainState::running};

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "agent/core/core.hpp"
+#include "tests/unit/agent_suspend_request.hpp"
 #include "tests/unit/sealed_heap.hpp"
 
 namespace ballast::agent {
@@ -63,10 +65,12 @@ class OneHost {
         } else if (!linked_) {
             linked_ = true;
             feed(LinkUpEvent{});
-        } else if (worker_ != no_worker) {
+        } else if (worker_ != no_worker && !awaits_suspension()) {
             work();
-        } else if (const auto wake = core_->next_wake()) {
-            now_ms_ = std::max(now_ms_ + 1, wake->ms);
+        } else if (request_.due(now_ms_)) {
+            heed_request();
+        } else if (const auto next = next_ms()) {
+            now_ms_ = std::max(now_ms_ + 1, *next);
             feed(TickEvent{});
         } else {
             return false;
@@ -74,7 +78,7 @@ class OneHost {
         return true;
     }
     void run() {
-        for (int i = 0; i < 2000 && !final_ && step(); ++i) {
+        for (int i = 0; i < 2000 && (!final_ || request_.open()) && step(); ++i) {
         }
         while (!todo_.empty()) {
             step();
@@ -94,6 +98,7 @@ class OneHost {
         worker_ = no_worker;
         if (death == Death::host) {
             domain_.reset();
+            request_ = model::SuspendRequest{};
         }
     }
 
@@ -102,6 +107,11 @@ class OneHost {
     bool runs() const { return domain_ == DomainState::running; }
     bool absent() const { return !domain_.has_value(); }
     bool ever_lost_twice() const { return both_; }
+    // The guest suspended itself when the job had ended.
+    bool stranded() const { return stranded_; }
+    bool suspended_late() const { return suspended_late_; }
+    // How the guest deals with the request to suspend itself. Before it is made.
+    void be_late(model::Lateness lateness) { request_ = model::SuspendRequest{lateness}; }
 
     std::optional<DomainState> domain_;
     bool partial_ = false;
@@ -166,10 +176,9 @@ class OneHost {
                 });
                 break;
             case ActionKind::call:
-                if (domain_) {
-                    domain_ = action.call == Call::pause ? DomainState::paused : DomainState::running;
-                }
-                answers_.push_back([this, row] { feed(CalledEvent{row, Fault::none, {}}); });
+                answers_.push_back([this, row, fault = perform_call(action.call)] {
+                    feed(CalledEvent{row, fault, {}});
+                });
                 break;
             case ActionKind::file: {
                 const Fault fault = perform_file(action.file);
@@ -195,6 +204,15 @@ class OneHost {
         }
         watch();
     }
+    Fault perform_call(Call what) {
+        if (what == Call::withdraw_suspend) {
+            return request_.withdraw() ? Fault::none : Fault::state_conflict;
+        }
+        if (domain_) {
+            domain_ = what == Call::pause ? DomainState::paused : DomainState::running;
+        }
+        return Fault::none;
+    }
     Fault perform_file(FileStep what) {
         if (fails_ && fails_(what)) {
             return Fault::io_failed;
@@ -216,7 +234,7 @@ class OneHost {
             if (op_ == WorkerOp::create || op_ == WorkerOp::restore) {
                 domain_ = DomainState::paused;
             } else if (op_ == WorkerOp::save) {
-                domain_ = DomainState::suspended;
+                request_.make(now_ms_);
                 partial_ = true;
             }
             return;
@@ -228,6 +246,22 @@ class OneHost {
         }
         feed(WorkerEvent{.worker = worker_, .news = WorkerNews::done});
         gone();
+    }
+    bool awaits_suspension() const { return op_ == WorkerOp::save && phase_ > 0 && request_.open(); }
+    void heed_request() {
+        if (request_.heed(now_ms_) && runs()) {
+            domain_ = DomainState::suspended;
+            stranded_ = final_.has_value();
+            suspended_late_ = worker_ == no_worker;
+        }
+    }
+    std::optional<std::int64_t> next_ms() const {
+        const std::optional<Instant> wake = core_->next_wake();
+        std::optional<std::int64_t> next = request_.next_ms();
+        if (wake) {
+            next = std::min(next.value_or(wake->ms), wake->ms);
+        }
+        return next;
     }
     void gone() {
         const WorkerId worker = worker_;
@@ -253,6 +287,9 @@ class OneHost {
     Fault refusal_ = Fault::none;
     std::optional<wire::JobUpdate> final_;
     bool both_ = false;
+    model::SuspendRequest request_;
+    bool stranded_ = false;
+    bool suspended_late_ = false;
 };
 
 }  // namespace ballast::agent

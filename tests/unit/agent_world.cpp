@@ -30,10 +30,11 @@ std::size_t bytes_of_core(const CoreSettings& settings) {
 
 }  // namespace
 
-World::World(Schedule schedule, std::uint64_t seed, bool images)
+World::World(Schedule schedule, std::uint64_t seed, bool images, Lateness lateness)
     : schedule_{schedule}, images_{images}, random_{seed} {
     hosts_[source].image = images ? Image::final_name : Image::none;
-    hosts_[source].copy = Copy{.state = DomainState::running, .name = guest_name};
+    hosts_[source].copy =
+        Copy{.state = DomainState::running, .name = guest_name, .request = SuspendRequest{lateness}};
     boot(source);
     boot(destination);
 }
@@ -124,6 +125,9 @@ void World::call(std::size_t index, Answer& answer, Call what) {
         case Call::resume:
             answer.fault = copy->state == DomainState::suspended ? Fault::none : Fault::state_conflict;
             copy->state = copy->state == DomainState::suspended ? DomainState::running : copy->state;
+            break;
+        case Call::withdraw_suspend:
+            answer.fault = copy->request.withdraw() ? Fault::none : Fault::state_conflict;
             break;
         case Call::rename_away: copy->name = std::string{guest_name} + "--migratedaway"; break;
         case Call::rename_back:
@@ -319,11 +323,36 @@ bool World::step_controller() {
     return false;
 }
 
+// The guest asks nobody before it suspends itself: from then on there must be a record that speaks of it.
+bool World::step_guest() {
+    Host& host = hosts_[source];
+    if (!host.copy || host.copy->state != DomainState::running || !host.copy->request.due(now_ms_)) {
+        return false;
+    }
+    if (!host.copy->request.heed(now_ms_)) {
+        return true;
+    }
+    host.copy->state = DomainState::suspended;
+    const auto record = host.disk.find(job_of[source]);
+    if ((record == host.disk.end() || ended(record->second.state)) && violation_.empty()) {
+        violation_ = "the guest stands suspended, and no job speaks of it";
+    }
+    suspended_late_ =
+        std::none_of(workers_.begin(), workers_.end(), [](const std::unique_ptr<Worker>& worker) {
+            return worker->op == WorkerOp::migrate_out && !worker->exited;
+        });
+    return true;
+}
+
 bool World::step_time() {
     std::optional<Instant> next;
     for (const Host& host : hosts_) {
         const std::optional<Instant> wake = host.core ? host.core->next_wake() : std::nullopt;
         next = wake && (!next || *wake < *next) ? wake : next;
+    }
+    if (const std::optional<Copy>& copy = hosts_[source].copy; copy && copy->request.open()) {
+        const Instant at{*copy->request.next_ms()};
+        next = !next || at < *next ? at : next;
     }
     if (!next) {
         return false;
@@ -339,11 +368,11 @@ bool World::step() {
     ++steps_;
     // "Agents" are restarted, and time passes, only when nothing else moves; in the random schedule a restart
     // may come at any time.
-    std::array<int, 4> turns{0, 1, 2, 3};
+    std::array<int, 5> turns{0, 1, 2, 3, 4};
     if (schedule_ == Schedule::destination_first) {
-        turns = {1, 0, 2, 3};
+        turns = {1, 0, 2, 3, 4};
     } else if (schedule_ == Schedule::network_first) {
-        turns = {2, 3, 1, 0};
+        turns = {2, 3, 1, 0, 4};
     } else if (schedule_ == Schedule::random) {
         for (std::size_t i = turns.size(); i-- > 1;) {
             std::swap(turns[i], turns[random_.below(i + 1)]);
@@ -357,9 +386,11 @@ bool World::step() {
         moved = turns[i] == 0   ? step_host(source)
                 : turns[i] == 1 ? step_host(destination)
                 : turns[i] == 2 ? step_network()
-                                : step_controller();
+                : turns[i] == 3 ? step_controller()
+                                : schedule_ == Schedule::random && step_guest();
     }
-    moved = moved || step_restart(source) || step_restart(destination) || step_time();
+    // A guest in no hurry lets even restarted agents look first.
+    moved = moved || step_restart(source) || step_restart(destination) || step_guest() || step_time();
     watch();
     return moved && violation_.empty();
 }
@@ -368,7 +399,7 @@ bool World::run_to_quiescence() {
     while (steps_ < steps_max) {
         const bool over = hosts_[source].final_report && hosts_[destination].final_report;
         if (over && hosts_[source].todo.empty() && hosts_[destination].todo.empty() && hosts_[source].core &&
-            hosts_[destination].core) {
+            hosts_[destination].core && !(hosts_[source].copy && hosts_[source].copy->request.open())) {
             return true;
         }
         if (!step()) {

@@ -13,6 +13,7 @@
 
 #include "agent/core/core.hpp"
 #include "base/prng.hpp"
+#include "tests/unit/agent_suspend_request.hpp"
 
 namespace ballast::agent::model {
 
@@ -68,7 +69,8 @@ enum class Schedule : std::uint8_t { source_first, destination_first, network_fi
 class World {
   public:
     // `images`: the guest's disk goes along (docs/wan_migration.md).
-    explicit World(Schedule schedule, std::uint64_t seed = 1, bool images = false);
+    // `lateness`: of the guest, when it is asked to suspend itself.
+    explicit World(Schedule schedule, std::uint64_t seed = 1, bool images = false, Lateness lateness = {});
 
     // One step of something; false when nothing can move any more, also not with time.
     bool step();
@@ -84,6 +86,9 @@ class World {
     // For messages of failed tests.
     std::string describe() const;
     bool moved() const { return copy_runs(destination); }
+    // Whether the guest has suspended itself when nobody waited for it any more.
+    bool suspended_late() const { return suspended_late_; }
+    std::int64_t elapsed_ms() const { return now_ms_ - began_ms; }
     void fail_renames(HostIndex host, int count) { hosts_[host].renames_fail = count; }
 
   private:
@@ -130,6 +135,7 @@ class World {
     struct Copy {
         DomainState state = DomainState::running;
         std::string name;
+        SuspendRequest request{};
     };
     struct Host {
         std::optional<Copy> copy;
@@ -153,6 +159,7 @@ class World {
     bool step_host(std::size_t index);
     bool step_network();
     bool step_controller();
+    bool step_guest();
     bool step_restart(std::size_t index);
     bool step_time();
     void perform(std::size_t index, const Action& action);
@@ -187,7 +194,9 @@ class World {
     Prng random_;
     Host hosts_[2];
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::int64_t now_ms_ = 1'000'000;
+    static constexpr std::int64_t began_ms = 1'000'000;
+    std::int64_t now_ms_ = began_ms;
+    bool suspended_late_ = false;
     std::size_t steps_ = 0;
     int refused_dials_ = 0;
     bool host_lost_[2] = {false, false};

@@ -1,6 +1,12 @@
 #include "agent_world.hpp"
 
 namespace ballast::agent::model {
+namespace {
+
+// A phase of a source's worker: the guest has been asked.
+constexpr int awaiting_suspension = 30;
+
+}  // namespace
 
 void World::leave(Worker& worker) {
     worker.exited = true;
@@ -130,12 +136,15 @@ bool World::step_fetching(Worker& worker) {
 }
 
 bool World::step_source(Worker& worker) {
-    if (worker.phase >= 20) {
+    if (worker.phase >= 20 && worker.phase != awaiting_suspension) {
         return step_copying(worker);
     }
     Action command;
     const auto fail = [&](Fault fault) {
-        post(worker.host, {.worker = worker.id, .news = WorkerNews::failed, .fault = fault});
+        post(worker.host, {.worker = worker.id,
+                           .news = WorkerNews::failed,
+                           .fault = fault,
+                           .suspend_asked = worker.phase > 3});
         leave(worker);
         return true;
     };
@@ -186,7 +195,16 @@ bool World::step_source(Worker& worker) {
             if (worker.connection->broken || !copy || copy->state != DomainState::running) {
                 return fail(Fault::connection_lost);
             }
-            copy->state = DomainState::suspended;
+            copy->request.make(now_ms_);
+            worker.phase = awaiting_suspension;
+            return true;
+        case awaiting_suspension:
+            if (copy && copy->state == DomainState::running) {
+                return false;
+            }
+            if (!copy || copy->state != DomainState::suspended) {
+                return fail(Fault::hypervisor_failed);
+            }
             worker.phase = 4;
             return true;
         case 4:

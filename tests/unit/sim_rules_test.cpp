@@ -20,10 +20,16 @@ struct StateCase {
     Fault pause, unpause, resume, rename, send, shutdown, destroy;
 };
 
+// As its sender does.
+void suspend(TestHost& host, Guest& guest) {
+    EXPECT_TRUE(ask_to_suspend(*host, guest.domid).ok());
+    host.pass(suspend_ns((*host).config));
+    EXPECT_TRUE(suspend_for_send(*host, guest.domid).ok());
+}
 Guest& suspended_guest(TestHost& host) {
     Guest& guest = host.add_running(guest_called("g"));
     EXPECT_TRUE(begin_send(*host, guest, MigrationMode::stop_and_copy, true).ok());
-    EXPECT_TRUE(suspend_for_send(*host, guest.domid).ok());
+    suspend(host, guest);
     return guest;
 }
 Guest& ended_guest(TestHost& host, void (*end)(SimHost&, Guest&)) {
@@ -283,6 +289,10 @@ TEST(SimHostModel, APausedDeafOrEndedGuestDoesNotLetItselfBeSuspended) {
     ASSERT_TRUE(pause(*host, paused).ok());
     deaf.workload.unresponsive = true;
     crash(*host, ended);
+    for (const Guest* guest : {&paused, &deaf, &ended}) {
+        ASSERT_TRUE(ask_to_suspend(*host, guest->domid).ok());
+    }
+    host.pass(10 * second_ns);
     EXPECT_EQ(suspend_for_send(*host, paused.domid).fault(), Fault::guest_unresponsive);
     EXPECT_EQ(suspend_for_send(*host, deaf.domid).fault(), Fault::guest_unresponsive);
     EXPECT_EQ(suspend_for_send(*host, ended.domid).fault(), Fault::guest_crashed);
@@ -298,7 +308,7 @@ TEST(SimHostModel, WhatDeadProcessesLeaveBehindIsWhatXenWouldShow) {
     abandon(*host, sending);
     EXPECT_EQ(state_of(sending), DomainState::running);
     ASSERT_TRUE(begin_send(*host, sending, MigrationMode::stop_and_copy, true).ok());
-    ASSERT_TRUE(suspend_for_send(*host, sending.domid).ok());
+    suspend(host, sending);
     abandon(*host, sending);
     EXPECT_EQ(state_of(sending), DomainState::suspended);
     EXPECT_TRUE(resume_suspended(*host, sending).ok());

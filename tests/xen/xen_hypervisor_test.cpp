@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "tests/xen/xen_hypervisor_fixture.hpp"
+#include "xen_glue/xen/xenstore_area.hpp"
 
 namespace ballast::xen {
 namespace {
@@ -118,6 +119,33 @@ TEST_F(XenHypervisorTest, NothingIsEverDoneToDom0) {
 TEST_F(XenHypervisorTest, OnlyASuspendedDomainIsResumed) {
     put_guest(1, "desk");
     EXPECT_EQ(xen_->resume_suspended(found(1)).fault(), Fault::state_conflict);
+}
+
+TEST_F(XenHypervisorTest, OnlyARequestToSuspendThatNobodyHasTakenIsWithdrawn) {
+    put_guest(1, "desk");
+    const std::string request = "/local/domain/1/control/shutdown";
+    EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict) << "no node at all";
+    for (const char* other : {"", "poweroff", "suspended"}) {
+        xen_stub::put_node(request, other);
+        EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict);
+        EXPECT_EQ(xen_stub::node(request), other);
+    }
+    xen_stub::put_node(request, "suspend");
+    EXPECT_TRUE(xen_->withdraw_suspend(found(1)).ok());
+    EXPECT_EQ(xen_stub::node(request), "");
+    EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict);
+}
+
+TEST_F(XenHypervisorTest, ItIsKnownWhetherANodeWasWrittenTo) {
+    std::string why;
+    Xenstore xenstore;
+    ASSERT_TRUE(xenstore.open(why).ok()) << why;
+    const std::string path = "/local/domain/1/control/shutdown";
+    ASSERT_TRUE(xenstore.watch_writes(path).ok());
+    EXPECT_FALSE(xenstore.written(path));
+    ASSERT_TRUE(xenstore.watch_writes(path).ok());
+    xen_stub::fire_watch(path);
+    EXPECT_TRUE(xenstore.written(path));
 }
 
 TEST_F(XenHypervisorTest, RenamesOnlyTheDomainThatIsMeantAndOnlyToAFreeName) {

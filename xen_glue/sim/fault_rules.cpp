@@ -6,9 +6,9 @@
 namespace ballast::sim {
 namespace {
 
-constexpr std::array<std::string_view, 11> call_words{"list",    "pause",      "unpause", "resume",
-                                                      "rename",  "guest_area", "create",  "shutdown",
-                                                      "destroy", "send",       "receive"};
+constexpr std::array<std::string_view, 13> call_words{
+    "list",     "pause",   "unpause", "resume",  "rename",  "guest_area", "create",
+    "shutdown", "destroy", "send",    "receive", "suspend", "withdraw"};
 
 }  // namespace
 
@@ -34,7 +34,7 @@ std::optional<FaultRule> take_fault(FaultRules& rules, Call call) noexcept {
 }
 
 bool valid(const FaultRule& rule) noexcept {
-    const bool is_long = rule.call >= Call::create;
+    const bool is_long = rule.call >= Call::create && rule.call != Call::withdraw;
     return rule.at_permille <= 1000 &&
            (is_long || (rule.action == FaultAction::fail && rule.at_permille == 0));
 }

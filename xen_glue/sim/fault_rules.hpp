@@ -24,6 +24,8 @@ enum class Call : std::uint8_t {
     destroy = 8,
     send = 9,
     receive = 10,
+    suspend = 11,   // strikes when a sender has asked its guest to suspend itself
+    withdraw = 12,  // short
 };
 
 enum class FaultAction : std::uint8_t {

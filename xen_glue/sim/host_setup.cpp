@@ -130,7 +130,8 @@ std::string complaint_about(const SimOptions& options) {
              {"disk_mbps", options.disk_mbps, 1, 100'000},
              {"operation_speed", options.operation_speed, 1, speed_max},
              {"load_speed", options.load_speed, 1, speed_max},
-             {"image_bytes_per_page", options.image_bytes_per_page, 0, page_bytes}});
+             {"image_bytes_per_page", options.image_bytes_per_page, 0, page_bytes},
+             {"suspend_late_ms", options.suspend_late_ms, 0, 60'000}});
     if (!complaint.empty()) {
         return complaint;
     }
@@ -155,6 +156,7 @@ bool set_up_host(const SimOptions& options, StateFile::Transaction& new_host, st
     config.operation_speed = options.operation_speed;
     config.load_speed = options.load_speed;
     config.image_bytes_per_page = options.image_bytes_per_page;
+    config.suspend_late_ms = options.suspend_late_ms;
     config.console_port = options.console_port;
     start(new_host.host(), config, boottime_ns());
     for (const GuestGroup& group : options.guests) {

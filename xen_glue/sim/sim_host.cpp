@@ -172,6 +172,15 @@ Status resume_suspended(SimHost& state, Guest& guest) noexcept {
     return {};
 }
 
+Status withdraw_suspend(SimHost& state, Guest& guest) noexcept {
+    if (guest.suspends_at_ns > 0 || state_of(guest) == DomainState::suspended) {
+        return Err{Fault::state_conflict};
+    }
+    guest.takes_suspend_at_ns = 0;
+    ++state.change_count;
+    return {};
+}
+
 Status rename(SimHost& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept {
     if (new_name.size() > limits::name_bytes_max || !valid_name(new_name)) {
         return Err{Fault::invalid_argument};

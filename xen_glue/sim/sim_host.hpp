@@ -63,6 +63,8 @@ bool signals_up(const Guest& guest) noexcept;
 Status pause(SimHost& state, Guest& guest) noexcept;
 Status unpause(SimHost& state, Guest& guest) noexcept;
 Status resume_suspended(SimHost& state, Guest& guest) noexcept;
+// `state_conflict` when the guest has taken a request, also when it is suspended already.
+Status withdraw_suspend(SimHost& state, Guest& guest) noexcept;
 Status rename(SimHost& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept;
 
 // ---- what guests do by themselves, or an operator behind our back ----
@@ -92,10 +94,12 @@ Status finish_receive(SimHost& state, std::uint32_t domid, const Workload& workl
 void cancel_build(SimHost& state, std::uint32_t domid) noexcept;
 
 // Sending. The bytes of a round flow at `transfer_bytes_per_s`; then `end_send_round`. When the last round is
-// due
-// (`precopy.guest_suspended`), `suspend_for_send` comes before its bytes; after it, `finish_send`.
+// due (`precopy.guest_suspended`), `ask_to_suspend` and, `suspend_ns` later, `suspend_for_send` come before
+// its bytes; after it, `finish_send`.
 Status begin_send(SimHost& state, Guest& guest, MigrationMode mode, bool over_link) noexcept;
 Status end_send_round(SimHost& state, std::uint32_t domid) noexcept;
+Status ask_to_suspend(SimHost& state, std::uint32_t domid) noexcept;
+// `guest_unresponsive` when the guest has not suspended itself (yet): `suspends_at_ns` says when it will.
 Status suspend_for_send(SimHost& state, std::uint32_t domid) noexcept;
 Status finish_send(SimHost& state, std::uint32_t domid) noexcept;
 // What one transfer gets of the link or the disk now, shared evenly with the others.

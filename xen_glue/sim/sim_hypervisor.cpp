@@ -120,6 +120,11 @@ Status SimHypervisor::resume_suspended(const Domain& domain) {
                          [](Transaction& t, Guest& guest) { return sim::resume_suspended(t.host(), guest); });
 }
 
+Status SimHypervisor::withdraw_suspend(const Domain& domain) {
+    return short_call_on(Call::withdraw, domain,
+                         [](Transaction& t, Guest& guest) { return sim::withdraw_suspend(t.host(), guest); });
+}
+
 Status SimHypervisor::rename(const Domain& domain, std::string_view new_name) {
     return short_call_on(Call::rename, domain, [&](Transaction& t, Guest& guest) {
         return sim::rename(t.host(), guest, domain.name, new_name);

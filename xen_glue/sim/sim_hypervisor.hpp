@@ -49,6 +49,7 @@ struct SimOptions {
     // Bytes that a memory page takes in a guest's image: 4096 would be true to Xen, few keep loopback pools
     // cheap.
     std::uint32_t image_bytes_per_page = 16;  // 0..4096
+    std::uint32_t suspend_late_ms = 0;        // what guests take to suspend themselves; 0..60000
     // Where every guest's VNC console answers: whoever listens there plays it. 0: a port where nobody does.
     std::uint16_t console_port = 0;
     std::vector<GuestGroup> guests;

@@ -23,6 +23,7 @@ class SimHypervisor final : public Hypervisor {
     Status pause(const Domain& domain) override;
     Status unpause(const Domain& domain) override;
     Status resume_suspended(const Domain& domain) override;
+    Status withdraw_suspend(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
     Status disks(const Domain& domain, DiskList& out) override;
     Status console(const Domain& domain, ConsoleEndpoint& out) override;
@@ -36,6 +37,7 @@ class SimHypervisor final : public Hypervisor {
     Status shutdown(const Domain& domain, std::int64_t timeout_ms, ProgressSink& progress) override;
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
+    bool suspend_asked() const override { return suspend_asked_; }
     Status receive_image(int fd, std::string_view name_suffix, const DiskList& moved, ProgressSink& progress,
                          Domain& out) override;
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
@@ -82,6 +84,7 @@ class SimHypervisor final : public Hypervisor {
     Status send_rounds(Sending& sending);
     Status send_round(Sending& sending);
     Status suspend_guest(Sending& sending);
+    Status ask_guest_to_suspend(Sending& sending);
     Status receive_whole(Receiving& receiving, std::string_view name_suffix, Domain& out);
     Status receive(Receiving& receiving, std::string_view name_suffix);
     Status begin_receiving(Receiving& receiving, std::string_view name_suffix);
@@ -91,6 +94,7 @@ class SimHypervisor final : public Hypervisor {
     std::unique_ptr<StateFile> file_;
     std::unique_ptr<EventSource> events_;
     std::optional<FaultRule> pending_fault_;  // of the LONG call under way
+    bool suspend_asked_ = false;
     std::string last_error_;
     std::string complaint_;  // more about the fault than its name, for last_error_
 };

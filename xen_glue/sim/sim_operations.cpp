@@ -207,22 +207,31 @@ Status end_send_round(SimHost& state, std::uint32_t domid) noexcept {
     return {};
 }
 
+Status ask_to_suspend(SimHost& state, std::uint32_t domid) noexcept {
+    Guest* guest = under(state, domid, Activity::sending);
+    if (guest == nullptr || guest->dying) {
+        return Err{Fault::hypervisor_failed};
+    }
+    guest->takes_suspend_at_ns = state.now_ns + suspend_ns(state.config);
+    ++state.change_count;  // whoever waits for changes must wait for this one now
+    return {};
+}
+
 Status suspend_for_send(SimHost& state, std::uint32_t domid) noexcept {
     Guest* guest = under(state, domid, Activity::sending);
     if (guest == nullptr || guest->dying) {
         return Err{Fault::hypervisor_failed};
     }
-    if (guest->shutdown != ShutdownReason::none) {
-        return Err{guest->shutdown == ShutdownReason::crash ? Fault::guest_crashed : Fault::state_conflict};
-    }
-    if (!executing(*guest) || guest->workload.unresponsive) {
+    if (guest->shutdown == ShutdownReason::none) {
         return Err{Fault::guest_unresponsive};
+    }
+    if (guest->shutdown != ShutdownReason::suspend) {
+        return Err{guest->shutdown == ShutdownReason::crash ? Fault::guest_crashed : Fault::state_conflict};
     }
     // What it wrote while it was being asked is left to send as well.
     Precopy& precopy = guest->precopy;
     precopy.round_pages =
         std::min(precopy.round_pages + pages_written_in_round(*guest), precopy.memory_pages);
-    change(state, *guest, [](Guest& g) { g.shutdown = ShutdownReason::suspend; });
     return {};
 }
 

@@ -33,6 +33,7 @@ struct HostConfig {
     std::uint32_t load_step_ms = 1000;  // how often loads change; 1..5000
     std::uint32_t image_bytes_per_page = 16;
     std::uint32_t console_port = 0;
+    std::uint32_t suspend_late_ms = 0;  // from a guest's taking the request to its suspension; any speed
 };
 
 // How a guest tells of itself in its area.
@@ -100,6 +101,9 @@ struct Guest {
     Precopy precopy;         // while sending
     bool over_link = false;  // the transfer: else to or from a disk
     std::uint64_t writes_at_round_start = 0;
+    // The request to suspend itself, which stays when whoever made it is gone; 0: none.
+    std::int64_t takes_suspend_at_ns = 0;  // made, not taken
+    std::int64_t suspends_at_ns = 0;       // taken
 
     // Execution. `executed_ns` is the guest's own clock: it advances only while the guest executes, and
     // travels.

@@ -96,12 +96,28 @@ void run_until(SimHost& state, std::int64_t then_ns) noexcept {
     }
 }
 
+bool listens(const Guest& guest) noexcept {
+    return executing(guest) && !guest.workload.unresponsive;
+}
+
+void heed_suspend_request(SimHost& state, Guest& guest) noexcept {
+    if (listens(guest) && guest.takes_suspend_at_ns > 0 && state.now_ns >= guest.takes_suspend_at_ns) {
+        guest.takes_suspend_at_ns = 0;
+        guest.suspends_at_ns = state.now_ns + std::int64_t{state.config.suspend_late_ms} * ns_per_ms;
+    }
+    if (executing(guest) && guest.suspends_at_ns > 0 && state.now_ns >= guest.suspends_at_ns) {
+        guest.suspends_at_ns = 0;
+        change(state, guest, [](Guest& g) { g.shutdown = ShutdownReason::suspend; });
+    }
+}
+
 void do_due_changes(SimHost& state) noexcept {
     for (Guest& guest : state.guests) {
         if (executing(guest) && guest.poweroff_at_executed_ns > 0 &&
             guest.executed_ns >= guest.poweroff_at_executed_ns) {
             power_off(state, guest);
         }
+        heed_suspend_request(state, guest);
     }
 }
 
@@ -132,6 +148,11 @@ std::int64_t next_change_ns(const SimHost& state) noexcept {
         if (executing(guest) && guest.poweroff_at_executed_ns > 0) {
             const std::int64_t left_ns = guest.poweroff_at_executed_ns - guest.executed_ns;
             next_ns = std::min(next_ns, state.now_ns + std::max<std::int64_t>(left_ns, 0));
+        }
+        if (executing(guest) && guest.suspends_at_ns > 0) {
+            next_ns = std::min(next_ns, std::max(guest.suspends_at_ns, state.now_ns));
+        } else if (listens(guest) && guest.takes_suspend_at_ns > 0) {
+            next_ns = std::min(next_ns, std::max(guest.takes_suspend_at_ns, state.now_ns));
         }
     }
     return next_ns;

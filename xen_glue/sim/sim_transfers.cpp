@@ -47,6 +47,7 @@ struct SimHypervisor::Sending {
 };
 
 Status SimHypervisor::send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) {
+    suspend_asked_ = false;
     Sending sending{fd, progress, ImageWriter{fd}, !is_regular_file(fd), 0, 0, {}, 0};
     Status status = send(sending, domain, mode);
     if (sending.domid != 0) {
@@ -101,32 +102,54 @@ Status SimHypervisor::send_rounds(Sending& sending) {
 }
 
 Status SimHypervisor::suspend_guest(Sending& sending) {
-    std::int64_t ask_ns = 0;
-    std::int64_t timeout_ns = 0;
-    {
-        Transaction transaction{*file_};
-        ask_ns = transaction.host().now_ns + suspend_ns(transaction.host().config);
-        timeout_ns = transaction.host().now_ns + suspend_timeout_ns(transaction.host().config);
-        transaction.commit();
-    }
-    BALLAST_CHECK(wait_until(ask_ns, sending.fd));
+    BALLAST_CHECK(ask_guest_to_suspend(sending));
     CarriedState carried;
-    Status status;
-    {
-        Transaction transaction{*file_};
-        status = suspend_for_send(transaction.host(), sending.domid);
-        if (const Guest* guest = find_domid(transaction.host(), sending.domid)) {
+    const Status status = apply([&](Transaction& transaction) -> Status {
+        const Status suspended = suspend_for_send(transaction.host(), sending.domid);
+        if (Guest* guest = find_domid(transaction.host(), sending.domid)) {
             sending.precopy = guest->precopy;
             carried = {guest->workload, guest->executed_ns};
+            if (suspended.fault() == Fault::guest_unresponsive) {
+                (void)sim::withdraw_suspend(transaction.host(), *guest);  // as libxl does
+            }
         }
-        transaction.commit();
-    }
-    if (status.fault() == Fault::guest_unresponsive) {
-        BALLAST_CHECK(wait_until(timeout_ns, sending.fd));
-    }
+        return suspended;
+    });
     BALLAST_CHECK(status);
     sending.progress.progress(sending.done_pages * page_bytes, sending.precopy.round, true);
     return sending.writer.suspended(carried);
+}
+
+// Until the guest does not run any more, or has kept its asker waiting for too long.
+Status SimHypervisor::ask_guest_to_suspend(Sending& sending) {
+    std::int64_t timeout_ns = 0;
+    std::optional<FaultRule> rule;
+    BALLAST_CHECK(apply([&](Transaction& transaction) -> Status {
+        SimHost& host = transaction.host();
+        rule = take_fault(host.fault_rules, Call::suspend);
+        timeout_ns = host.now_ns + suspend_ns(host.config) + suspend_timeout_ns(host.config);
+        suspend_asked_ = true;
+        return ask_to_suspend(host, sending.domid);
+    }));
+    if (rule) {
+        pending_fault_ = rule;
+        BALLAST_CHECK(work_point(pending_fault_->at_permille, sending.fd));
+    }
+    for (;;) {
+        std::int64_t look_again_ns = timeout_ns;
+        {
+            Transaction transaction{*file_};
+            const Guest* guest = find_domid(transaction.host(), sending.domid);
+            look_again_ns = std::min(look_again_ns, next_change_ns(transaction.host()));
+            const bool over = guest == nullptr || guest->dying || guest->shutdown != ShutdownReason::none ||
+                              transaction.host().now_ns >= timeout_ns;
+            transaction.commit();
+            if (over) {
+                return {};
+            }
+        }
+        BALLAST_CHECK(wait_until(std::min(look_again_ns, boottime_ns() + slice_ns), sending.fd));
+    }
 }
 
 Status SimHypervisor::send_round(Sending& sending) {

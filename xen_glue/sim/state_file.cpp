@@ -21,7 +21,7 @@ namespace ballast::sim {
 namespace {
 
 constexpr std::string_view magic = "BallastSimHost\n";
-constexpr std::uint32_t layout_version = 2;
+constexpr std::uint32_t layout_version = 3;
 
 // Locks on bytes of the file that hold nothing: one for transactions, and one for each activity on each
 // domain. They belong to the open file description, so that the kernel drops them with the process, however

@@ -72,6 +72,7 @@ std::string_view complaint_about(const libxl_domain_config& config) {
 
 Status XenHypervisor::send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) {
     begin(&progress);
+    suspend_asked_ = false;
     const auto act = [&]() -> Status {
         bool live = false;
         BALLAST_CHECK(check_sendable(domain, fd, mode, live));
@@ -190,8 +191,12 @@ Status XenHypervisor::image_config(const Domain& domain, std::string& json) {
 }
 
 Status XenHypervisor::suspend_into(const Domain& domain, int fd, bool live) {
+    const std::string request = guest_path(domain.domid, shutdown_request_path);
+    suspend_asked_ = true;
+    BALLAST_CHECK(xenstore_.watch_writes(request));
     const int rc =
         libxl_domain_suspend(toolstack_->ctx(), domain.domid, fd, live ? LIBXL_SUSPEND_LIVE : 0, nullptr);
+    suspend_asked_ = xenstore_.written(request) || has_suspend_channel(domain.domid);
     if (rc != 0) {
         return suspend_failure(domain, fd, rc);
     }
@@ -200,6 +205,16 @@ Status XenHypervisor::suspend_into(const Domain& domain, int fd, bool live) {
     return state_of(*info) == DomainState::suspended
                ? Status{}
                : fail(Fault::hypervisor_failed, "libxl reports the guest sent, but it is not suspended");
+}
+
+// True as well when it cannot be told.
+bool XenHypervisor::has_suspend_channel(std::uint32_t domid) {
+    std::string channel;
+    bool present = false;
+    return !xenstore_
+                .read(guest_path(domid, suspend_channel_path), toolstack_value_bytes_max, channel, present)
+                .ok() ||
+           !channel.empty();
 }
 
 // libxl's number says little: -8 stands for every failure before the guest's acknowledgement, -3 for all

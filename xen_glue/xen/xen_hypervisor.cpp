@@ -107,6 +107,21 @@ Status XenHypervisor::resume_suspended(const Domain& domain) {
     return finish(act());
 }
 
+// As libxl does it when a guest has kept silent for a minute. A request by event channel cannot be taken
+// back.
+Status XenHypervisor::withdraw_suspend(const Domain& domain) {
+    begin();
+    const auto act = [&]() -> Status {
+        DomainInfo info;
+        BALLAST_CHECK(check_identity(domain, info.get()));
+        bool withdrawn = false;
+        BALLAST_CHECK(xenstore_.replace(guest_path(domain.domid, shutdown_request_path), suspend_request, "",
+                                        withdrawn));
+        return withdrawn ? Status{} : fail(Fault::state_conflict, "no request to suspend is pending");
+    };
+    return finish(act());
+}
+
 Status XenHypervisor::rename(const Domain& domain, std::string_view new_name) {
     begin();
     const auto act = [&]() -> Status {

@@ -27,6 +27,7 @@ class XenHypervisor final : public Hypervisor {
     Status pause(const Domain& domain) override;
     Status unpause(const Domain& domain) override;
     Status resume_suspended(const Domain& domain) override;
+    Status withdraw_suspend(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
     Status disks(const Domain& domain, DiskList& out) override;
     Status console(const Domain& domain, ConsoleEndpoint& out) override;
@@ -40,6 +41,7 @@ class XenHypervisor final : public Hypervisor {
     Status shutdown(const Domain& domain, std::int64_t timeout_ms, ProgressSink& progress) override;
     Status destroy(const Domain& domain, ProgressSink& progress) override;
     Status send_image(const Domain& domain, int fd, MigrationMode mode, ProgressSink& progress) override;
+    bool suspend_asked() const override { return suspend_asked_; }
     Status receive_image(int fd, std::string_view name_suffix, const DiskList& moved, ProgressSink& progress,
                          Domain& out) override;
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
@@ -103,6 +105,7 @@ class XenHypervisor final : public Hypervisor {
     Status configuration(const Domain& domain, libxl_domain_config& config);
     Status image_config(const Domain& domain, std::string& json);
     Status suspend_into(const Domain& domain, int fd, bool live);
+    bool has_suspend_channel(std::uint32_t domid);
     Status suspend_failure(const Domain& domain, int fd, int rc);
     Status read_image_config(int fd, libxl_domain_config& config);
     // `change` gives the configuration what is to be different here; false: it does not fit.
@@ -118,6 +121,7 @@ class XenHypervisor final : public Hypervisor {
     FixedVector<Lasting, limits::domains_per_host_max> lasting_;
     std::string vif_script_;  // empty: Xen's own
     bool vif_script_used_ = false;
+    bool suspend_asked_ = false;
     std::string last_error_;
 };
 
@@ -126,6 +130,11 @@ class XenHypervisor final : public Hypervisor {
 inline constexpr std::uint32_t dom0 = 0;
 inline constexpr std::size_t toolstack_value_bytes_max = 256;
 inline constexpr std::string_view ours_mark_path = "vm-data/ballast";
+// Where libxl asks a guest to suspend itself. The guest takes the request by emptying the node.
+inline constexpr std::string_view shutdown_request_path = "control/shutdown";
+inline constexpr std::string_view suspend_request = "suspend";
+// Kernels of Xen's own, old tree name a channel there, and are then asked by an event on it.
+inline constexpr std::string_view suspend_channel_path = "device/suspend/event-channel";
 
 // How Xen's independent flags read as one state. Priority: dying > shut down > paused > running.
 DomainState state_of(const libxl_dominfo& info) noexcept;

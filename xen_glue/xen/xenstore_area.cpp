@@ -30,6 +30,10 @@ constexpr const char* release_watch = "@releaseDomain";
 // What a guest tells Ballast lies there; one watch also covers all that is below.
 constexpr std::string_view guest_watch = "data/ballast";
 constexpr const char* guest_token = "guest";
+constexpr const char* write_token = "write";
+
+// A transaction that others have disturbed is tried again. They write a handful of nodes a second.
+constexpr int transaction_attempts_max = 100;
 
 // Whose area a watch's path lies in; nothing for the watches of domains.
 std::optional<std::uint32_t> guest_of(std::string_view path) noexcept {
@@ -129,6 +133,62 @@ Status Xenstore::write(const std::string& path, std::string_view value) {
         }
     }
     return {};
+}
+
+Status Xenstore::replace(const std::string& path, std::string_view expected, std::string_view value,
+                         bool& replaced) {
+    replaced = false;
+    for (int attempt = 0; attempt < transaction_attempts_max; ++attempt) {
+        const xs_transaction_t transaction = xs_transaction_start(handle_);
+        if (transaction == XBT_NULL) {
+            return Err{Fault::hypervisor_unavailable};
+        }
+        unsigned length = 0;
+        errno = 0;
+        const std::unique_ptr<void, decltype(&std::free)> held{
+            xs_read(handle_, transaction, path.c_str(), &length), &std::free};
+        const bool absent = held == nullptr && errno == ENOENT;
+        const bool equal =
+            held != nullptr && std::string_view{static_cast<const char*>(held.get()), length} == expected;
+        if (!equal) {
+            (void)xs_transaction_end(handle_, transaction, true);
+            return held != nullptr || absent ? Status{} : Status{Err{Fault::hypervisor_unavailable}};
+        }
+        const bool put =
+            xs_write(handle_, transaction, path.c_str(), value.data(), static_cast<unsigned>(value.size()));
+        errno = 0;
+        if (xs_transaction_end(handle_, transaction, !put) && put) {
+            replaced = true;
+            return {};
+        }
+        if (!put || errno != EAGAIN) {
+            return Err{Fault::hypervisor_unavailable};
+        }
+    }
+    return Err{Fault::hypervisor_unavailable};
+}
+
+// A watch tells of itself once, when it is set: that is taken in here. Xenstored tells of a change before it
+// answers what is asked later on the same connection, so that a question brings in what was still on its way.
+Status Xenstore::watch_writes(const std::string& path) {
+    std::string value;
+    bool present = false;
+    if (!xs_watch(handle_, path.c_str(), write_token)) {
+        return Err{Fault::hypervisor_unavailable};
+    }
+    BALLAST_CHECK(read(path, 0, value, present));
+    while (const std::unique_ptr<char*, decltype(&std::free)> event{xs_check_watch(handle_), &std::free}) {
+    }
+    return {};
+}
+
+bool Xenstore::written(const std::string& path) {
+    std::string value;
+    bool present = false;
+    const bool asked = read(path, 0, value, present).ok();
+    const std::unique_ptr<char*, decltype(&std::free)> event{xs_check_watch(handle_), &std::free};
+    (void)xs_unwatch(handle_, path.c_str(), write_token);
+    return !asked || event != nullptr;
 }
 
 int Xenstore::watch_domains() {

@@ -33,6 +33,15 @@ class Xenstore {
     // The names of the nodes below `path`; none when it is absent.
     Status list(const std::string& path, std::vector<std::string>& names);
     Status write(const std::string& path, std::string_view value);
+    // Writes `value` if the node holds `expected`, which nobody can change in between. `replaced`: it did.
+    Status replace(const std::string& path, std::string_view expected, std::string_view value,
+                   bool& replaced);
+
+    // From now on it is known whether anybody writes to this node: one at a time, and not beside the watches
+    // below.
+    Status watch_writes(const std::string& path);
+    // Whether anybody has, or that cannot be told; ends the watch.
+    bool written(const std::string& path);
 
     // A descriptor that becomes readable when a domain was introduced, shut down or released; -1 when
     // xenstored does not answer. The first call sets the watches, for which libxenstore starts a small reader

@@ -2,6 +2,7 @@
 
 import time
 
+import guests
 import process
 import truth
 from scenarios import Mismatch, expect
@@ -82,6 +83,57 @@ def cut_the_link(site):
     finally:
         site.lab["h1"].set_link("peer", True)
     after_a_fault(site, "bridge", job)
+
+
+REQUEST = "control/shutdown"
+# Everything that the agent has started, at once.
+KILL_WORKERS = ("main=$(systemctl show -p MainPID --value ballast-agent.service); "
+                "kill -9 $(cat /proc/$main/task/*/children)")
+
+
+def ask_to_suspend(site, name):
+    """Begins a migration of a guest that does not hear that it is to suspend itself: returns its job once it was asked."""
+    site.create(name)
+    job = start_migration(site, name)
+    host = site.lab["h1"]
+    host.run(f"xl pause {name}")
+    guests.wait_node(host, name, REQUEST, "suspend", 150)
+    return job
+
+
+def runs_on_after_all(site, name, job):
+    """What must hold once the guest gets the processor again: it runs where it was, and the job has failed."""
+    ended = site.api.wait_for_job(job["id"], 150)
+    expect(ended["state"] == "failed" and ended.get("detail"), f"the job says {ended['state']}: {ended.get('detail')}")
+    expect(settled(site, name) == "h1", f"{name} has left h1 without its worker")
+    site.expect_one(name, "h1")
+    site.expect_ticking(name)
+    site.destroy(name)
+
+
+def worker_dies_before_the_guest_heeds_it(site):
+    """the worker is killed when it has asked the guest to suspend itself: the request goes with it"""
+    job = ask_to_suspend(site, "dozer")
+    host = site.lab["h1"]
+    host.run(KILL_WORKERS)
+    site.api.wait_for_job(job["id"], 150)
+    host.run("xl unpause dozer")
+    runs_on_after_all(site, "dozer", job)
+
+
+def worker_dies_when_the_guest_heeds_it(site):
+    """the worker is killed when the guest is about to suspend itself: it does, and is let run on"""
+    job = ask_to_suspend(site, "nodder")
+    host = site.lab["h1"]
+    # It takes the request as soon as it runs; what it does then takes longer than to pause it again.
+    flags = host.run(f"""path=/local/domain/$(xl domid nodder)/{REQUEST}
+        exec 3< <(exec xenstore watch $path); watch=$!
+        read -u 3 _; xl unpause nodder; read -t 60 -u 3 _; xl pause nodder
+        {KILL_WORKERS}; kill $watch; test -z "$(xenstore read $path)" && xl list nodder | tail -1""").split()[-2]
+    print(f"       its worker died when nodder was {flags}", flush=True)
+    time.sleep(3)  # meanwhile the agent sees a guest that has not suspended itself, and finds no request any more
+    host.run("xl unpause nodder")
+    runs_on_after_all(site, "nodder", job)
 
 
 def power_cut_of_the_destination(site):

@@ -24,6 +24,7 @@ constexpr const char* usage_text =
     "       sim-inspect FILE crash|reboot|poweroff|pause|deafen NAME\n"
     "       sim-inspect FILE signals NAME WORD    normal | never | garbage | huge: what it tells of itself\n"
     "       sim-inspect FILE link MBPS            the speed of its link from now on\n"
+    "       sim-inspect FILE suspend-late MS      how long its guests take to suspend themselves\n"
     "       sim-inspect FILE unavailable MS       the hypervisor does not answer for so long\n"
     "       sim-inspect FILE fault CALL fail|die|stall [fault=NAME] [skip=N] [times=N] [at=PERMILLE]\n";
 
@@ -168,12 +169,14 @@ int change_host(SimHost& host, const Words& words) {
         }
         return host.fault_rules.try_push(rule) ? done : refused;
     }
-    if (words[0] == "link" || words[0] == "unavailable") {
+    if (words[0] == "link" || words[0] == "unavailable" || words[0] == "suspend-late") {
         if (words.size() != 2 || !number(words[1], value) || value == 0) {
             return wrong_usage;
         }
         if (words[0] == "link") {
             host.config.link_mbps = value;
+        } else if (words[0] == "suspend-late") {
+            host.config.suspend_late_ms = value;
         } else {
             host.unavailable_until_ns = host.now_ns + std::int64_t{value} * 1'000'000;
         }
