@@ -3,10 +3,10 @@
 #include <sys/utsname.h>
 
 #include <array>
-#include <map>
 #include <memory>
 
 #include "cli/files.hpp"
+#include "cli/online/anonymous.hpp"
 #include "cli/online/online.hpp"
 #include "cli/problem.hpp"
 #include "cli/times.hpp"
@@ -25,87 +25,11 @@ struct BundleOptions {
 struct Part {
     std::string_view name;
     std::string_view path;
+    std::string_view of_name = {};  // what an object's `name` is one of
 };
 constexpr std::array lists{
-    Part{"hosts", "/v1/hosts"},         Part{"vms", "/v1/vms"},
-    Part{"jobs", "/v1/jobs"},           Part{"plans", "/v1/plans"},
-    Part{"decisions", "/v1/decisions"}, Part{"limits", "/v1/limits"},
-};
-
-// Names of hosts and guests, each with what it is called in an anonymous bundle.
-class Names {
-  public:
-    void learn(Json pool) {
-        number(pool.at("hosts"), "host");
-        number(pool.at("vms"), "vm");
-    }
-
-    // Every text of the JSON with the names in it replaced, also inside sentences; uuids and addresses are
-    // dropped.
-    void write(JsonWriter& out, Json value) const {
-        if (value.is_object()) {
-            out.object();
-            value.each_member([&](std::string_view name, Json member) {
-                const bool traceable = name == "uuid" || name.ends_with("_uuid") || name == "console" ||
-                                       name == "migration_address" || name == "address" || name == "labels";
-                if (!traceable) {
-                    out.key(name);
-                    write(out, member);
-                }
-            });
-            out.end_object();
-        } else if (value.is_array()) {
-            out.array();
-            value.each_item([&](Json item) { write(out, item); });
-            out.end_array();
-        } else if (value.is_text()) {
-            out.text(replaced(value.text()));
-        } else {
-            out.raw(value.dump());
-        }
-    }
-
-  private:
-    void number(Json list, std::string_view word) {
-        std::size_t count = 0;
-        list.each_item([&](Json object) {
-            ++count;
-            aliases_.emplace(object.at("name").text(), std::string{word} + std::to_string(count));
-        });
-    }
-
-    // Whole words only: a guest that is called "a" must not eat the letters of sentences.
-    std::string replaced(std::string_view text) const {
-        if (const auto whole = aliases_.find(text); whole != aliases_.end()) {
-            return whole->second;
-        }
-        const auto of_name = [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                   c == '_' || c == '.' || c == '+' || (static_cast<unsigned char>(c) & 0x80U) != 0;
-        };
-        std::string out;
-        while (!text.empty()) {
-            std::size_t end = 0;
-            while (end < text.size() && of_name(text[end])) {
-                ++end;
-            }
-            if (end == 0) {
-                out += text.front();
-                text.remove_prefix(1);
-                continue;
-            }
-            std::string_view word = text.substr(0, end);
-            if (aliases_.find(word) == aliases_.end() && word.ends_with('.')) {
-                word.remove_suffix(1);  // the end of a sentence
-            }
-            const auto alias = aliases_.find(word);
-            out += alias != aliases_.end() ? alias->second : std::string{word};
-            text.remove_prefix(word.size());
-        }
-        return out;
-    }
-
-    std::map<std::string, std::string, std::less<>> aliases_;
+    Part{"hosts", "/v1/hosts", "host"}, Part{"vms", "/v1/vms", "vm"},       Part{"jobs", "/v1/jobs"},
+    Part{"plans", "/v1/plans"},         Part{"decisions", "/v1/decisions"}, Part{"limits", "/v1/limits"},
 };
 
 void write_client(JsonWriter& json) {
@@ -119,43 +43,57 @@ void write_client(JsonWriter& json) {
 }
 
 // One list of the endpoint, or why it could not be had: a bundle of an ailing controller is worth most.
-void write_list(JsonWriter& json, Online& online, const Part& part, const Names* names) {
+struct Fetched {
+    HttpResponse response;
     std::vector<std::string> lines;
-    const HttpResponse response = online.list(std::string{part.path}, lines);
-    json.key(part.name);
-    if (!response.ok()) {
-        json.object().key("unavailable").text(explain_problem(response)).end_object();
-        return;
+};
+
+Fetched fetch(Online& online, std::string_view path) {
+    Fetched list;
+    list.response = online.list(std::string{path}, list.lines);
+    return list;
+}
+
+// All names have to be known before the first sentence is written.
+void learn(Anonymous& names, const Fetched& list, std::string_view of_name) {
+    for (const std::string& line : list.lines) {
+        names.learn(JsonText{line}.root(), of_name);
     }
-    json.array();
-    for (const std::string& line : lines) {
-        const JsonText text{line};
-        if (names != nullptr) {
-            names->write(json, text.root());
-        } else {
-            json.raw(line);
-        }
+}
+
+Anonymous names_in(Online& online, Json pool, const std::vector<Fetched>& fetched) {
+    Anonymous names;
+    names.learn(pool);
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+        learn(names, fetched[i], lists.at(i).of_name);
     }
-    json.end_array();
+    // Whoever may not read these gets by without: what is kept of them stands in decisions, if anywhere.
+    learn(names, fetch(online, "/v1/pools"), "pool");
+    learn(names, fetch(online, "/v1/sessions"), "");
+    learn(names, fetch(online, "/v1/private_desktops"), "");
+    return names;
 }
 
 std::string bundle_text(Online& online, Json pool, bool anonymous) {
-    Names names;
-    names.learn(pool);
-    const auto write = [&](JsonWriter& out, Json value) {
+    std::vector<Fetched> fetched;
+    for (const Part& part : lists) {
+        fetched.push_back(fetch(online, part.path));
+    }
+    const Anonymous names = anonymous ? names_in(online, pool, fetched) : Anonymous{};
+    JsonWriter json;
+    const auto write = [&](Json value) {
         if (anonymous) {
-            names.write(out, value);
+            names.write(json, value);
         } else {
-            out.raw(value.dump());
+            json.raw(value.dump());
         }
     };
-    JsonWriter json;
     json.object();
     // The pool's own members first: the file is a ballast-pool/1, of which readers ignore what they do not
     // know.
     pool.each_member([&](std::string_view name, Json value) {
         json.key(name);
-        write(json, value);
+        write(value);
     });
     json.key("support").object();
     json.key("format").text("ballast-support/1");
@@ -164,10 +102,19 @@ std::string bundle_text(Online& online, Json pool, bool anonymous) {
     if (const HttpResponse status = online.get("/v1/status"); status.ok()) {
         const JsonText text{status.body};
         json.key("status");
-        write(json, text.root());
+        write(text.root());
     }
-    for (const Part& part : lists) {
-        write_list(json, online, part, anonymous ? &names : nullptr);
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+        json.key(lists.at(i).name);
+        if (!fetched[i].response.ok()) {
+            json.object().key("unavailable").text(explain_problem(fetched[i].response)).end_object();
+            continue;
+        }
+        json.array();
+        for (const std::string& line : fetched[i].lines) {
+            write(JsonText{line}.root());
+        }
+        json.end_array();
     }
     if (const HttpResponse metrics = online.get("/metrics", "text/plain"); metrics.ok() && !anonymous) {
         json.key("metrics").text(metrics.body);  // their labels name hosts
@@ -209,7 +156,8 @@ Action declare_bundle(Options& options) {
         .argument("FILE", &in->file, "where to; - is standard output, by default a name with the time in it")
         .completes(Completes::files);
     options.flag("--anonymous", in->anonymous,
-                 "hosts and guests are called host1 and vm1, and uuids, addresses and metrics are left out");
+                 "hosts, guests, pools, sites, groups and users are called host1, vm1 and so on, and uuids, "
+                 "addresses and metrics are left out");
     return online([in](Online& connection) { return write_bundle(connection, *in); });
 }
 

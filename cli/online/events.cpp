@@ -67,10 +67,8 @@ bool goes_on_after(Online& online, const HttpResponse& response, std::string& si
         return false;
     }
     online.context().complain(explain_problem(response));
-    const HttpResponse newest = online.get("/v1/events?wait=0&limit=1");
-    const JsonText text{newest.body};
-    since = text.root().at("revision").plain();
-    return newest.ok() && !since.empty();
+    since = newest_revision(online);
+    return !since.empty();
 }
 
 constexpr std::array<std::string_view, 8> blocks{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -204,6 +202,11 @@ Exit show_events(Online& online, const EventOptions& in) {
             return Exit::ok;
         }
     }
+}
+
+std::string newest_revision(Online& online) {
+    const HttpResponse newest = online.get("/v1/events?wait=0&limit=1");
+    return newest.ok() ? JsonText{newest.body}.root().at("revision").plain() : std::string{};
 }
 
 std::span<const Command> event_commands() {

@@ -19,6 +19,9 @@ struct EventOptions {
 
 Exit show_events(Online& online, const EventOptions& in);
 
+// Of the newest event there is; empty when the controller does not say.
+std::string newest_revision(Online& online);
+
 std::span<const Command> event_commands();
 
 }  // namespace ballast::cli

@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "cli/online/events.hpp"
 #include "cli/online/progress.hpp"
 #include "cli/table.hpp"
 #include "cli/times.hpp"
@@ -24,18 +25,34 @@ std::int64_t deadline_of(std::int64_t timeout_seconds) {
                                 : steady_now_ms() + timeout_seconds * 1000;
 }
 
-// How long the next request may wait; 0 when it should not, because there is a screen to paint.
+std::string wait_until(std::int64_t deadline) {
+    return "wait=" +
+           std::to_string(std::clamp<std::int64_t>((deadline - steady_now_ms()) / 1000, 1, wait_seconds_max));
+}
+
+// None when the next request should not wait, because there is a screen to paint.
 std::string wait_query(bool live, std::int64_t deadline) {
-    if (live) {
-        return {};
-    }
-    const std::int64_t left =
-        std::clamp<std::int64_t>((deadline - steady_now_ms()) / 1000, 1, wait_seconds_max);
-    return "?wait=" + std::to_string(left);
+    return live ? std::string{} : "?" + wait_until(deadline);
 }
 
 void pause_between_looks() {
     std::this_thread::sleep_for(std::chrono::milliseconds(repaint_ms));
+}
+
+// Until something changes on some host after the event `since`, which becomes the last that is known, or
+// for as long as one request waits.
+void await_hosts(Online& online, std::string& since, std::int64_t deadline) {
+    if (!since.empty()) {
+        const HttpResponse response =
+            online.get("/v1/events?kind=host&limit=1000&since=" + since + "&" + wait_until(deadline));
+        if (response.ok()) {
+            since = JsonText{response.body}.root().at("revision").plain();
+            return;
+        }
+    }
+    // Events were lost, or too many others wait for them.
+    since = newest_revision(online);
+    pause_between_looks();
 }
 
 struct Followed {
@@ -184,6 +201,8 @@ Exit follow_drain(Online& online, const std::string& host, std::int64_t timeout_
     const std::int64_t started = steady_now_ms();
     const std::int64_t deadline = deadline_of(timeout_seconds);
     std::uint64_t at_first = 0;
+    // Asked for before the host is looked at: what changes afterwards is a newer event.
+    std::string since = newest_revision(online);
     for (;;) {
         const HttpResponse response = online.get("/v1/hosts/" + url_escape(host));
         if (!response.ok()) {
@@ -217,7 +236,7 @@ Exit follow_drain(Online& online, const std::string& host, std::int64_t timeout_
                                       "; why: ballast explain host " + printable(host));
             return Exit::timeout;
         }
-        pause_between_looks();
+        await_hosts(online, since, deadline);
     }
 }
 

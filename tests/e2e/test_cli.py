@@ -144,6 +144,17 @@ class CommandLine(PoolCase):
         self.assertRegex(moved.stdout, r"^vm1-02: migrate h1 -> h2 succeeded in .* stopped for .* sent\n$")
         self.run_it("vm", "migrate", "vm1-02", "--to", "h1", "--wait", "-o", "json")
 
+    def test_a_drain_is_followed_by_its_hosts_events(self):
+        names = self.run_it("get", "vms", "--host", "h2", "-o", "name").stdout.split()
+        done = self.run_it("host", "drain", "h2", "--wait", "-v")
+        self.assertIn("h2: no guest is left", done.stdout)
+        asked = [line for line in done.stderr.splitlines() if "curl" in line and "/v1/hosts/h2:" not in line]
+        looks = [at for at, line in enumerate(asked) if "/v1/hosts/h2" in line]
+        self.assertTrue(all("/v1/events?" in asked[at - 1] for at in looks), "each look has an event before it")
+        self.run_it("host", "uncordon", "h2")
+        for name in names:
+            self.run_it("vm", "migrate", name, "--to", "h2", "--wait")
+
     def test_a_dry_run_changes_nothing(self):
         self.assertIn("would be accepted", self.run_it("vm", "pause", "vm1-03", "--dry-run").stdout)
         self.assertIn("nothing to move", self.run_it("rebalance", "--dry-run").stdout)

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cli/json.hpp"
+#include "cli/online/anonymous.hpp"
 #include "cli/online/full_screen.hpp"
 #include "cli/online/kinds.hpp"
 #include "cli/online/plans.hpp"
@@ -34,6 +35,36 @@ TEST(CliTable, NoControlSequenceOfAForeignNameReachesTheTerminal) {
               "?31m")
         << "the one-byte escape of ISO 6429";
     EXPECT_EQ(printable("\xff\xc3"), "??");
+}
+
+std::string anonymous(std::string_view json) {
+    const JsonText text{json};
+    Anonymous names;
+    names.learn(text.root());
+    JsonWriter out;
+    names.write(out, text.root());
+    return out.str();
+}
+
+TEST(CliAnonymous, NobodysNameStays) {
+    EXPECT_EQ(anonymous(R"({"hosts":[{"name":"berlin1","site":"berlin"}],"vms":[{"name":"mail","uuid":"u",)"
+                        R"("host":"berlin1","anti_affinity":"mailers","desktop":{"pool":"kiosk"}}]})"),
+              R"({"hosts":[{"name":"host1","site":"site1"}],"vms":[{"name":"vm1",)"
+              R"("host":"host1","anti_affinity":"group1","desktop":{"pool":"pool1"}}]})");
+}
+
+TEST(CliAnonymous, AlsoInSentencesAndOfGuestsThatAreGone) {
+    EXPECT_EQ(anonymous(R"([{"vm":"old","from":"h1","why":"old: h1 is full. Not h1."}])"),
+              R"([{"vm":"vm1","from":"host1","why":"vm1: host1 is full. Not host1."}])");
+    EXPECT_EQ(anonymous(R"([{"kind":"session_denied","why":"ann: none is ready"},{"detail":"ann, bob"}])"),
+              R"([{"kind":"session_denied","why":"user1: none is ready"},{"detail":"user1, bob"}])");
+    EXPECT_EQ(anonymous(R"([{"kind":"session_granted","why":"the private desktop of ann"}])"),
+              R"([{"kind":"session_granted","why":"the private desktop of user1"}])");
+}
+
+TEST(CliAnonymous, WordsOfOursStayAlsoWhereAGuestIsCalledByOne) {
+    EXPECT_EQ(anonymous(R"({"vms":[{"name":"running","state":"running"}]})"),
+              R"({"vms":[{"name":"vm1","state":"running"}]})");
 }
 
 TEST(CliTimes, AreReadAndSaidInOneUnit) {

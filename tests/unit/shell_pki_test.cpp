@@ -91,6 +91,33 @@ TEST_F(ShellPki, RefusesWhatItCannotDoAndLeavesNothingBehind) {
     EXPECT_EQ(files(), (std::set<std::string>{"ca.key", "ca.pem"}));
 }
 
+TEST_F(ShellPki, SaysWhatToDoAfterARunThatWasKilledBetweenItsTwoFiles) {
+    ASSERT_EQ(pki("init " + pool), 0) << said;
+    ASSERT_EQ(std::system(("mkdir " + directory +
+                           "/bin; printf '%s\\n' '#!/bin/sh' "
+                           "'case $2 in *.pem) kill -9 $PPID;; *) exec /bin/mv \"$@\";; esac' >" +
+                           directory + "/bin/mv; chmod +x " + directory + "/bin/mv")
+                              .c_str()),
+              0);
+    const std::string path = ::getenv("PATH");
+    ::setenv("PATH", (directory + "/bin:" + path).c_str(), 1);
+    EXPECT_NE(pki("issue " + pool + " h1"), 0);
+    ::setenv("PATH", path.c_str(), 1);
+    ASSERT_TRUE(files().contains("h1.key"));
+    ASSERT_FALSE(files().contains("h1.pem"));
+
+    EXPECT_EQ(pki("issue " + pool + " h1"), 1);
+    const std::size_t advice = said.find("rm -r ");
+    ASSERT_NE(advice, std::string::npos) << said;
+    ASSERT_EQ(std::system(said.substr(advice).c_str()), 0) << said;
+    ASSERT_EQ(pki("issue " + pool + " h1"), 0) << said;
+    EXPECT_EQ(files(), (std::set<std::string>{"ca.key", "ca.pem", "h1.key", "h1.pem"}));
+
+    std::filesystem::remove(pool + "/h1.pem");
+    EXPECT_EQ(pki("issue " + pool + " h1"), 1);
+    EXPECT_NE(said.find("h1.key is there without"), std::string::npos) << said;
+}
+
 TEST_F(ShellPki, ExplainsItself) {
     EXPECT_EQ(pki("--help"), 0);
     EXPECT_NE(said.find("usage:"), std::string::npos);
