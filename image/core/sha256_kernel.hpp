@@ -30,6 +30,11 @@ struct VectorOf<16> {
     using Type = std::uint32_t __attribute__((vector_size(64)));
 };
 
+template <int bits, class Word>
+[[gnu::always_inline]] inline Word rotate(Word a) noexcept {
+    return (a >> bits) | (a << (32 - bits));
+}
+
 // What a set may have an instruction for.
 template <std::size_t width>
 struct PlainLogic {
@@ -40,17 +45,17 @@ struct PlainLogic {
         return (b & c) | (d & (b | c));
     }
     [[gnu::always_inline]] static Word parity(Word b, Word c, Word d) noexcept { return b ^ c ^ d; }
+    // The bytes of each element.
+    [[gnu::always_inline]] static Word reverse(Word a) noexcept {
+        const Word outer = Word{} + 0xff00ff00U;
+        return (rotate<8>(a) & outer) | (rotate<24>(a) & ~outer);
+    }
 };
 
 template <class Logic>
 struct Sha256Rounds {
     using Word = typename Logic::Word;
     static constexpr std::size_t lanes = Logic::lanes;
-
-    template <int bits>
-    [[gnu::always_inline]] static Word rotate(Word a) noexcept {
-        return (a >> bits) | (a << (32 - bits));
-    }
 
     // Elements of a and b by a function of their place: whether from b, and from where.
     template <class Choose, std::size_t... i>
@@ -137,37 +142,39 @@ struct Sha256Rounds {
             }
             transpose(rows, words + part * lanes);
         }
-        const Word outer = Word{} + 0xff00ff00U;
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < 16; ++i) {
-            words[i] = (rotate<8>(words[i]) & outer) | (rotate<24>(words[i]) & ~outer);
+            words[i] = Logic::reverse(words[i]);
         }
     }
 
-    template <std::size_t step>
-    [[gnu::always_inline]] static void one_step(Word (&v)[8], Word (&w)[16]) noexcept {
-        constexpr auto at = [](std::size_t name) { return (name + 64 - step) % 8; };
-        if constexpr (step >= 16) {
-            const Word before2 = w[(step - 2) % 16];
-            const Word before15 = w[(step - 15) % 16];
-            w[step % 16] += Logic::parity(rotate<17>(before2), rotate<19>(before2), before2 >> 10) +
-                            (w[(step - 7) % 16] +
-                             Logic::parity(rotate<7>(before15), rotate<18>(before15), before15 >> 3));
-        }
+    // Step `step` of any sixteen, whose roots begin at `roots`. Unless they are the last, the word of the
+    // message that it has used makes room for that of the sixteenth step after it.
+    template <std::size_t step, bool last>
+    [[gnu::always_inline]] static void one_step(Word (&v)[8], Word (&w)[16],
+                                                const Sha256SpreadRoot* roots) noexcept {
+        constexpr auto at = [](std::size_t name) { return (name + 16 - step) % 8; };
         Word root;
-        std::memcpy(&root, sha256_roots_spread[step].lanes.data(), sizeof root);
+        std::memcpy(&root, roots[step].lanes.data(), sizeof root);
         const Word a = v[at(0)];
         const Word e = v[at(4)];
-        const Word first = (v[at(7)] + (w[step % 16] + root)) + Logic::choose(e, v[at(5)], v[at(6)]) +
+        const Word first = (v[at(7)] + (w[step] + root)) + Logic::choose(e, v[at(5)], v[at(6)]) +
                            Logic::parity(rotate<6>(e), rotate<11>(e), rotate<25>(e));
         v[at(3)] += first;
         v[at(7)] = (first + Logic::majority(a, v[at(1)], v[at(2)])) +
                    Logic::parity(rotate<2>(a), rotate<13>(a), rotate<22>(a));
+        if constexpr (!last) {
+            const Word second = w[(step + 1) % 16];
+            const Word fifteenth = w[(step + 14) % 16];
+            w[step] +=
+                Logic::parity(rotate<17>(fifteenth), rotate<19>(fifteenth), fifteenth >> 10) +
+                (w[(step + 9) % 16] + Logic::parity(rotate<7>(second), rotate<18>(second), second >> 3));
+        }
     }
     template <std::size_t... steps>
     [[gnu::always_inline]] static void all_steps(Word (&v)[8], Word (&w)[16],
                                                  std::index_sequence<steps...>) noexcept {
-        (one_step<steps>(v, w), ...);
+        (one_step<steps % 16, (steps >= 48)>(v, w, &sha256_roots_spread[steps / 16 * 16]), ...);
     }
 
     static void blocks(Sha256States& states, const std::byte* const* places, std::size_t count) noexcept {

@@ -30,5 +30,6 @@ void sha256_blocks_sse2(Sha256States& states, const std::byte* const* places, st
 void sha256_blocks_avx2(Sha256States& states, const std::byte* const* places, std::size_t blocks) noexcept;
 void sha256_blocks_avx512(Sha256States& states, const std::byte* const* places, std::size_t blocks) noexcept;
 void sha256_blocks_sha(Sha256States& states, const std::byte* const* places, std::size_t blocks) noexcept;
+void sha256_blocks_both(Sha256States& states, const std::byte* const* places, std::size_t blocks) noexcept;
 
 }  // namespace ballast::image

@@ -20,10 +20,11 @@ struct alignas(64) Sha256States {
 // Of nothing so far.
 Sha256States sha256_start() noexcept;
 
-// Instruction sets, slowest first; `sha` has instructions for the rounds themselves. Every x86-64 has SSE2.
-enum class Sha256Kernel : std::uint8_t { sse2 = 0, avx2 = 1, avx512 = 2, sha = 3 };
+// Instruction sets, slowest first; `sha` has instructions for the rounds themselves, `both` those
+// and AVX-512. Every x86-64 has SSE2.
+enum class Sha256Kernel : std::uint8_t { sse2 = 0, avx2 = 1, avx512 = 2, sha = 3, both = 4 };
 inline constexpr std::array sha256_kernels{Sha256Kernel::sse2, Sha256Kernel::avx2, Sha256Kernel::avx512,
-                                           Sha256Kernel::sha};
+                                           Sha256Kernel::sha, Sha256Kernel::both};
 std::string_view to_string(Sha256Kernel kernel) noexcept;
 // Whether this processor, and the system's saving of registers, have what the kernel needs.
 bool can_run(Sha256Kernel kernel) noexcept;
