@@ -1,7 +1,7 @@
 #include "image/memory_unpacker.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,11 +23,11 @@ Status MemoryUnpacker::open_images(std::string& why) {
     for (const std::string& path : options_.images) {
         NamedFd file;
         BALLAST_CHECK(open_file(path, O_RDONLY | O_NOFOLLOW, file, why));
-        struct stat facts {};
-        if (::fstat(file.fd.get(), &facts) != 0) {
+        const off_t bytes = ::lseek(file.fd.get(), 0, SEEK_END);  // of files and block devices alike
+        if (bytes < 0) {
             return system_failure(path, "look at", errno, why);
         }
-        const std::uint64_t blocks = static_cast<std::uint64_t>(facts.st_size) / page_bytes;
+        const std::uint64_t blocks = static_cast<std::uint64_t>(bytes) / page_bytes;
         image_blocks_.push_back(static_cast<std::uint32_t>(std::min<std::uint64_t>(blocks, UINT32_MAX)));
         images_.push_back(std::move(file));
     }

@@ -54,14 +54,22 @@ double tick_step(double span) {
     return 10 * power;
 }
 
+// Others have no place between the axes: they are left out.
+bool drawable(double value) {
+    constexpr double most = 1e300;  // the axes are a little longer
+    return std::abs(value) <= most;
+}
+
 double highest(const std::vector<PlotSeries>& series) {
     double value = 0;
     for (const PlotSeries& one : series) {
         for (std::size_t i = 0; i < one.values.size(); ++i) {
-            value = std::max(value, one.values[i] + (i < one.spread.size() ? one.spread[i] : 0));
+            const double top_of_bar = one.values[i] + (i < one.spread.size() ? one.spread[i] : 0);
+            value = drawable(top_of_bar) ? std::max(value, top_of_bar) : value;
         }
     }
-    return value > 0 ? value : 1;
+    constexpr double least = 1e-300;  // of which a tick's step can still be worked out
+    return std::max(value, 0.0) > least ? value : 1;
 }
 
 double y_of(double value, double y_max) {
@@ -100,7 +108,7 @@ std::string legend(const std::vector<PlotSeries>& series) {
     return out;
 }
 
-// The means of equal runs, at most points_max of them.
+// The means of equal runs, at most points_max of them; infinite where a run has one that cannot be drawn.
 std::vector<double> thinned(const std::vector<double>& values) {
     const std::size_t run = (values.size() + points_max - 1) / points_max;
     std::vector<double> out;
@@ -134,6 +142,9 @@ std::string line_plot(const PlotLabels& labels, double x_step, const std::vector
         out += "<polyline fill=\"none\" stroke-width=\"1.3\" stroke=\"" +
                std::string{colours[s % colours.size()]} + "\"" + std::string{dash_of(s)} + " points=\"";
         for (std::size_t i = 0; i < points.size(); ++i) {
+            if (!drawable(points[i])) {
+                continue;
+            }
             const double x =
                 left + plot_width * (static_cast<double>(i) + 0.5) / static_cast<double>(points.size());
             out += fmt::format("{:.1f},{:.1f} ", x, y_of(points[i], y_max));
@@ -154,12 +165,15 @@ std::string bar_plot(const PlotLabels& labels, const std::vector<std::string>& c
         out += text_at(start + group * 0.4, top + plot_height + 16, "middle", categories[c]);
         for (std::size_t s = 0; s < series.size(); ++s) {
             const double value = series[s].values[c];
+            if (!drawable(value)) {
+                continue;
+            }
             const double x = start + bar * static_cast<double>(s);
             out += fmt::format(
                 "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n", x,
                 y_of(value, y_max), bar * 0.9, y_of(0, y_max) - y_of(value, y_max),
                 colours[s % colours.size()]);
-            if (c < series[s].spread.size()) {
+            if (c < series[s].spread.size() && drawable(value + series[s].spread[c])) {
                 const double low = std::max(0.0, value - series[s].spread[c]);
                 out += fmt::format("<path d=\"M{:.1f} {:.1f}V{:.1f}\" stroke=\"#444\"/>\n", x + bar * 0.45,
                                    y_of(low, y_max), y_of(value + series[s].spread[c], y_max));

@@ -18,6 +18,8 @@ struct PlotLabels {
     std::string y;
 };
 
+// Values that are infinite or no numbers are not drawn.
+
 // Values stand `x_step` apart. More than 240 of them are drawn as the means of equal runs, so that a file
 // stays small.
 std::string line_plot(const PlotLabels& labels, double x_step, const std::vector<PlotSeries>& series);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -50,7 +49,10 @@ std::string_view next_line(std::string_view& text) {
     return line;
 }
 
-// Appends the comma-separated numbers of a line; how many, or nothing when one is no number of 0 or more.
+// Beyond this nothing has been measured, and sums would become infinite.
+constexpr double measured_max = 1e15;
+
+// Appends the comma-separated numbers of a line; how many, or nothing when one is no number from 0 to that.
 std::optional<std::size_t> append_numbers(std::string_view line, std::vector<double>& out) {
     std::size_t count = 0;
     const char* at = line.data();
@@ -58,7 +60,7 @@ std::optional<std::size_t> append_numbers(std::string_view line, std::vector<dou
     for (;;) {
         double value = 0;
         const auto [next, error] = std::from_chars(at, end, value);
-        if (error != std::errc{} || !std::isfinite(value) || value < 0) {
+        if (error != std::errc{} || !(value >= 0 && value <= measured_max)) {
             return std::nullopt;
         }
         out.push_back(value);
@@ -85,7 +87,7 @@ std::optional<SeriesFile> read_series(const std::string& path, std::string& why)
         const std::optional<std::size_t> count = append_numbers(line, series.values);
         ++series.rows;
         if (!count) {
-            why = at_line(path, series.rows) + "expected numbers of 0 or more, separated by commas";
+            why = at_line(path, series.rows) + "expected numbers from 0 to 1e15, separated by commas";
             return std::nullopt;
         }
         if (series.rows == 1) {
@@ -185,8 +187,10 @@ experiments::Trace TraceFile::on_hosts(std::size_t hosts, double mean_utilisatio
         for (const double cores : cpu_cores_.values) {
             sum += cores;
         }
+        // Where nobody uses any CPU, a host of any size has enough.
         trace.host.cpu_cores =
-            sum / static_cast<double>(cpu_cores_.columns) / static_cast<double>(hosts) / sized_for;
+            sum > 0 ? sum / static_cast<double>(cpu_cores_.columns) / static_cast<double>(hosts) / sized_for
+                    : 1;
     }
     return trace;
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "cli/offline/statistics.hpp"
 #include "cli/offline/svg_plot.hpp"
 
@@ -61,6 +64,21 @@ TEST(SvgPlot, NothingToShowIsStillAPlot) {
     EXPECT_TRUE(line_plot({"t", "x", "y"}, 1, {}).ends_with("</svg>\n"));
     EXPECT_TRUE(bar_plot({"t", "x", "y"}, {}, {}).ends_with("</svg>\n"));
     EXPECT_TRUE(line_plot({"t", "x", "y"}, 1, {{"s", {}, {}}}).ends_with("</svg>\n"));
+}
+
+TEST(SvgPlot, WhatCannotBeDrawnIsLeftOut) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    for (const double value :
+         {infinity, -infinity, std::nan(""), std::numeric_limits<double>::max(), 0x1p-1074}) {
+        for (const std::string& plot :
+             {line_plot({"t", "x", "y"}, 1, {{"s", {1, value, 1}, {}}, {"t", {value}, {}}}),
+              bar_plot({"t", "x", "y"}, {"a", "b"},
+                       {{"s", {1, value}, {value, 1}}, {"t", {value, 0}, {}}})}) {
+            EXPECT_TRUE(plot.ends_with("</svg>\n"));
+            EXPECT_EQ(plot.find("inf"), std::string::npos) << plot;
+            EXPECT_EQ(plot.find("nan"), std::string::npos) << plot;
+        }
+    }
 }
 
 }  // namespace

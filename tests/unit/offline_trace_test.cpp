@@ -66,6 +66,13 @@ TEST_F(TraceFilesTest, PlanetLabsGuestsAreOfFourTypesInFourEqualRuns) {
     EXPECT_DOUBLE_EQ(trace.on_hosts(3, 0.5).host.cpu_cores, 1.8 / 3 / 0.5);
 }
 
+TEST_F(TraceFilesTest, GuestsThatUseNothingStillHaveHosts) {
+    file("planetlab-1.csv.gz", "0,0\n0,0\n");
+    const TraceFile trace = load("planetlab-1");
+    EXPECT_DOUBLE_EQ(trace.on_hosts(2, 0).host.cpu_cores, 1);
+    EXPECT_DOUBLE_EQ(trace.on_hosts(2, 0.5).host.cpu_cores, 1);
+}
+
 TEST_F(TraceFilesTest, BitbrainsComesInCoresMegabitsAndMegabytes) {
     whole_bitbrains();
     const TraceFile trace = load("bitbrains-x");
@@ -101,7 +108,8 @@ TEST_F(TraceFilesTest, ForeignFilesAreRefusedByFileAndLine) {
         EXPECT_TRUE(error("planetlab-1").starts_with("planetlab-1.csv.gz, line 2: expected 2 values"))
             << text;
     }
-    for (const char* text : {"1,x\n", "1,\n", ",1\n", "1 2\n", "-1\n", "nan\n", "1\n\n", "\x1f\x8b"}) {
+    for (const char* text :
+         {"1,x\n", "1,\n", ",1\n", "1 2\n", "-1\n", "nan\n", "inf\n", "1e16\n", "1\n\n", "\x1f\x8b"}) {
         file("planetlab-1.csv.gz", text);
         EXPECT_NE(error("planetlab-1"), "") << text;
     }
