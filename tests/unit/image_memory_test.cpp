@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 
 #include "base/prng.hpp"
 #include "image/memory_unpacker.hpp"
@@ -98,6 +100,30 @@ TEST_F(MemoryStream, PagesThatTheDestinationHoldsDoNotTravel) {
     EXPECT_EQ(report.zero_pages, 2U);
     EXPECT_EQ(source.done_bytes.load(), 8 * page_bytes);
     EXPECT_EQ(destination.done_bytes.load(), 8 * page_bytes);
+}
+
+// The file on a loop device, where that can be had.
+std::string attached(const std::string& file) {
+    std::string device(64, '\0');
+    FILE* const said = ::popen(("losetup --find --show --read-only " + file + " 2>/dev/null").c_str(), "r");
+    device.resize(std::fread(device.data(), 1, device.size(), said));
+    ::pclose(said);
+    return device.substr(0, device.find('\n'));
+}
+
+TEST_F(MemoryStream, AnImageOnABlockDeviceIsOneLikeAnother) {
+    share_image({1, 2, 3, 4});
+    const std::string device = attached(path("image"));
+    if (device.empty()) {
+        GTEST_SKIP() << "no loop devices here";
+    }
+    unpack.images = {device};
+    XenStream stream;
+    stream.pages({page(100), page(4), page(2)});
+    stream.finish(300);
+    expect_the_same(stream.bytes());
+    EXPECT_EQ(report.block_pages, 2U);
+    EXPECT_EQ(std::system(("losetup --detach " + device).c_str()), 0);
 }
 
 TEST_F(MemoryStream, WhatIsNoKnownStreamPassesUnchanged) {
