@@ -22,9 +22,14 @@ Status adopting_failed(std::string& why, std::string_view what, const std::strin
 
 // Whose image it is; its trailer says so when it has one, else the image itself.
 Status identify(Hypervisor& hypervisor, int fd, wire::SavedGuest& guest, bool& sealed, std::string& why) {
-    sealed = SaveFiles::check(fd, guest).ok();
+    const Status has_trailer = SaveFiles::check(fd, guest);
+    sealed = has_trailer.ok();
     if (sealed) {
         return {};
+    }
+    if (has_trailer.fault() == Fault::io_failed) {
+        why = "the end of the file cannot be read";
+        return has_trailer;
     }
     Domain found;
     std::uint64_t image_bytes = 0;
@@ -91,6 +96,8 @@ Status adopt_saved(const AgentConfig& config, const std::string& path, wire::Sav
     BALLAST_CHECK(check_absent(*hypervisor, files, guest, why));
     if (!sealed) {
         BALLAST_CHECK(SaveFiles::seal(fd.get(), guest, why));
+    } else if (::fsync(fd.get()) != 0) {  // whoever copied it here need not have waited for the disk
+        return adopting_failed(why, "put on disk", path);
     }
     if (::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0) {
         return adopting_failed(why, "take from others the right to read", path);

@@ -75,6 +75,9 @@ std::string Journal::path_of(std::uint64_t job_id) const {
 }
 
 Status Journal::write(const JobRecord& record, std::string& why) {
+    if (record.stage == Stage::none) {
+        return forget(record.job_id, why);
+    }
     return write_durable(path_of(record.job_id), encode_record(record), why);
 }
 

@@ -20,7 +20,7 @@ class Journal {
                 std::vector<std::string>& notes, std::string& why);
 
     const Uuid& id() const noexcept { return id_; }
-    // On disk when ok.
+    // On disk when ok; at stage `none` nothing is kept of it.
     Status write(const JobRecord& record, std::string& why);
     Status forget(std::uint64_t job_id, std::string& why);
 

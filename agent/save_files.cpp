@@ -27,9 +27,11 @@ Status failed(std::string& why, std::string_view what, const std::string& path) 
     return Err{errno == ENOSPC ? Fault::no_disk_space : Fault::io_failed};
 }
 
-bool exists(const std::string& path) {
+Status find_file(const std::string& path, bool& there) {
     struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+    const bool found = ::stat(path.c_str(), &status) == 0;
+    there = found && S_ISREG(status.st_mode);
+    return found || errno == ENOENT ? Status{} : Status{Err{Fault::io_failed}};
 }
 
 std::string make_trailer(const wire::SavedGuest& guest, std::uint64_t image_bytes) {
@@ -77,13 +79,17 @@ std::string SaveFiles::consumed_path(const Uuid& uuid) const {
 }
 
 Status SaveFiles::look(const Uuid& uuid, SaveState& out) const {
-    out.partial = exists(partial_path(uuid));
-    out.consumed = exists(consumed_path(uuid));
+    BALLAST_CHECK(find_file(partial_path(uuid), out.partial));
+    BALLAST_CHECK(find_file(consumed_path(uuid), out.consumed));
     const UniqueFd fd{::open(complete_path(uuid).c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd && errno != ENOENT) {
         return Err{Fault::io_failed};
     }
-    out.complete = fd && check(fd.get(), out.guest).ok() && out.guest.uuid == uuid;
+    const Status whole = fd ? check(fd.get(), out.guest) : Status{Err{Fault::not_found}};
+    if (whole.fault() == Fault::io_failed) {
+        return whole;
+    }
+    out.complete = whole.ok() && out.guest.uuid == uuid;
     struct statvfs space {};
     if (::statvfs(directory_.c_str(), &space) == 0) {
         out.disk_free_bytes = std::uint64_t{space.f_bavail} * space.f_frsize;
@@ -114,6 +120,7 @@ Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_ma
                        std::string& why) const {
     std::vector<std::string> names;
     BALLAST_CHECK(list_directory(directory_, ".save", 4 * limits::domains_per_host_max, names, why));
+    Status unread;
     for (const std::string& name : names) {
         const std::string path = directory_ + "/" + name;
         const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -121,7 +128,11 @@ Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_ma
             return failed(why, "cannot open", path);
         }
         wire::SavedGuest guest;
-        if (!fd || !check(fd.get(), guest).ok() || complete_path(guest.uuid) != path) {
+        const Status whole = fd ? check(fd.get(), guest) : Status{Err{Fault::not_found}};
+        if (whole.fault() == Fault::io_failed) {
+            unread = failed(why, "cannot read", path);  // of the others it is said what they are
+        }
+        if (!whole.ok() || complete_path(guest.uuid) != path) {
             continue;
         }
         if (!out.try_push(guest)) {
@@ -129,7 +140,7 @@ Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_ma
             return Err{Fault::limit_reached};
         }
     }
-    return {};
+    return unread;
 }
 
 Status SaveFiles::sync(std::string& why) const {
@@ -166,14 +177,17 @@ Status SaveFiles::seal(int fd, const wire::SavedGuest& guest, std::string& why) 
 
 Status SaveFiles::check(int fd, wire::SavedGuest& guest, std::size_t behind_bytes) {
     struct stat status {};
-    if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_size < static_cast<off_t>(trailer_bytes + behind_bytes)) {
+    if (::fstat(fd, &status) != 0) {
+        return Err{Fault::io_failed};
+    }
+    if (!S_ISREG(status.st_mode) || status.st_size < static_cast<off_t>(trailer_bytes + behind_bytes)) {
         return Err{Fault::image_corrupt};
     }
     char bytes[trailer_bytes];
     const off_t at = status.st_size - static_cast<off_t>(trailer_bytes + behind_bytes);
-    if (::pread(fd, bytes, trailer_bytes, at) != static_cast<ssize_t>(trailer_bytes)) {
-        return Err{Fault::io_failed};
+    const ssize_t got = ::pread(fd, bytes, trailer_bytes, at);
+    if (got != static_cast<ssize_t>(trailer_bytes)) {
+        return Err{got < 0 ? Fault::io_failed : Fault::image_corrupt};  // cut meanwhile
     }
     std::uint64_t image_bytes = 0;
     BALLAST_CHECK(read_trailer({bytes, trailer_bytes}, guest, image_bytes));

@@ -48,7 +48,7 @@ class SaveFiles {
     // For workers. Writes the trailer behind an image of which `fd` stands at the end, and syncs it all.
     static Status seal(int fd, const wire::SavedGuest& guest, std::string& why);
     // Whether the open file is whole, and whose it is; `behind_bytes` at its end are none of the save file.
-    // The position of `fd` is not changed. `image_corrupt`.
+    // The position of `fd` is not changed. `image_corrupt`; `io_failed`: the disk does not say.
     static Status check(int fd, wire::SavedGuest& guest, std::size_t behind_bytes = 0);
 
   private:

@@ -128,7 +128,11 @@ Status Worker::restore() {
         return failed(Fault::io_failed, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
     }
     wire::SavedGuest guest;
-    if (!SaveFiles::check(fd.get(), guest).ok() || guest.uuid != setup_.record.uuid) {
+    const Status whole = SaveFiles::check(fd.get(), guest);
+    if (whole.fault() == Fault::io_failed) {
+        return failed(Fault::io_failed, fmt::format("cannot read {}", path));
+    }
+    if (!whole.ok() || guest.uuid != setup_.record.uuid) {
         return failed(Fault::image_corrupt, fmt::format("{} is cut, or another guest's", path));
     }
     Domain domain;

@@ -250,7 +250,11 @@ void Agents::persist(std::uint32_t host, const agent::Action& action) {
     const bool fails = machine.journal_fails > 0 || machine.journal_fails_late > 0;
     const bool written = machine.journal_fails == 0 && world_.scenario.mutation != Mutation::journal_lies;
     given.fault = fails ? Fault::io_failed : Fault::none;
-    if (written && process.random.chance(0.5)) {
+    if (record.stage == agent::Stage::none) {
+        if (!fails) {
+            machine.journal.erase(record.job_id);
+        }
+    } else if (written && process.random.chance(0.5)) {
         machine.journal[record.job_id] = record;
     } else if (written) {
         given.write_late = record;

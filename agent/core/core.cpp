@@ -125,6 +125,9 @@ void Core::on_persisted(std::uint32_t row, bool ok, Actions& out) noexcept {
         on_persist_failed(row, out);
     } else if (ended(job.record.state)) {
         finished(row, out);
+    } else if (job.record.stage == Stage::none) {
+        (void)refuse(orders_[row], job.record.fault, job.record.detail, out);
+        drop(row);
     } else {
         entered(row, out);
         report(row, out);  // afterwards: a guest may stand still until the stage has begun
@@ -135,14 +138,11 @@ void Core::on_persist_failed(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     constexpr const char* why = "the agent's journal cannot be written";
     if (!ended(job.record.state) && refusable(job.record.stage)) {
-        out.push({.kind = ActionKind::refuse,
-                  .fault = Fault::io_failed,
-                  .detail = why,
-                  .job_id = job.record.job_id,
-                  .job = job.record.kind,
-                  .uuid = job.record.uuid});
-        out.push({.kind = ActionKind::forget, .job_id = job.record.job_id});
-        drop(row);
+        // The record may be on the disk all the same, and an agent that finds it carries the order out: it is
+        // refused only when there is none for certain.
+        blame(job, Fault::io_failed, why);
+        job.record.stage = Stage::none;
+        persist(row, out);
         return;
     }
     if (!ended(job.record.state) && breaks_off(job.record.stage)) {

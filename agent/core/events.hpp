@@ -113,7 +113,7 @@ using Event = std::variant<OrderEvent, CancelEvent, LimitEvent, AckEvent, LinkUp
 // ---- actions ----
 
 enum class ActionKind : std::uint8_t {
-    persist,       // core.record(row) onto the disk; answer: PersistedEvent
+    persist,       // core.record(row) onto the disk; one at stage `none` off it; answer: PersistedEvent
     forget,        // delete the record of `job_id`
     look,          // at core.record(row).uuid; answer: TruthEvent. With `survey` all of Truth, otherwise only
                    // `domain` and the three files need be filled in

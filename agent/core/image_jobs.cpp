@@ -134,6 +134,10 @@ void Core::decide_consuming(std::uint32_t row, Actions& out) noexcept {
             blame_call(job, "the save file cannot be renamed, nor the restored copy destroyed");
             fail(row, out);
         }
+    } else if (state == DomainState::paused && !job.truth.file_consumed) {
+        blame(job, Fault::io_failed,
+              "the save file is gone under both its names: the restored guest stays paused for an operator");
+        fail(row, out);
     } else if (state == DomainState::paused) {
         if (!try_call(row, Call::unpause, out)) {
             blame_call(job, "the restored domain cannot be unpaused");

@@ -9,6 +9,7 @@
 #include "agent/save_files.hpp"
 #include "shell/unique_fd.hpp"
 #include "sim_fixture.hpp"
+#include "tests/unit/synced.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -93,8 +94,11 @@ TEST_F(AgentAdopt, ASealedFileThatWasMovedAwayComesBack) {
     ASSERT_EQ(adopt(), Fault::none) << why_;
     std::filesystem::rename(SaveFiles{config_.save_dir}.complete_path(guest_.uuid), path_);
     EXPECT_FALSE(saved());
+    watch_syncs();
     EXPECT_EQ(adopt(), Fault::none) << why_;
     EXPECT_TRUE(saved());
+    EXPECT_TRUE(was_synced(SaveFiles{config_.save_dir}.complete_path(guest_.uuid)))
+        << "it may be a copy that is in the page cache only";
 }
 
 }  // namespace

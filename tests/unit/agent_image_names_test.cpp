@@ -2,49 +2,22 @@
 #include "agent/disks/image_files.hpp"
 
 #include <gtest/gtest.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include <array>
 #include <cerrno>
-#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
-#include <thread>
 
 #include "agent/images/protocol.hpp"
+#include "tests/unit/failing_call.hpp"
 
 namespace ballast::agent {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Runs `what` in a thread for which renameat2 fails as it does on NFS. False when the system does not allow
-// that.
-bool without_renameat2(const std::function<void()>& what) {
-    bool refused = false;
-    std::thread{[&] {
-        std::array<sock_filter, 4> filter{{
-            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_renameat2, 0, 1),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        }};
-        const sock_fprog program{.len = filter.size(), .filter = filter.data()};
-        refused = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-                  ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0;
-        if (!refused) {
-            what();
-        }
-    }}.join();
-    return !refused;
-}
 
 class AgentImageNames : public testing::TestWithParam<bool> {  // true: renameat2 does what it should
   protected:
@@ -72,7 +45,7 @@ class AgentImageNames : public testing::TestWithParam<bool> {  // true: renameat
     void run(const std::function<void()>& what) const {
         if (GetParam()) {
             what();
-        } else if (!without_renameat2(what)) {
+        } else if (!test::with_failing_call(__NR_renameat2, EINVAL, what)) {  // as on NFS
             GTEST_SKIP() << "no filter of system calls here";
         }
     }

@@ -115,6 +115,38 @@ TEST(AgentJobs, RestoreNeverRunsAGuestWhoseFileCouldBeRestoredAgain) {
     });
 }
 
+TEST(AgentJobs, ARestoredGuestDoesNotRunUntilItsFileIsSeenUnderItsNewName) {
+    OneHost host;
+    host.complete_ = true;
+    host.fails_ = [&host](FileStep step) {
+        host.complete_ = host.complete_ && step != FileStep::consume;  // it is gone, and not renamed
+        return true;
+    };
+    host.order(JobKind::restore);
+    host.run();
+    ASSERT_TRUE(host.final_report());
+    EXPECT_EQ(host.final_report()->fault, Fault::io_failed);
+    EXPECT_EQ(host.domain_, DomainState::paused) << "for an operator to look at";
+}
+
+TEST(AgentJobs, AnOrderIsRefusedWhenNoRecordOfItIsLeft) {
+    OneHost host{DomainState::running};
+    host.writes_fail_ = 1;  // and it is there all the same
+    host.removals_fail_ = 3;
+    host.order(JobKind::destroy);
+    for (int i = 0; i < 200 && host.refusal() == Fault::none; ++i) {
+        EXPECT_TRUE(host.has_record() || host.refusal() == Fault::none);
+        host.step();
+    }
+    EXPECT_EQ(host.refusal(), Fault::io_failed);
+    EXPECT_FALSE(host.has_record()) << "a restarted agent would destroy the guest after all";
+    EXPECT_TRUE(host.runs());
+    EXPECT_EQ(host.removals_fail_, 0);
+    host.die(Death::agent);
+    host.run();
+    EXPECT_TRUE(host.runs());
+}
+
 TEST(AgentJobs, ShutdownAndDestroyEndWhateverDies) {
     for (const JobKind kind : {JobKind::shutdown, JobKind::destroy, JobKind::pause}) {
         try_all_deaths(kind, DomainState::running, false, [kind](OneHost& host, Death death, std::size_t at) {

@@ -112,6 +112,7 @@ class OneHost {
     bool suspended_late() const { return suspended_late_; }
     // How the guest deals with the request to suspend itself. Before it is made.
     void be_late(model::Lateness lateness) { request_ = model::SuspendRequest{lateness}; }
+    bool has_record() const { return !disk_.empty(); }
 
     std::optional<DomainState> domain_;
     bool partial_ = false;
@@ -119,6 +120,9 @@ class OneHost {
     bool consumed_ = false;
     Truth truth_{};                        // what of it does not change
     std::function<bool(FileStep)> fails_;  // which steps on files its disk refuses
+    // So often the disk says that a record was not written, and it was, or does not remove one.
+    int writes_fail_ = 0;
+    int removals_fail_ = 0;
 
   private:
     void boot() {
@@ -165,10 +169,15 @@ class OneHost {
         const std::uint32_t row = action.row;
         switch (action.kind) {
             case ActionKind::persist:
-                disk_[core_->record(row).job_id] = core_->record(row);
-                answers_.push_back([this, row] { feed(PersistedEvent{row, true}); });
+                answers_.push_back([this, row, ok = persist(core_->record(row))] {
+                    feed(PersistedEvent{row, ok});
+                });
                 break;
-            case ActionKind::forget: disk_.erase(action.job_id); break;
+            case ActionKind::forget:
+                if (!fails_once(removals_fail_)) {
+                    disk_.erase(action.job_id);
+                }
+                break;
             case ActionKind::look:
                 answers_.push_back([this, row] {
                     const Truth truth = look();
@@ -212,6 +221,22 @@ class OneHost {
             domain_ = what == Call::pause ? DomainState::paused : DomainState::running;
         }
         return Fault::none;
+    }
+    static bool fails_once(int& times) {
+        const bool fails = times > 0;
+        times -= fails ? 1 : 0;
+        return fails;
+    }
+    bool persist(const JobRecord& record) {
+        if (record.stage == Stage::none) {
+            const bool fails = fails_once(removals_fail_);
+            if (!fails) {
+                disk_.erase(record.job_id);
+            }
+            return !fails;
+        }
+        disk_[record.job_id] = record;
+        return !fails_once(writes_fail_);
     }
     Fault perform_file(FileStep what) {
         if (fails_ && fails_(what)) {

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 
 #include "shell/unique_fd.hpp"
+#include "tests/unit/failing_call.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -93,6 +96,27 @@ TEST_F(AgentSaveFiles, AreNotSaidToBeAbsentWhenTheyCannotBeOpened) {
     const Fault looked = files().look(guest_.uuid, state).fault();
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
     EXPECT_EQ(looked, Fault::io_failed);
+    EXPECT_TRUE(look().complete);
+}
+
+TEST_F(AgentSaveFiles, AreNotSaidToBeNoneWhenTheDiskDoesNotGiveThem) {
+    write_partial();
+    ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
+    for (const long call : {__NR_pread64, __NR_newfstatat}) {
+        SaveState state;
+        Fault looked = Fault::none;
+        Fault listed = Fault::none;
+        FixedVector<wire::SavedGuest, limits::domains_per_host_max> list;
+        const auto look_and_list = [&] {
+            looked = files().look(guest_.uuid, state).fault();
+            listed = files().list(list, why_).fault();
+        };
+        if (!test::with_failing_call(call, EIO, look_and_list)) {
+            GTEST_SKIP() << "no filter of system calls here";
+        }
+        EXPECT_EQ(looked, Fault::io_failed) << "call " << call;
+        EXPECT_EQ(listed, Fault::io_failed) << "call " << call;
+    }
     EXPECT_TRUE(look().complete);
 }
 

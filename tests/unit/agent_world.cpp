@@ -158,7 +158,9 @@ void World::perform(std::size_t index, const Action& action) {
             const JobRecord& record = host.core->record(action.row);
             answer.ok = host.disk_fails == 0;
             host.disk_fails -= host.disk_fails > 0 ? 1 : 0;
-            if (answer.ok || host.disk_fails_late) {
+            if (record.stage == Stage::none && answer.ok) {
+                host.disk.erase(record.job_id);
+            } else if (record.stage != Stage::none && (answer.ok || host.disk_fails_late)) {
                 host.disk[record.job_id] = record;
             }
             host.answers.push_back(answer);
