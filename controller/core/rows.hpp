@@ -148,6 +148,8 @@ struct VmRow {
     bool duplicate = false;  // executes on two hosts by their own reports: nothing is done with it
     bool duplicate_suspected = false;
     Instant duplicate_since;
+    bool may_run_on = false;  // suspended, and its host may still let it run on
+    Instant suspended_since;
     std::uint32_t job = no_row;  // the open job
     std::uint32_t definition = no_row;
     std::uint32_t desktop = no_row;  // the desktop that it is; such a guest is not forgotten

@@ -77,6 +77,9 @@ struct Settings {
     Duration deadline_grace = seconds(30);
     Duration duplicate_grace =
         seconds(10);  // two hosts may both claim a guest for so long while reports cross
+    // A desktop that is suspended without an operation may still be let run on by its agent, which looks for
+    // guests that suspend themselves late for 20 s.
+    Duration suspended_grace = seconds(30);
     Duration forget_vm_after = seconds(3600);  // a vanished guest without a definition
     Duration idempotency_ttl = seconds(24 * 3600);
     Duration drain_retry = seconds(60);  // before a guest is tried again that could not be moved

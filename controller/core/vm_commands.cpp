@@ -203,6 +203,9 @@ Detail vm_blocked(const Tables& t, std::uint32_t row) noexcept {
     if (vm.duplicate_suspected) {
         return state_reason(t, vm);
     }
+    if (vm.job == no_row && vm.desktop != no_row && vm.may_run_on) {
+        return "it is suspended, and its host may still let it run on";
+    }
     if (vm.job == no_row) {
         // One whose disks are still being made is awaited too, and is nobody's yet to leave alone.
         const bool waking = vm.desktop != no_row && vm.state == VmState::running &&

@@ -144,6 +144,20 @@ void watch_for_duplicate(Step& step, VmRow& vm) noexcept {
     }
 }
 
+// While its agent has not said what became of an operation, and for a while after that, a guest that is
+// suspended is nobody's to give up.
+void watch_suspended(Step& step, VmRow& vm, const View& seen) noexcept {
+    if (seen.reason != VmReason::suspended) {
+        vm.may_run_on = false;
+        vm.suspended_since = {};
+        return;
+    }
+    if (vm.suspended_since == Instant{} || vm.job != no_row) {
+        vm.suspended_since = step.now.mono;
+    }
+    vm.may_run_on = step.now.mono - vm.suspended_since < step.t.settings.suspended_grace;
+}
+
 // Whose disks are being made is created there next: others are to find the room taken.
 bool to_be_there(JobKind kind) noexcept {
     return kind == JobKind::create || kind == JobKind::clone || kind == JobKind::disk_create;
@@ -204,6 +218,7 @@ void refresh_vm(Step& step, std::uint32_t row) noexcept {
     take_place(step, row, best);
     watch_for_duplicate(step, vm);
     const View seen = view(step.t, vm, best);
+    watch_suspended(step, vm, seen);
     const VmState before = vm.state;
     // What was not known since a start of ours, and runs as it did, has not changed.
     const bool known_again =
@@ -352,7 +367,7 @@ void tick_vms(Step& step) noexcept {
             vm.unconfirmed = false;
             refresh_vm(step, row);
         }
-        if (vm.duplicate_suspected && !vm.duplicate) {
+        if ((vm.duplicate_suspected && !vm.duplicate) || vm.may_run_on) {
             refresh_vm(step, row);
         }
         const bool over =

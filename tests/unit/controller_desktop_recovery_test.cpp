@@ -47,6 +47,46 @@ TEST(DesktopRecovery, AGuestThatPowersOffByItselfIsReleasedAndReplaced) {
     EXPECT_EQ(desk.orders.back().kind, JobKind::create);
 }
 
+// A guest that suspends itself late: its agent lets it run on. One that stays so is nobody's desktop any
+// more.
+TEST(DesktopRecovery, ASuspendedDesktopIsGivenUpOnlyWhenItsAgentHasHadTimeToLetItRunOn) {
+    for (const bool runs_on : {true, false}) {
+        Desk desk;
+        desk.make(kiosk({1, 0, 0, 1}));
+        desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+        const std::uint64_t session = desk.open("ann").session_id;
+        desk.until([&] { return desk.in(DesktopState::running) == 1; });
+        const auto all_are = [&desk](DomainState state) {
+            for (auto& [name, agent] : desk.agents) {
+                for (auto& [uuid, guest] : agent.guests) {
+                    guest.state = state;
+                }
+                desk.report(name);
+            }
+        };
+        const std::size_t orders = desk.orders.size();
+        all_are(DomainState::suspended);
+        for (int i = 0; i < 25; ++i) {
+            desk.second();
+        }
+        EXPECT_EQ(desk.in(DesktopState::running), 1) << desk.states();
+        EXPECT_EQ(desk.orders.size(), orders) << "nothing is done with it meanwhile";
+        if (runs_on) {
+            all_are(DomainState::running);
+            for (int i = 0; i < 60; ++i) {
+                desk.second();
+            }
+            EXPECT_EQ(desk.in(DesktopState::running), 1) << desk.states();
+            EXPECT_EQ(desk.session(session).state, SessionState::open);
+            EXPECT_EQ(desk.orders.size(), orders);
+        } else {
+            desk.until([&] { return desk.in(DesktopState::ready) == 1; }, 60);
+            EXPECT_EQ(desk.session(session).state, SessionState::closed);
+            EXPECT_EQ(desk.core->desktops()[0].record.generation, 2U);
+        }
+    }
+}
+
 TEST(DesktopRecovery, ADiskFromBeforeIsItsUsersAndIsTakenOver) {
     Office desk;
     desk.assign("ann");

@@ -100,7 +100,7 @@ DesktopState state_seen(const Tables& t, const DesktopRow& desktop, const VmRow&
         case VmState::restoring: return unless_failed(DesktopState::restoring);
         case VmState::stopping: return DesktopState::stopping;
         case VmState::migrating: return unless_failed(DesktopState::migrating);
-        case VmState::failed: return DesktopState::failed;
+        case VmState::failed: return vm.may_run_on ? present : DesktopState::failed;
     }
     return present;
 }
