@@ -54,7 +54,7 @@ Action declare_help(Options& options) {
             return Exit::ok;
         }
         if (commands_below(path).empty()) {
-            context.complain("no command " + path);
+            context.complain("no command " + path + "\n  see: ballast help");
             return Exit::usage;
         }
         context.print(help_for_group(path));

@@ -160,7 +160,9 @@ std::string help_for_group(std::string_view words) {
     for (const Command* command : commands_below(words)) {
         out += row_line(command->path, command->summary);
     }
-    return out + "\nOne command in full: ballast help COMMAND\n";
+    return out +
+           "\nOne command in full: ballast help COMMAND\n"
+           "The controller: --server URL or BALLAST_SERVER; without, the one on this machine\n";
 }
 
 }  // namespace ballast::cli

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 namespace ballast::cli {
@@ -161,9 +163,27 @@ HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
              code == CURLE_PARTIAL_FILE;
     response.timed_out = code == CURLE_OPERATION_TIMEDOUT;
     const std::string where = server_.socket.empty() ? server_.base : "unix:" + server_.socket;
-    response.failure =
-        where + ": " + (curl_->error.front() != '\0' ? curl_->error.data() : curl_easy_strerror(code));
+    response.failure = where + ": " + why_failed(code);
     return response;
+}
+
+std::string HttpClient::why_failed(int code) const {
+    if (code == CURLE_COULDNT_CONNECT && !server_.socket.empty()) {
+        // curl speaks of a port there.
+        long error = 0;
+        curl_easy_getinfo(curl_->handle, CURLINFO_OS_ERRNO, &error);
+        return std::string{"no controller of this machine answers there"} +
+               (error == 0 ? "" : ": " + std::system_category().message(static_cast<int>(error))) +
+               (error == EACCES
+                    ? "; only root and the controller's own user may; others: --server and a token"
+                    : "; one elsewhere: --server http://HOST:PORT, or BALLAST_SERVER");
+    }
+    std::string why =
+        curl_->error.front() != '\0' ? curl_->error.data() : curl_easy_strerror(static_cast<CURLcode>(code));
+    if (code == CURLE_SSL_CONNECT_ERROR) {
+        why += "; does it speak TLS? Without: --server http://HOST:PORT";
+    }
+    return why;
 }
 
 std::string curl_line(const Server& server, const HttpRequest& request) {

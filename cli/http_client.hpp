@@ -54,6 +54,7 @@ class HttpClient {
 
   private:
     HttpResponse send_once(const HttpRequest& request, bool& broken);
+    std::string why_failed(int code) const;  // a CURLcode
 
     struct Curl;
     Server server_;

@@ -12,6 +12,11 @@
 namespace ballast::cli {
 namespace {
 
+std::string where_to_read(const Parsed& parsed) {
+    const bool said = parsed.error.find("ballast ") != std::string::npos;
+    return said ? "" : "\n  see: ballast help" + (parsed.words.empty() ? "" : " " + parsed.words);
+}
+
 Exit run(const std::vector<std::string>& arguments) {
     Context context;
     Parsed parsed = parse(arguments, context);
@@ -25,7 +30,7 @@ Exit run(const std::vector<std::string>& arguments) {
             if (arguments.empty()) {
                 std::fputs(help_for_group("").c_str(), stderr);
             } else {
-                context.complain(parsed.error);
+                context.complain(parsed.error + where_to_read(parsed));
             }
             return Exit::usage;
         case Parsed::What::run: return parsed.action(context);

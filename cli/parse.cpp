@@ -2,12 +2,25 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iomanip>
 #include <map>
 #include <numeric>
+#include <sstream>
 
 namespace ballast::cli {
 
 namespace {
+
+// As CLI::Range, but it says numbers as people do.
+auto in_range(double least, double most) {
+    return [least, most](const std::string& text) {
+        double value = 0;
+        const bool fits = CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
+        std::ostringstream range;
+        range << text << " is not from " << std::setprecision(15) << least << " to " << most;
+        return fits ? std::string{} : range.str();
+    };
+}
 
 void refine(CLI::Option& option, const OptionRow& row, CLI::App& app) {
     if (row.is_required) {
@@ -19,7 +32,7 @@ void refine(CLI::Option& option, const OptionRow& row, CLI::App& app) {
     const bool ranged = row.min_value != std::numeric_limits<double>::lowest() ||
                         row.max_value != std::numeric_limits<double>::max();
     if (ranged) {
-        option.check(CLI::Range(row.min_value, row.max_value));
+        option.check(in_range(row.min_value, row.max_value));
     }
     if (row.repeats() && !row.positional) {
         option.allow_extra_args(false);  // else `--set a=1 NAME` would swallow NAME

@@ -36,8 +36,8 @@ void add_reasons(std::string& out, Json problem) {
     problem.at("errors").each_item(
         [&](Json error) { out += "\n  " + error.at("pointer").plain() + ": " + error.at("detail").plain(); });
     problem.at("reasons").each_item([&](Json reason) {
-        out += "\n  " + reason.at("candidate").plain() + ": " + reason.at("constraint").plain() + " (has " +
-               reason.at("have").plain() + ", needs " + reason.at("need").plain() + ")";
+        out += "\n  " + reason.at("candidate").plain() + ": " + reason.at("constraint").plain() + " (" +
+               have_and_need(reason) + ")";
     });
     problem.at("would_help").each_item([&](Json help) {
         out += "\n  would help: " + help.at("change").plain() + ": " + help.at("effect").plain();
@@ -58,6 +58,12 @@ Exit exit_for(const HttpResponse& response) {
         return slug_of(body.root()) == "idempotency-key-reused" ? Exit::conflict : Exit::usage;
     }
     return exit_for_status(response.status);
+}
+
+std::string have_and_need(Json reason) {
+    const Json have = reason.at("have");
+    const Json need = reason.at("need");
+    return "has " + have.plain() + (have.number() > need.number() ? ", at most " : ", needs ") + need.plain();
 }
 
 std::string explain_problem(const HttpResponse& response) {

@@ -13,6 +13,9 @@ namespace ballast::cli {
 // How the program ends when the answer is this one.
 Exit exit_for(const HttpResponse& response);
 
+// What there is of something, and how much is needed of it or may be: "has 100, needs 512".
+std::string have_and_need(Json reason);
+
 // What happened, in lines: the sentence, each reason, what would help, what is allowed now.
 std::string explain_problem(const HttpResponse& response);
 

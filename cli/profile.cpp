@@ -103,12 +103,14 @@ bool parse_server(const std::string& text, Server& out, std::string& why) {
         return true;
     }
     const bool web = text.starts_with("http://") || text.starts_with("https://");
-    const std::string host = web ? text.substr(text.find("//") + 2) : "";
+    const std::size_t end = text.size() - (text.ends_with('/') ? 1 : 0);  // as browsers write it
+    const std::size_t begin = web ? text.find("//") + 2 : end;
+    const std::string host = text.substr(begin, std::max(begin, end) - begin);
     if (host.empty() || host.find_first_of(" /?#@\"'\\") != std::string::npos) {
         why = "server \"" + text + "\": expected http://HOST:PORT, https://HOST:PORT or unix:/PATH";
         return false;
     }
-    out.base = text;
+    out.base = text.substr(0, end);
     return true;
 }
 

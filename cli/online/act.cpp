@@ -7,6 +7,7 @@
 #include "cli/online/change.hpp"
 #include "cli/online/follow.hpp"
 #include "cli/online/online.hpp"
+#include "cli/table.hpp"
 
 namespace ballast::cli {
 
@@ -105,6 +106,14 @@ Action declare_migrate(Options& options) {
         [in](Online& connection) { return act_on_vms(connection, "migrate", *in, placement_body(*in)); });
 }
 
+std::string listed(const std::vector<std::string>& names) {
+    std::string out;
+    for (const std::string& name : names) {
+        out += (out.empty() ? "" : ", ") + printable(name);
+    }
+    return out;
+}
+
 Action declare_shutdown(Options& options) {
     const auto in = std::make_shared<VmOptions>();
     declare_names(options, *in);
@@ -122,8 +131,9 @@ Action declare_destroy(Options& options) {
     options.flag("--yes", in->yes, "do not ask");
     declare_act(options, in->act);
     return online([in](Online& connection) {
-        if (!in->act.dry_run && !confirm(connection.context(), in->yes,
-                                         "Destroy: what the guest has not written to its disks is lost.")) {
+        if (!in->act.dry_run &&
+            !confirm(connection.context(), in->yes,
+                     "Destroy " + listed(in->names) + "? What is not on disk by now is lost.")) {
             return Exit::usage;
         }
         return act_on_vms(connection, "destroy", *in, in->force ? R"({"force":true})" : "{}");
@@ -147,8 +157,8 @@ Action declare_forget_vm(Options& options) {
     options.flag("--yes", in->yes, "do not ask");
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
-        if (!in->act.dry_run &&
-            !confirm(connection.context(), in->yes, "Forget the guest and its definition?")) {
+        if (!in->act.dry_run && !confirm(connection.context(), in->yes,
+                                         "Forget " + listed(in->names) + " and what defines it?")) {
             return Exit::usage;
         }
         std::vector<Change> changes;

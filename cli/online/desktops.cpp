@@ -6,6 +6,7 @@
 #include "cli/files.hpp"
 #include "cli/online/change.hpp"
 #include "cli/online/online.hpp"
+#include "cli/table.hpp"
 
 namespace ballast::cli {
 
@@ -109,8 +110,8 @@ Action declare_pool_delete(Options& options) {
         if (const Exit held = hold(connection, *in); held != Exit::ok) {
             return held;
         }
-        if (!in->act.dry_run &&
-            !confirm(connection.context(), in->yes, "Delete the pool and its desktops?")) {
+        if (!in->act.dry_run && !confirm(connection.context(), in->yes,
+                                         "Delete the pool " + printable(in->name) + " and its desktops?")) {
             return Exit::usage;
         }
         return change_all(connection, {{"DELETE", pool_path(*in), "", in->name + ": delete"}}, in->act);
@@ -171,7 +172,8 @@ Action declare_take_away(Options& options) {
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
         if (!in->act.dry_run &&
-            !confirm(connection.context(), in->yes, "Delete the private desktop? Its disks stay.")) {
+            !confirm(connection.context(), in->yes,
+                     "Delete the private desktop of " + printable(in->user) + "? Its disks stay.")) {
             return Exit::usage;
         }
         return change_all(connection, {{"DELETE", private_path(*in), "", in->user + ": delete"}}, in->act);

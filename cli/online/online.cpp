@@ -108,8 +108,13 @@ bool confirm(Context& context, bool yes, const std::string& question) {
     }
     std::fprintf(stderr, "%s [y/N] ", question.c_str());
     std::array<char, 16> answer{};
-    return std::fgets(answer.data(), answer.size(), stdin) != nullptr &&
-           (answer[0] == 'y' || answer[0] == 'Y');
+    const bool answered = std::fgets(answer.data(), answer.size(), stdin) != nullptr;
+    if (answered && (answer[0] == 'y' || answer[0] == 'Y')) {
+        return true;
+    }
+    std::fputs(answered ? "" : "\n", stderr);
+    context.complain("nothing was done");
+    return false;
 }
 
 }  // namespace ballast::cli

@@ -265,8 +265,7 @@ std::string explained(Json answer, const TableStyle& style) {
                "\n";
         migrate.at("reasons").each_item([&](Json reason) {
             out += "  " + printable(reason.at("candidate").plain()) + ": " +
-                   printable(reason.at("constraint").plain()) + " (has " + reason.at("have").plain() +
-                   ", needs " + reason.at("need").plain() + ")\n";
+                   printable(reason.at("constraint").plain()) + " (" + have_and_need(reason) + ")\n";
         });
     }
     out += explained_destinations(answer, style) + search_line(answer.at("search"));

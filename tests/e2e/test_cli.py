@@ -209,6 +209,15 @@ class CommandLine(PoolCase):
         spec = json.dumps({"name": "huge", "type": "pv", "memory_mib": 1000000, "kernel": "/boot/guest"})
         self.assertIn("h1: ", self.run_it("vm", "create", "-", code=6, standard_input=spec).stderr)
         self.run_it("status", code=7, BALLAST_SERVER="http://127.0.0.1:1")
+        self.assertIn("No such file", self.run_it("status", code=7, BALLAST_SERVER="unix:/nowhere/http.sock").stderr)
+        self.assertIn("does it speak TLS",
+                      self.run_it("status", code=7, BALLAST_SERVER=f"https://127.0.0.1:{self.pool.http_port}").stderr)
+
+    def test_wrong_usage_says_where_to_read_on(self):
+        for arguments in (["vm", "migrate"], ["vm", "migrate", "x", "--nonsense"], ["vm", "migrate", "x", "--timeout", "0"]):
+            self.assertIn("see: ballast help vm migrate", self.run_it(*arguments, code=2).stderr)
+        self.assertIn("see: ballast help", self.run_it("frobnicate", code=2).stderr)
+        self.assertIn("see: ballast help", self.run_it("help", "frobnicate", code=2).stderr)
         self.run_it("rebalance", "--set", "critical_load=high", code=2)
         self.run_it("rebalance", "--set", "critical_load=nan", code=2)
         self.assertIn("hbal", self.run_it("rebalance", "--set", "objective=best", code=2).stderr)

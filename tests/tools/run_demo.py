@@ -48,7 +48,7 @@ def make_kiosk(pool):
         "template": {"type": "pv", "memory_mib": 256, "kernel": "/boot/guest", "vifs": [{"bridge": "xenbr0"}]}})
 
 
-def say_how_to_reach_it(pool):
+def say_how_to_reach_it(pool, programs):
     base = f"http://127.0.0.1:{pool.http_port}"
     print(f"""A controller and {HOSTS} simulated hosts with {HOSTS * GUESTS_PER_HOST} guests run below {pool.directory}.
 Try, in another terminal:
@@ -66,6 +66,11 @@ Try, in another terminal:
   curl -X POST '{base}/v1/sessions?wait=10' -d '{{"user":"ann","pool":"kiosk"}}'
   curl -H 'Accept: text/plain' {base}/v1/sessions
   curl -H 'Accept: text/plain' {base}/v1/vms/kiosk-001/history
+
+With the command line:  export BALLAST_SERVER={base} PATH={programs}:$PATH
+  ballast status        ballast top        ballast vm migrate vm3-02 --to h2
+
+In a browser:  {base}/
 
 Ctrl-C ends it.
 """, flush=True)
@@ -174,7 +179,7 @@ def main():
         with Pool(sys.argv[1], directory) as pool:
             start(pool)
             make_kiosk(pool)
-            say_how_to_reach_it(pool)
+            say_how_to_reach_it(pool, os.path.abspath(sys.argv[1]))
             settled = follow(pool, seconds)
             return 0 if settled or seconds is None else 1
     except KeyboardInterrupt:

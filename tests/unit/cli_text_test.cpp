@@ -114,6 +114,11 @@ TEST(CliProgress, AJobEndsTheCommandAsTheEndpointWouldAnswer) {
     EXPECT_EQ(exit_for_job(JsonText{R"({"state":"succeeded"})"}.root()), Exit::ok);
 }
 
+TEST(CliProblem, ABoundIsNoNeed) {
+    EXPECT_EQ(have_and_need(JsonText{R"({"have":2,"need":1})"}.root()), "has 2, at most 1");
+    EXPECT_EQ(have_and_need(JsonText{R"({"have":0,"need":1})"}.root()), "has 0, needs 1");
+}
+
 TEST(CliProblem, TellsReasonsAndWhatWouldHelp) {
     HttpResponse response;
     response.status = 503;
@@ -141,8 +146,10 @@ TEST(CliProfile, TakesOnlyServersThatItUnderstands) {
     std::string why;
     EXPECT_TRUE(parse_server("unix:/run/b.sock", server, why));
     EXPECT_EQ(server.socket, "/run/b.sock");
-    for (const char* wrong :
-         {"", "h1", "ftp://h1", "http://", "http://h1/path", "http://user@h1", "unix:relative"}) {
+    EXPECT_TRUE(parse_server("http://h1:80/", server, why));
+    EXPECT_EQ(server.base, "http://h1:80");
+    for (const char* wrong : {"", "h1", "ftp://h1", "http://", "http://h1/path", "http:///", "http://h1//",
+                              "http://user@h1", "unix:relative"}) {
         EXPECT_FALSE(parse_server(wrong, server, why)) << wrong;
         EXPECT_NE(why.find("expected"), std::string::npos);
     }

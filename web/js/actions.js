@@ -58,7 +58,7 @@ const number = (value) => (Number.isInteger(value) ? String(value) : value.toFix
 
 export function reasonsOf(problem) {
   return [
-    ...problem.reasons.map((reason) => h("li", {}, h("b", {}, reason.candidate), ` ${reason.constraint.replaceAll("_", " ")}: has ${number(reason.have)}, needs ${number(reason.need)}`)),
+    ...problem.reasons.map((reason) => h("li", {}, h("b", {}, reason.candidate), ` ${reason.constraint.replaceAll("_", " ")}: has ${number(reason.have)}, ${reason.have > reason.need ? "at most" : "needs"} ${number(reason.need)}`)),
     ...problem.errors.map((error) => h("li", {}, `${error.pointer} ${error.detail}`)),
     ...problem.wouldHelp.map((help) => h("li.good", {}, `Would help: ${help.change} – ${help.effect}`)),
   ];

@@ -79,6 +79,7 @@ function createJob(job) {
     setText(name, now.vm);
     setText(where, way(now));
     setText(text, open ? `${now.step} ${now.percent}%` : `${outcome(now)} · ${ago(now.ended_at)} ago`);
+    setAttribute(text, "title", text.textContent); // where it is cut
     setAttribute(cancel, "aria-label", `Cancel ${now.kind} of ${now.vm}`);
     cancel.hidden = !open || now.cancel_asked;
     bar.parentElement.hidden = !open;
