@@ -85,6 +85,26 @@ TEST_F(SimFaults, AKilledSenderLeavesTheGuestRunningOrSuspendedAndNeverLosesIt) 
     close(nowhere);
 }
 
+TEST_F(SimFaults, ARequestToSuspendOutlivesItsSenderUntilItIsTakenBackOrHeeded) {
+    auto host = open_host("a");
+    const Domain guest = domain_named(*host, "a-01");
+    const int nowhere = null_device();
+    order("a", rule_of(Call::suspend, FaultAction::die, 0));
+    Worker worker{[&] { return send("a", "a-01", nowhere); }};
+    EXPECT_EQ(worker.wait(), -SIGKILL);
+    if (!host->withdraw_suspend(guest).ok()) {  // the guest was quicker
+        Domain left;
+        do {
+            ASSERT_TRUE(host->find(guest.uuid, left).ok());
+        } while (left.state == DomainState::running);
+        EXPECT_EQ(left.state, DomainState::suspended);
+        EXPECT_TRUE(host->resume_suspended(left).ok());
+    }
+    EXPECT_TRUE(host->withdraw_suspend(guest).ok()) << "there is none";
+    EXPECT_EQ(send("a", "a-01", nowhere), Fault::none);
+    close(nowhere);
+}
+
 TEST_F(SimFaults, ASenderKilledFromOutsideIsNoticedByTheNextLook) {
     auto host = open_host("a");
     const Domain guest = domain_named(*host, "a-01");

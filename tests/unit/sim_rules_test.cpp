@@ -301,6 +301,39 @@ TEST(SimHostModel, APausedDeafOrEndedGuestDoesNotLetItselfBeSuspended) {
     EXPECT_EQ(state_of(deaf), DomainState::running);
 }
 
+TEST(SimHostModel, AGuestHeedsARequestToSuspendWhoeverMadeIt) {
+    TestHost host;
+    (*host).config.suspend_late_ms = 500;
+    Guest& guest = host.add_running(guest_called("late"));
+    const auto ask_and_leave = [&] {
+        ASSERT_TRUE(begin_send(*host, guest, MigrationMode::stop_and_copy, true).ok());
+        ASSERT_TRUE(ask_to_suspend(*host, guest.domid).ok());
+        abandon(*host, guest);
+    };
+    EXPECT_TRUE(withdraw_suspend(*host, guest).ok()) << "there is none";
+    ask_and_leave();
+    EXPECT_TRUE(withdraw_suspend(*host, guest).ok()) << "it has not taken it";
+    host.pass(10 * second_ns);
+    EXPECT_EQ(state_of(guest), DomainState::running);
+
+    ask_and_leave();
+    host.pass(suspend_ns((*host).config));
+    EXPECT_EQ(state_of(guest), DomainState::running);
+    EXPECT_EQ(withdraw_suspend(*host, guest).fault(), Fault::state_conflict) << "it has taken it";
+    EXPECT_EQ(next_change_ns(*host), (*host).now_ns + second_ns / 2);
+    host.pass(second_ns / 2);
+    EXPECT_EQ(state_of(guest), DomainState::suspended);
+    EXPECT_EQ(withdraw_suspend(*host, guest).fault(), Fault::state_conflict);
+    ASSERT_TRUE(resume_suspended(*host, guest).ok());
+
+    ask_and_leave();
+    guest.workload.unresponsive = true;
+    host.pass(10 * second_ns);
+    guest.workload.unresponsive = false;
+    host.pass(second_ns);
+    EXPECT_EQ(state_of(guest), DomainState::suspended) << "the request was waiting for it";
+}
+
 TEST(SimHostModel, WhatDeadProcessesLeaveBehindIsWhatXenWouldShow) {
     TestHost host;
     Guest& sending = host.add_running(guest_called("sending"));
