@@ -1,5 +1,6 @@
 // The destination's side of a hand-over (docs/migration.md).
 #include "agent/core/core.hpp"
+#include "base/compose.hpp"
 
 namespace ballast::agent {
 namespace {
@@ -39,6 +40,11 @@ void Core::on_incoming_open(const IncomingOpenEvent& event, Actions& out) noexce
     }
     if (open.copy_storage != job.record.copy_storage) {
         refuse_with(Fault::protocol_violation, "whether disks go along is another thing here than there");
+        return;
+    }
+    if (open.memory_kib > job.record.memory_kib) {
+        refuse_with(Fault::no_memory, compose("the guest has ", open.memory_kib, " KiB, and ",
+                                              job.record.memory_kib, " KiB are reserved for it here"));
         return;
     }
     Detail detail;

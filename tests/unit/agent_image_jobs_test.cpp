@@ -272,6 +272,23 @@ TEST_F(AgentImageJobs, ADestinationTakesTheSameSourceAgainAndNoOtherDisks) {
     EXPECT_EQ(take(ActionKind::tell_worker).tell, Tell::refuse);
 }
 
+TEST_F(AgentImageJobs, ADestinationRefusesMoreMemoryThanItHasReserved) {
+    truth_.domain.state = DomainState::absent;
+    feed(OrderEvent{order(JobKind::migrate_in)});
+    wire::MigrationOpen larger = opening();
+    larger.memory_kib = 1025;
+    open(incoming_worker_bit | 1, larger);
+    const Action refused = take(ActionKind::tell_worker);
+    EXPECT_EQ(refused.tell, Tell::refuse);
+    EXPECT_EQ(refused.fault, Fault::no_memory);
+    EXPECT_NE(refused.detail.view().find("1025 KiB"), std::string_view::npos) << refused.detail.view();
+    EXPECT_NE(refused.detail.view().find("1024 KiB"), std::string_view::npos) << refused.detail.view();
+    EXPECT_EQ(record_.stage, Stage::expecting);
+    larger.memory_kib = 1024;
+    open(incoming_worker_bit | 2, larger);
+    EXPECT_EQ(take(ActionKind::tell_worker).tell, Tell::accept);
+}
+
 TEST_F(AgentImageJobs, ADestinationRefusesPlacesOutsideItsDirectory) {
     truth_.domain.state = DomainState::absent;
     feed(OrderEvent{order(JobKind::migrate_in)});

@@ -7,6 +7,9 @@
 namespace ballast::controller {
 namespace {
 
+// With so many desktops that one in ten addresses is taken, one in 10^16 searches ends without a free one.
+constexpr std::uint64_t uuid_attempts_max = 16;
+
 // `text` with "{desktop}" and "{user}" replaced, cut where it does not fit.
 template <std::size_t n>
 FixedString<n> filled_in(const FixedString<n>& text, const DesktopRecord& desktop) noexcept {
@@ -29,24 +32,62 @@ FixedString<n> filled_in(const FixedString<n>& text, const DesktopRecord& deskto
     return out;
 }
 
-// In Xen's own range 00:16:3e, the same for the same desktop for ever: leases of addresses hang on it.
-FixedString<17> mac_of(const Uuid& uuid, std::size_t vif) noexcept {
-    constexpr std::string_view digits = "0123456789abcdef";
+// The end of a network card's address, the same for the same desktop for ever: leases hang on it.
+std::uint32_t mac_bits(const Uuid& uuid, std::size_t vif) noexcept {
     std::uint64_t seed = vif;
     for (const std::uint8_t byte : uuid.bytes) {
         seed = seed * 257 + byte;
     }
-    const std::uint64_t bits = Prng{seed}.next();
+    return static_cast<std::uint32_t>(Prng{seed}.next()) & 0xffff7fU;
+}
+
+// In Xen's own range 00:16:3e.
+FixedString<17> mac_of(const Uuid& uuid, std::size_t vif) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const std::uint32_t bits = mac_bits(uuid, vif);
     FixedString<17> mac{"00:16:3e"};
     for (unsigned i = 0; i < 3; ++i) {
-        const auto byte = static_cast<std::uint8_t>(bits >> (8 * i)) & (i == 0 ? 0x7fU : 0xffU);
+        const auto byte = static_cast<std::uint8_t>(bits >> (8 * i));
         const std::array<char, 3> part{':', digits[byte >> 4], digits[byte & 15U]};
         mac.append_cut({part.data(), part.size()});
     }
     return mac;
 }
 
+// A desktop of this pool with this uuid would have a card of the same address as another has, or two.
+bool shares_a_mac(const Tables& t, std::uint32_t pool, const Uuid& uuid) noexcept {
+    const std::size_t cards = t.desktop_pools[pool].record.guest.vifs.size();
+    for (std::size_t i = 0; i < cards; ++i) {
+        const std::uint32_t bits = mac_bits(uuid, i);
+        for (std::size_t other = 0; other < i; ++other) {
+            if (mac_bits(uuid, other) == bits) {
+                return true;
+            }
+        }
+        for (const DesktopRow& desktop : t.desktops.rows()) {
+            const bool known = desktop.in_use && !desktop.record.uuid.nil();
+            const std::size_t theirs =
+                known ? t.desktop_pools[desktop.pool].record.guest.vifs.size() : std::size_t{0};
+            for (std::size_t other = 0; other < theirs; ++other) {
+                if (mac_bits(desktop.record.uuid, other) == bits) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
 }  // namespace
+
+Uuid new_desktop_uuid(const Tables& t, std::uint32_t pool, std::string_view name,
+                      std::uint64_t number) noexcept {
+    Uuid uuid = derived_uuid(t.identity, name, number);
+    for (std::uint64_t more = 1; more < uuid_attempts_max && shares_a_mac(t, pool, uuid); ++more) {
+        uuid = derived_uuid(t.identity, name, number + more);
+    }
+    return uuid;
+}
 
 Uuid derived_uuid(const Identity& identity, std::string_view what, std::uint64_t number) noexcept {
     std::uint64_t seed = 0xcbf29ce484222325ULL;  // FNV-1a

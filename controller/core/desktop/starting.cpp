@@ -20,7 +20,7 @@ std::uint32_t add_desktop(Step& step, std::uint32_t pool, std::string_view name,
     }
     DesktopRow& desktop = t.desktops[row];
     desktop.record.uuid =
-        derived_uuid(t.identity, name, static_cast<std::uint64_t>(step.now.wall.unix_ms) + row);
+        new_desktop_uuid(t, pool, name, static_cast<std::uint64_t>(step.now.wall.unix_ms) + row);
     desktop.vm =
         t.vm_index.find(desktop.record.uuid) == no_row ? vm_row(step, desktop.record.uuid, name) : no_row;
     if (desktop.vm == no_row) {

@@ -1,0 +1,45 @@
+// Desktops' network cards: their addresses are made of their uuids, of which many would share one.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "controller/core/desktop/parts.hpp"
+#include "tests/unit/controller_core_world.hpp"
+
+namespace ballast::controller::test {
+namespace {
+
+TEST(DesktopMacs, NoTwoOfThousandsOfDesktopsShareOne) {
+    constexpr std::uint32_t desktops = 9000;  // of 2^23 addresses: by chance some of them meet
+    Settings settings = World::default_settings();
+    settings.limits.desktops = desktops;
+    Arena counting;
+    { const Tables counted{settings, counting}; }
+    const auto memory = std::make_unique<std::byte[]>(counting.used_bytes() + 64);
+    Arena arena{{memory.get(), counting.used_bytes() + 64}};
+    Tables tables{settings, arena};
+    tables.identity.store_id.bytes.fill(3);
+    const std::uint32_t pool = tables.desktop_pools.add();
+    tables.desktop_pools[pool].record.guest.vifs.push({});
+    std::set<std::string> macs;
+    std::uint32_t others = 0;
+    wire::GuestSpec spec;
+    for (std::uint32_t i = 0; i < desktops; ++i) {
+        const std::string name = "desktop-" + std::to_string(i);
+        const std::uint32_t row = tables.desktops.add();
+        DesktopRow& desktop = tables.desktops[row];
+        desktop.record.name = name.c_str();
+        desktop.pool = pool;
+        desktop.record.uuid = new_desktop_uuid(tables, pool, name, i);
+        others += desktop.record.uuid == derived_uuid(tables.identity, name, i) ? 0 : 1;
+        fill_desktop_spec(tables, desktop, spec);
+        EXPECT_TRUE(spec.vifs[0].mac.view().starts_with("00:16:3e:")) << spec.vifs[0].mac.view();
+        EXPECT_TRUE(macs.emplace(spec.vifs[0].mac.view()).second) << name << " " << spec.vifs[0].mac.view();
+    }
+    EXPECT_GE(others, 1U) << "no two met, and this tested nothing";
+}
+
+}  // namespace
+}  // namespace ballast::controller::test
