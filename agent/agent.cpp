@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/disks/image_files.hpp"
+#include "agent/worker_lock.hpp"
 #include "shell/durable_file.hpp"
 #include "shell/footprint.hpp"
 #include "shell/log.hpp"
@@ -13,6 +14,8 @@ namespace {
 
 // Kept images are deleted by the hour.
 constexpr Duration sweep_every = seconds(3600);
+// Workers of one guest often follow each other.
+constexpr Duration locks_swept_after = seconds(30);
 
 std::shared_ptr<TlsCredentials> load_tls(const AgentConfig& config, std::string& why) {
     return config.plain ? nullptr
@@ -42,7 +45,8 @@ Agent::Agent(Loop& loop, const AgentConfig& config)
                     }},
       watchdog_timer_{loop, [] { (void)notify_watchdog(); }},
       footprint_timer_{loop, [] { release_start_pages(); }},
-      sweep_timer_{loop, [this] { start_sweep(); }} {}
+      sweep_timer_{loop, [this] { start_sweep(); }},
+      locks_timer_{loop, [this] { sweep_locks(config_.run_dir); }} {}
 Agent::~Agent() = default;
 
 std::unique_ptr<Agent> Agent::start(Loop& loop, const AgentConfig& config, std::string& why) {
@@ -77,6 +81,9 @@ bool Agent::open(std::string& why) {
             .on_report = [this](WorkerId id, const WorkerReport& report) { on_worker_report(id, report); },
             .on_gone =
                 [this](WorkerId id, const Detail& how) {
+                    if (!locks_timer_.active()) {
+                        locks_timer_.start_once(locks_swept_after);
+                    }
                     if (id == sweeper_) {
                         on_swept();
                     } else if (desktops_ == nullptr || !desktops_->store().on_gone(id)) {
@@ -124,6 +131,7 @@ bool Agent::open(std::string& why) {
         start_sweep();
         sweep_timer_.start_every(sweep_every);
     }
+    locks_timer_.start_once(locks_swept_after);  // those of the agent before this one
     if (watchdog_period().ms > 0) {
         watchdog_timer_.start_every(watchdog_period());
     }

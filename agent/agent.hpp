@@ -101,6 +101,7 @@ class Agent {
     Timer watchdog_timer_;
     Timer footprint_timer_;  // once after each connection: a handshake needs much that is not needed after it
     Timer sweep_timer_;
+    Timer locks_timer_;  // after the end of a worker
     Actions actions_;
     std::deque<Answer> answers_;
     bool handling_ = false;

@@ -14,4 +14,7 @@ namespace ballast::agent {
 // descriptor.
 Status lock_guest(const std::string& run_dir, const Uuid& uuid, UniqueFd& lock, std::string& why);
 
+// Deletes the files of locks that nobody holds, and of which nothing is left that the next holder would end.
+void sweep_locks(const std::string& run_dir);
+
 }  // namespace ballast::agent
