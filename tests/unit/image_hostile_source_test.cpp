@@ -1,9 +1,6 @@
 // A source that keeps to the framing of the messages and to nothing else: what it says of an image is refused
 // with the reason, and nothing of it that was not verified is written.
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-
-#include <thread>
 
 #include "image/compressor.hpp"
 #include "image/core/recipe.hpp"
@@ -20,21 +17,15 @@ constexpr std::uint64_t hostile_bytes = hostile_segments * segment_bytes;
 
 class HostileSource : public testing::Test {
   protected:
-    HostileSource() : body_(message_bytes_max), runs_(runs_max), recipe_{runs_}, compressor_{1} {
+    HostileSource() : runs_(runs_max), recipe_{runs_}, compressor_{1} {
         content.assign(segment_bytes, std::byte{7});
         write_blocks(local, {1, 2, 3}, 4096);
         world.index(local);
         world.add_local(local);
         const Hello hello{.image_bytes = hostile_bytes, .data_bytes = segment_bytes};
-        say(MessageType::hello, encode(hello, body_));
+        speech_.say(MessageType::hello, hello);
     }
 
-    void say(MessageType type, std::size_t bytes) {
-        std::array<std::byte, frame_header_bytes> head{};
-        encode(FrameHead{.type = type, .body_bytes = static_cast<std::uint32_t>(bytes)}, head);
-        said_.insert(said_.end(), head.begin(), head.end());
-        said_.insert(said_.end(), body_.begin(), body_.begin() + static_cast<std::ptrdiff_t>(bytes));
-    }
     struct Lie {
         std::uint64_t number = 0;
         std::uint32_t literal_bytes_more = 0;
@@ -62,16 +53,16 @@ class HostileSource : public testing::Test {
                         .literal_bytes = recipe_.literal_bytes() + lie.literal_bytes_more,
                         .compressed = packed};
         segment.digest[0] ^= lie.wrong_digest ? std::byte{1} : std::byte{0};
-        say(MessageType::segment, encode(segment, body_));
+        speech_.say(MessageType::segment, segment);
     }
     void say_zeros(std::uint64_t first, std::uint64_t count) {
-        say(MessageType::zeros, encode(SegmentRange{.first = first, .count = count}, body_));
+        speech_.say(MessageType::zeros, SegmentRange{.first = first, .count = count});
     }
     void say_keys(std::uint32_t count, std::byte bits) {
         const std::vector<std::byte> all_bits(count, bits);
         const Keys keys{
             .block_bytes = 4096, .code = key_code_for(count, 3), .count = count, .bits = all_bits};
-        say(MessageType::keys, encode(keys, body_));
+        speech_.say(MessageType::keys, keys);
     }
     void say_finish(bool right) {
         Digester digester{TransferKey{}};
@@ -80,28 +71,11 @@ class HostileSource : public testing::Test {
         digester.begin_image(hostile_bytes);
         digester.add_segment(first);
         digester.add_segment(right ? second : first);
-        say(MessageType::finish, encode(digester.end_image(), body_));
+        speech_.say(MessageType::finish, digester.end_image());
     }
 
     // The fault, and the reason in `why`.
-    Fault hear() {
-        int fds[2] = {-1, -1};
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-        SocketStream source{UniqueFd{fds[0]}};
-        SocketStream destination{UniqueFd{fds[1]}};
-        Status status;
-        std::thread listener{[&] {
-            TransferControl control;
-            ImageReceiver receiver{world.receive, control};
-            status = receiver.run(destination, why);
-            destination.shut_down();
-        }};
-        std::string ignored;
-        static_cast<void>(source.send(said_, ignored));
-        static_cast<void>(::shutdown(fds[0], SHUT_WR));
-        listener.join();
-        return status.fault();
-    }
+    Fault hear() { return world.receiver_hears(speech_, why).fault(); }
     void refused(const char* reason) {
         EXPECT_EQ(hear(), Fault::protocol_violation) << why;
         EXPECT_NE(why.find(reason), std::string::npos) << why;
@@ -122,8 +96,7 @@ class HostileSource : public testing::Test {
     std::string why;
 
   private:
-    std::vector<std::byte> body_;
-    std::vector<std::byte> said_;
+    Speech speech_;
     std::vector<image::Run> runs_;
     Recipe recipe_;
     StreamCompressor compressor_;

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
-#include <thread>
 
 #include "base/prng.hpp"
 #include "image_transfer_world.hpp"
@@ -212,96 +211,38 @@ TEST_F(ImageTransferFaults, LocalImagesThatAreGoneOrDamagedAreLeftOut) {
     EXPECT_EQ(outcome.sent.copied_bytes, 800 * fault_block);
 }
 
-// A source that says anything at all.
-Status talk(const TransferWorld& world, const std::vector<std::byte>& bytes, std::string& why) {
-    int fds[2] = {-1, -1};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    SocketStream source{UniqueFd{fds[0]}};
-    SocketStream destination{UniqueFd{fds[1]}};
-    Status status;
-    std::thread listener{[&] {
-        TransferControl control;
-        ImageReceiver receiver{world.receive, control};
-        status = receiver.run(destination, why);
-        destination.shut_down();
-    }};
-    std::string ignored;
-    static_cast<void>(source.send(bytes, ignored));
-    source.shut_down();
-    listener.join();
-    return status;
-}
-
 TEST_F(ImageTransferFaults, ASourceThatSaysAnythingElseIsRefused) {
     std::string why;
-    std::vector<std::byte> bytes(200, std::byte{0xff});
-    EXPECT_EQ(talk(world, bytes, why).fault(), Fault::protocol_violation);
+    const Speech nonsense{std::vector<std::byte>(200, std::byte{0xff})};
+    EXPECT_EQ(world.receiver_hears(nonsense, why).fault(), Fault::protocol_violation);
     EXPECT_NE(why.find("no message"), std::string::npos) << why;
-    // Well framed, but no greeting.
-    bytes = {std::byte{1}, {}, {}, {}, std::byte{6}};
-    EXPECT_EQ(talk(world, bytes, why).fault(), Fault::protocol_violation);
+    const Speech no_greeting{{std::byte{1}, {}, {}, {}, std::byte{6}}};
+    EXPECT_EQ(world.receiver_hears(no_greeting, why).fault(), Fault::protocol_violation);
     EXPECT_NE(why.find("did not begin with a greeting"), std::string::npos) << why;
-    EXPECT_EQ(talk(world, {}, why).fault(), Fault::connection_lost);
-    Hello hello{.version = transfer_version + 1, .image_bytes = 100};
-    bytes.assign(200, {});
-    const std::size_t body = encode(hello, std::span{bytes}.subspan(frame_header_bytes));
-    encode(FrameHead{.type = MessageType::hello, .body_bytes = static_cast<std::uint32_t>(body)},
-           std::span{bytes}.first<frame_header_bytes>());
-    bytes.resize(frame_header_bytes + body);
-    EXPECT_EQ(talk(world, bytes, why).fault(), Fault::version_mismatch);
+    EXPECT_EQ(world.receiver_hears({}, why).fault(), Fault::connection_lost);
+    Speech newer;
+    newer.say(MessageType::hello, Hello{.version = transfer_version + 1, .image_bytes = 100});
+    EXPECT_EQ(world.receiver_hears(newer, why).fault(), Fault::version_mismatch);
     EXPECT_NE(why.find("another version"), std::string::npos) << why;
-}
-
-// A destination that says anything at all, once it has heard the greeting.
-Status answer(const TransferWorld& world, const std::vector<std::byte>& bytes, std::string& why) {
-    int fds[2] = {-1, -1};
-    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-    SocketStream source{UniqueFd{fds[0]}};
-    SocketStream destination{UniqueFd{fds[1]}};
-    Status status;
-    std::thread sender{[&] {
-        TransferControl control;
-        ImageSender sending{world.send, control};
-        status = sending.run(source, why);
-        source.shut_down();
-    }};
-    std::string ignored;
-    static_cast<void>(destination.send(bytes, ignored));
-    if (bytes.empty()) {
-        destination.shut_down();
-    }
-    sender.join();
-    return status;
-}
-
-std::vector<std::byte> framed(MessageType type, std::span<const std::byte> body) {
-    std::vector<std::byte> bytes(frame_header_bytes + body.size());
-    encode(FrameHead{.type = type, .body_bytes = static_cast<std::uint32_t>(body.size())},
-           std::span{bytes}.first<frame_header_bytes>());
-    std::copy(body.begin(), body.end(), bytes.begin() + frame_header_bytes);
-    return bytes;
 }
 
 TEST_F(ImageTransferFaults, ADestinationThatSaysAnythingElseIsRefused) {
     std::string why;
-    EXPECT_EQ(answer(world, std::vector<std::byte>(200, std::byte{0xff}), why).fault(),
-              Fault::protocol_violation);
+    const Speech nonsense{std::vector<std::byte>(200, std::byte{0xff})};
+    EXPECT_EQ(world.sender_hears(nonsense, why).fault(), Fault::protocol_violation);
     EXPECT_NE(why.find("no message"), std::string::npos) << why;
-    EXPECT_EQ(answer(world, {}, why).fault(), Fault::connection_lost) << why;
+    EXPECT_EQ(world.sender_hears({}, why).fault(), Fault::connection_lost) << why;
     Welcome welcome;
-    std::vector<std::byte> body(message_bytes_max);
     welcome.version = transfer_version + 1;
-    std::size_t length = encode(welcome, body);
-    EXPECT_EQ(answer(world, framed(MessageType::welcome, std::span{body}.first(length)), why).fault(),
-              Fault::version_mismatch);
+    Speech newer;
+    newer.say(MessageType::welcome, welcome);
+    EXPECT_EQ(world.sender_hears(newer, why).fault(), Fault::version_mismatch);
     EXPECT_NE(why.find("another version"), std::string::npos) << why;
     // A welcome, and then that all is done: before the source has sent anything.
-    welcome.version = transfer_version;
-    length = encode(welcome, body);
-    std::vector<std::byte> bytes = framed(MessageType::welcome, std::span{body}.first(length));
-    const std::vector<std::byte> done = framed(MessageType::finished, std::vector<std::byte>(32));
-    bytes.insert(bytes.end(), done.begin(), done.end());
-    EXPECT_EQ(answer(world, bytes, why).fault(), Fault::protocol_violation) << why;
+    Speech hasty;
+    hasty.say(MessageType::welcome, Welcome{});
+    hasty.say_body(MessageType::finished, std::vector<std::byte>(32));
+    EXPECT_EQ(world.sender_hears(hasty, why).fault(), Fault::protocol_violation) << why;
 }
 
 // Nothing at all comes, and the connection stays: it is given up.

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <thread>
 
 #include "image/index_build.hpp"
@@ -78,6 +79,56 @@ Outcome TransferWorld::transfer() {
 
 bool TransferWorld::target_is_source() const {
     return content_of(source) == content_of(target);
+}
+
+void Speech::say_body(MessageType type, std::span<const std::byte> body) {
+    std::array<std::byte, frame_header_bytes> head{};
+    encode(FrameHead{.type = type, .body_bytes = static_cast<std::uint32_t>(body.size())}, head);
+    bytes_.insert(bytes_.end(), head.begin(), head.end());
+    bytes_.insert(bytes_.end(), body.begin(), body.end());
+}
+
+Status TransferWorld::receiver_hears(const Speech& speech, std::string& why) const {
+    int fds[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    SocketStream at_source{UniqueFd{fds[0]}};
+    SocketStream at_destination{UniqueFd{fds[1]}};
+    Status status;
+    std::thread destination{[&] {
+        TransferControl control;
+        ImageReceiver receiver{receive, control};
+        status = receiver.run(at_destination, why);
+        at_destination.shut_down();
+    }};
+    std::string ignored;
+    static_cast<void>(at_source.send(speech.bytes(), ignored));
+    static_cast<void>(::shutdown(fds[0], SHUT_WR));
+    destination.join();
+    return status;
+}
+
+Status TransferWorld::sender_hears(const Speech& speech, std::string& why) const {
+    int fds[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    SocketStream at_source{UniqueFd{fds[0]}};
+    SocketStream at_destination{UniqueFd{fds[1]}};
+    Status status;
+    std::thread sending{[&] {
+        TransferControl control;
+        ImageSender sender{send, control};
+        status = sender.run(at_source, why);
+        at_source.shut_down();
+    }};
+    std::string ignored;
+    static_cast<void>(at_destination.send(speech.bytes(), ignored));
+    if (speech.bytes().empty()) {
+        at_destination.shut_down();
+    }
+    std::array<std::byte, 1> taken_in{};
+    while (at_destination.receive(taken_in, ignored).ok()) {
+    }
+    sending.join();
+    return status;
 }
 
 }  // namespace ballast::image::testing_files

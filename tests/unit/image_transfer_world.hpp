@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "image/receiver.hpp"
 #include "image/sender.hpp"
@@ -27,6 +28,24 @@ class HarmfulStream final : public ByteStream {
     std::uint64_t received_ = 0;
 };
 
+// What one side says, message by message, whether it makes sense or not.
+class Speech {
+  public:
+    Speech() = default;
+    explicit Speech(std::vector<std::byte> anything) : bytes_{std::move(anything)} {}
+    template <class Message>
+    void say(MessageType type, const Message& message) {
+        std::vector<std::byte> body(message_bytes_max);
+        body.resize(encode(message, body));
+        say_body(type, body);
+    }
+    void say_body(MessageType type, std::span<const std::byte> body);
+    const std::vector<std::byte>& bytes() const noexcept { return bytes_; }
+
+  private:
+    std::vector<std::byte> bytes_;
+};
+
 struct Outcome {
     Status sender;
     Status receiver;
@@ -48,6 +67,11 @@ class TransferWorld {
     // One attempt with a fresh connection.
     Outcome transfer();
     bool target_is_source() const;
+    // How the receiver ends whose source says this, and then nothing more.
+    Status receiver_hears(const Speech& speech, std::string& why) const;
+    // How the sender ends whose destination says this, and takes in what it hears; one that has nothing to
+    // say is gone.
+    Status sender_hears(const Speech& speech, std::string& why) const;
 
     Folder folder;
     std::string source = folder.path("source.raw");
