@@ -25,40 +25,49 @@ void Workers::discard(const Worker& worker) {
     world_.store_at(worker.host).files.erase(temporary(worker.record.volume.path, worker.record.job_id));
 }
 
+// Nothing of it is there yet but a name of its own.
+Workers::Did Workers::begin_file(Worker& worker) {
+    SharedStore& store = world_.store_at(worker.host);
+    const std::string path{worker.record.volume.path.view()};
+    const std::string name = temporary(worker.record.volume.path, worker.record.job_id);
+    if (!lock(worker, worker.record.uuid)) {
+        return Did::waits;
+    }
+    if (!store_is_proven(worker)) {
+        return fail(worker, Fault::storage_mismatch, "another file system lies at the store's directory");
+    }
+    if (worker.again && store.find(path) != nullptr && store.find(path) == store.find(name)) {
+        worker.phase = 3;
+        return Did::goes_on;
+    }
+    if (store.find(path) != nullptr) {
+        return fail(worker, Fault::already_exists, path + " is there already");
+    }
+    auto file = std::make_shared<StoreFile>();
+    if (worker.op == agent::WorkerOp::golden_keep) {
+        const SaveSlot& slot = world_.machine(worker.host).saves[worker.record.uuid];
+        if (!slot.complete) {
+            return fail(worker, Fault::image_corrupt, "it is no whole save file any more");
+        }
+        file->golden = true;
+        file->image = slot.complete_image;
+    }
+    store.files[name] = std::move(file);
+    worker.phase = 1;
+    return wait(worker,
+                between(worker.random, disk_write_min_ns, disk_write_max_ns) + world_.shared_delay_ns());
+}
+
 // A disk, or a golden file: `phase` says how far it has come.
 Workers::Did Workers::make_file(Worker& worker) {
+    if (worker.phase == 0) {
+        return begin_file(worker);
+    }
     SharedStore& store = world_.store_at(worker.host);
     const std::string path{worker.record.volume.path.view()};
     const std::string name = temporary(worker.record.volume.path, worker.record.job_id);
     const std::int64_t delay_ns = world_.shared_delay_ns();
-    if (worker.phase == 0) {
-        if (!lock(worker, worker.record.uuid)) {
-            return Did::waits;
-        }
-        if (!store_is_proven(worker)) {
-            return fail(worker, Fault::storage_mismatch, "another file system lies at the store's directory");
-        }
-        if (worker.again && store.find(path) != nullptr && store.find(path) == store.find(name)) {
-            worker.phase = 3;
-            return Did::goes_on;
-        }
-        if (store.find(path) != nullptr) {
-            return fail(worker, Fault::already_exists, path + " is there already");
-        }
-        auto file = std::make_shared<StoreFile>();
-        if (worker.op == agent::WorkerOp::golden_keep) {
-            const SaveSlot& slot = world_.machine(worker.host).saves[worker.record.uuid];
-            if (!slot.complete) {
-                return fail(worker, Fault::image_corrupt, "it is no whole save file any more");
-            }
-            file->golden = true;
-            file->image = slot.complete_image;
-        }
-        store.files[name] = std::move(file);
-        worker.phase = 1;
-        return wait(worker, between(worker.random, disk_write_min_ns, disk_write_max_ns) + delay_ns);
-    }
-    if (worker.phase >= 1 && worker.phase <= 3 && !store_is_proven(worker)) {
+    if (worker.phase <= 3 && !store_is_proven(worker)) {
         return fail(worker, Fault::storage_mismatch, "another file system lies at the store's directory");
     }
     if (worker.phase == 1) {

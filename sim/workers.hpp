@@ -91,6 +91,7 @@ class Workers {
     Did restore(Worker& worker);
     Fault missing_for(const Worker& worker) const;
     // worker_disk.cpp
+    Did begin_file(Worker& worker);
     Did make_file(Worker& worker);
     Did remove_file(Worker& worker);
     Did clone(Worker& worker);

@@ -128,29 +128,8 @@ void take_sample(Step& step, std::uint32_t host, const wire::DomainSample& sampl
     vm.memory_used_mib.push(static_cast<double>(mib(sample.memory_kib)));
 }
 
-}  // namespace
-
-Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept {
-    HostRow& row = step.t.hosts[host];
-    if (!acceptable(report)) {
-        return Err{Fault::protocol_violation};
-    }
-    if (row.inventory_known && report.sequence <= row.report_sequence) {
-        return {};  // an older truth
-    }
-    ++step.t.counters.host_reports;
-    if (report.degraded) {
-        // Its lists are what the agent could get, perhaps nothing: a guest that is not in them may run all
-        // the same, and to call it inactive would allow a second copy to be started.
-        row.report_sequence = report.sequence;
-        row.degraded = true;
-        refresh_host(step, host);
-        return {};
-    }
-    const bool first = !row.inventory_known;
-    step.t.rooms_hold = false;
-    take_facts(row, report);
-    take_overhead(row, report);
+// Of each guest, what this host has of it: running, in flight, saved, or nothing any more.
+void sight_guests(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept {
     each_guest_seen(step.t, host, [&](std::uint32_t vm) {
         Sighting& old = *sighting_at(step.t.vms[vm], host);
         old.state = DomainState::absent;  // until the report says otherwise
@@ -175,6 +154,32 @@ Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& re
              .console_address = domain.console_address,
              .console_port = domain.console_port});
     }
+}
+
+}  // namespace
+
+Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept {
+    HostRow& row = step.t.hosts[host];
+    if (!acceptable(report)) {
+        return Err{Fault::protocol_violation};
+    }
+    if (row.inventory_known && report.sequence <= row.report_sequence) {
+        return {};  // an older truth
+    }
+    ++step.t.counters.host_reports;
+    if (report.degraded) {
+        // Its lists are what the agent could get, perhaps nothing: a guest that is not in them may run all
+        // the same, and to call it inactive would allow a second copy to be started.
+        row.report_sequence = report.sequence;
+        row.degraded = true;
+        refresh_host(step, host);
+        return {};
+    }
+    const bool first = !row.inventory_known;
+    step.t.rooms_hold = false;
+    take_facts(row, report);
+    take_overhead(row, report);
+    sight_guests(step, host, report);
     each_guest_seen(step.t, host, [&](std::uint32_t vm) {
         const Sighting& sighting = *sighting_at(step.t.vms[vm], host);
         if (sighting.state == DomainState::absent && !sighting.saved) {

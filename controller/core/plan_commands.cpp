@@ -1,5 +1,6 @@
 // Plans on request: computed, shown, applied, cancelled.
 #include <algorithm>
+#include <optional>
 
 #include "controller/core/step.hpp"
 
@@ -16,23 +17,20 @@ std::uint64_t id_of_plan_under_way(const Tables& t) noexcept {
     return 0;
 }
 
-void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept {
-    // Two rebalances at once (cron and an operator) would each move guests on what it knew before the other's
-    // moves: the second is told of the first.
-    const std::uint64_t under_way =
-        command.kind == CommandKind::rebalance && !command.dry_run ? id_of_plan_under_way(step.t) : 0;
-    if (under_way != 0) {
-        outcome.kind = OutcomeKind::already_so;
-        outcome.plan_id = under_way;
-        return;
-    }
+// What a plan is made with; nothing, and a refusal, when it cannot be made with what was asked for.
+struct Asked {
+    const policy::Policy* policy = nullptr;
+    policy::Parameters parameters;
+};
+
+std::optional<Asked> asked_for(const Step& step, const Command& command, Outcome& outcome) noexcept {
     const BalanceSettings& configured = step.t.settings.balance;
     const std::string_view name = command.policy.empty() ? configured.policy.view() : command.policy.view();
     const policy::Policy* policy = policy::find_policy(name);
     if (policy == nullptr) {
         refuse(outcome, Slug::validation_failed, Fault::not_found, compose("no policy is called ", name));
         outcome.pointer = "/policy";
-        return;
+        return std::nullopt;
     }
     policy::Parameters parameters = command.has_parameters ? command.parameters : configured.parameters;
     if (!command.has_parameters) {
@@ -43,7 +41,7 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     if (const auto wrong = policy::check(parameters)) {
         refuse(outcome, Slug::validation_failed, Fault::invalid_argument, *wrong);
         outcome.pointer = "/parameters";
-        return;
+        return std::nullopt;
     }
     if (parameters.window > step.t.settings.limits.window_samples) {
         refuse(
@@ -51,9 +49,26 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
             compose("window: ", parameters.window, " samples were asked for, and limit window_samples keeps ",
                     step.t.settings.limits.window_samples));
         outcome.pointer = "/parameters/window";
+        return std::nullopt;
+    }
+    return Asked{policy, parameters};
+}
+
+void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept {
+    // Two rebalances at once (cron and an operator) would each move guests on what it knew before the other's
+    // moves: the second is told of the first.
+    const std::uint64_t under_way =
+        command.kind == CommandKind::rebalance && !command.dry_run ? id_of_plan_under_way(step.t) : 0;
+    if (under_way != 0) {
+        outcome.kind = OutcomeKind::already_so;
+        outcome.plan_id = under_way;
         return;
     }
-    const Round round = compute_plan(step, *policy, parameters);
+    const std::optional<Asked> asked = asked_for(step, command, outcome);
+    if (!asked) {
+        return;
+    }
+    const Round round = compute_plan(step, *asked->policy, asked->parameters);
     outcome.kind = OutcomeKind::plan;
     if (command.dry_run) {
         fill_plan(step.t, step.now, JobOrigin::operator_request, round, step.t.dry_plan);
@@ -68,8 +83,8 @@ void plan_create(Step& step, const Command& command, Outcome& outcome) noexcept 
     DecisionRow decision;
     decision.origin = JobOrigin::operator_request;
     decision.kind = step.t.plan.moves.empty() ? DecisionKind::no_move : DecisionKind::planned;
-    decision.policy = policy->name;
-    decision.critical_load = parameters.critical_load;
+    decision.policy = asked->policy->name;
+    decision.critical_load = asked->parameters.critical_load;
     decision.plan_id = outcome.plan_id;
     decision.source = step.t.plans[row].record.source;
     decision.why = step.t.plan.conclusion;

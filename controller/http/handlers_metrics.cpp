@@ -229,6 +229,8 @@ Answer get_metrics(Api& api, const Call&) {
     write_counters(out, api.core().counters());
     write_predictions(out, api.core().counters().prediction_error);
     write_http(out, api);
+    write_feed(out, api);
+    write_access(out, api);
     return reply;
 }
 

@@ -139,6 +139,10 @@ void write_http(MetricsOut& out, const Api& api) {
     for (std::size_t part = 0; part < change_part_names.size(); ++part) {
         out.value("part", change_part_names[part], http.changes_took[part]);
     }
+}
+
+void write_feed(MetricsOut& out, const Api& api) {
+    const ServerCounters& http = api.surroundings().server->counters();
     out.metric("ballast_event_readers", "gauge", "Streams of events, and requests that wait for one.");
     out.value(http.readers_now);
     out.metric("ballast_event_readers_refused_total", "counter", "Readers refused by limits.event_readers.");
@@ -148,6 +152,10 @@ void write_http(MetricsOut& out, const Api& api) {
     out.value(http.readers_cut_off);
     out.metric("ballast_events_total", "counter", "Events since the start.");
     out.value(api.surroundings().feed->events_total());
+}
+
+void write_access(MetricsOut& out, const Api& api) {
+    const ServerCounters& http = api.surroundings().server->counters();
     out.metric("ballast_http_refused_total", "counter", "Requests refused before an operation saw them.");
     out.value("why", "header", http.refused_header);
     out.value("why", "body", http.refused_body);
