@@ -61,6 +61,18 @@ class SimFaults : public SimFixture {
         Domain out;
         return host->receive_image(fd, incoming_suffix, {}, silent, out).fault();
     }
+    // What an agent does when a transfer has ended: the guest runs, and nobody asks it to suspend itself.
+    static void let_run_on(Hypervisor& host, const Domain& guest) {
+        if (host.withdraw_suspend(guest).ok()) {
+            return;
+        }
+        Domain left;
+        do {  // it has taken the request
+            ASSERT_TRUE(host.find(guest.uuid, left).ok());
+        } while (left.state == DomainState::running);
+        EXPECT_EQ(left.state, DomainState::suspended);
+        EXPECT_TRUE(host.resume_suspended(left).ok());
+    }
 };
 
 TEST_F(SimFaults, AKilledSenderLeavesTheGuestRunningOrSuspendedAndNeverLosesIt) {
@@ -92,14 +104,7 @@ TEST_F(SimFaults, ARequestToSuspendOutlivesItsSenderUntilItIsTakenBackOrHeeded) 
     order("a", rule_of(Call::suspend, FaultAction::die, 0));
     Worker worker{[&] { return send("a", "a-01", nowhere); }};
     EXPECT_EQ(worker.wait(), -SIGKILL);
-    if (!host->withdraw_suspend(guest).ok()) {  // the guest was quicker
-        Domain left;
-        do {
-            ASSERT_TRUE(host->find(guest.uuid, left).ok());
-        } while (left.state == DomainState::running);
-        EXPECT_EQ(left.state, DomainState::suspended);
-        EXPECT_TRUE(host->resume_suspended(left).ok());
-    }
+    let_run_on(*host, guest);
     EXPECT_TRUE(host->withdraw_suspend(guest).ok()) << "there is none";
     EXPECT_EQ(send("a", "a-01", nowhere), Fault::none);
     close(nowhere);
@@ -145,14 +150,13 @@ TEST_F(SimFaults, AKilledReceiverLeavesAHalfBuiltPausedDomainThatOnlyDestroyHelp
         }};
         link.close_far();
         const Fault sent = send("a", "a-01", link.near);
+        link.close_near();  // a receiver that was sent nothing ends too
         EXPECT_EQ(receiver.wait(), -SIGKILL);
         auto source = open_host("a");
         const Domain guest = domain_named(*source, "a-01");
         ASSERT_TRUE(guest.state == DomainState::running || guest.state == DomainState::suspended) << at;
         EXPECT_TRUE(sent == Fault::none || sent == Fault::connection_lost) << to_string(sent);
-        if (guest.state == DomainState::suspended) {
-            ASSERT_TRUE(source->resume_suspended(guest).ok());
-        }
+        let_run_on(*source, guest);
 
         const Domain half = domain_named(*target, "a-01--incoming");
         ASSERT_NE(half.domid, 0u) << at;
