@@ -25,9 +25,6 @@ namespace {
 
 // Descriptors are moved out of the way of the fixed ones first.
 constexpr int image_descriptors_from = 10;
-// The other side may be silent for as long as it reads a large image through. A host that is gone is noticed
-// by the kernel's own probes (see worker_source.cpp).
-constexpr Duration silence_max = seconds(3600);
 constexpr std::size_t piece_bytes = 128 * 1024;
 
 bool make_image_pair(int type, UniqueFd& near_end, UniqueFd& far_end) {
@@ -70,7 +67,8 @@ int spawn_image(const std::string& path, int channel, int stream, int lock, int 
 // both.
 class ImageRelay {
   public:
-    ImageRelay(BlockingLink& link, UniqueFd stream) : link_{link}, stream_{std::move(stream)} {
+    ImageRelay(BlockingLink& link, UniqueFd stream, Duration silence)
+        : link_{link}, stream_{std::move(stream)}, silence_{silence} {
         out_ = std::thread{[this] { send_all(); }};
         in_ = std::thread{[this] { receive_all(); }};
     }
@@ -133,7 +131,7 @@ class ImageRelay {
         for (bool wanted = true;;) {
             wire::Chunk chunk;
             message = std::monostate{};
-            const Status heard = link_.receive(message, chunk, silence_max);
+            const Status heard = link_.receive(message, chunk, silence_);
             if (!heard.ok()) {
                 give_up(heard.fault());
                 return;
@@ -176,6 +174,7 @@ class ImageRelay {
 
     BlockingLink& link_;
     UniqueFd stream_;
+    Duration silence_;
     std::atomic<Fault> fault_{Fault::none};
     std::string said_;  // of the receiving thread, until it is joined
     std::thread out_;
@@ -287,11 +286,11 @@ Status run_image_task(const ImageSetup& setup, int lock_fd, const ImageEvents& e
     return result_of(last, why);
 }
 
-Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, const ImageEvents& events,
-                ImageReport& last, std::string& why) {
+Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, Duration silence,
+                const ImageEvents& events, ImageReport& last, std::string& why) {
     ImageProcess process;
     BALLAST_CHECK(process.start(setup, lock_fd, true, why));
-    ImageRelay relay{link, process.take_stream()};
+    ImageRelay relay{link, process.take_stream(), silence};
     if (!follow(process, events, last)) {
         relay.break_off();
     }

@@ -42,6 +42,19 @@ class ImageProcess {
     UniqueFd stream_;
 };
 
+// How long the other side may be silent: for as long as it reads the image through, of which nothing need
+// have changed. While the guest stands still that is a minute and what a slow disk takes. (A host that is
+// gone is noticed by the kernel's own probes: see worker_source.cpp.)
+inline constexpr std::int64_t silence_max_s = 3600;
+inline constexpr std::int64_t silence_of_last_round_s = 60;
+inline constexpr std::uint64_t slow_disk_bytes_per_second = 32ull * 1024 * 1024;
+constexpr Duration silence_allowed(bool last_round, std::uint64_t image_bytes) noexcept {
+    const std::uint64_t reading_s = image_bytes / slow_disk_bytes_per_second;
+    const bool short_one = last_round && reading_s < silence_max_s - silence_of_last_round_s;
+    return seconds(short_one ? silence_of_last_round_s + static_cast<std::int64_t>(reading_s)
+                             : silence_max_s);
+}
+
 // What a conversation, or the making of an index, wants of whoever runs it.
 struct ImageEvents {
     std::function<void(const ImageReport&)> on_progress;
@@ -61,7 +74,7 @@ Status run_image_task(const ImageSetup& setup, int lock_fd, const ImageEvents& e
 // The same with a conversation over `link`: bytes travel as uncompressed chunks, an end mark ends each
 // direction. Ok only when both the process and the link have come to the end. A link that broke is the fault
 // then, whatever the process says. Afterwards the link carries messages again.
-Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, const ImageEvents& events,
-                ImageReport& last, std::string& why);
+Status converse(BlockingLink& link, const ImageSetup& setup, int lock_fd, Duration silence,
+                const ImageEvents& events, ImageReport& last, std::string& why);
 
 }  // namespace ballast::agent

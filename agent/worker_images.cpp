@@ -104,7 +104,8 @@ Status Worker::send_disk(BlockingLink& link, std::uint32_t number, bool last, st
         .on_command = [this](const ImageProcess& process) { return hear_limit(process); }};
     ImageReport ended;
     std::string why;
-    const Status here = converse(link, setup, lock_.get(), events, ended, why);
+    const Status here =
+        converse(link, setup, lock_.get(), silence_allowed(last, disk.size_bytes), events, ended, why);
     sent_bytes += ended.sent_bytes;
     end_image(disk, ended);
     wire::MigrationImage there;
@@ -220,7 +221,8 @@ Status Worker::take_disk(BlockingLink& link, const wire::MigrationImage& begin, 
     setup.directory = setup_.images_directory;
     setup.first = !image_seen_[begin.disk];
     ImageReport ended;
-    const Status status = converse(link, setup, lock_.get(), {}, ended, why);
+    const Status status =
+        converse(link, setup, lock_.get(), silence_allowed(begin.last, disk.size_bytes), {}, ended, why);
     if (!status.ok() && status.fault() != ended.fault) {
         return status;
     }
