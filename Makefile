@@ -405,7 +405,7 @@ $(OUT)/fuzz/%.o: %.cpp $(fuzz_pch).pch | $(gen_hdr)
 # What a target needs beside base and proto. What protoc made is linked as it is, like the library that it calls.
 $(call fuzz_obj,$(rapidjson_src)): FUZZ_FLAGS += -fno-sanitize=pointer-overflow
 $(OUT)/fuzz/json_body_fuzz: $(call fuzz_obj,controller/http/json_body.cpp controller/http/guest_spec.cpp shell/random.cpp)
-pool_file_src := $(addprefix cli/offline/,pool_file.cpp pool_handler.cpp planning.cpp plan_json.cpp) cli/files.cpp \
+pool_file_src := $(addprefix cli/offline/,pool_file.cpp pool_handler.cpp pool_keep.cpp planning.cpp plan_json.cpp) cli/files.cpp \
                  $(wildcard policy/*.cpp policy/*/*.cpp)
 $(call fuzz_obj,$(filter cli/%,$(pool_file_src))): FUZZ_FLAGS += -fno-sanitize=pointer-overflow
 $(OUT)/fuzz/pool_file_fuzz: $(call fuzz_obj,$(pool_file_src))

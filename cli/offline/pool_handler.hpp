@@ -99,6 +99,9 @@ class PoolHandler {
     std::optional<PoolError> error_;
 };
 
+// What was found, for a message: in quotation marks, and not too much of it.
+std::string quoted(std::string_view text);
+
 // RFC 6901: "~" and "/" inside a name are escaped.
 std::string escaped_token(std::string_view name);
 

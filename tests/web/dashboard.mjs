@@ -293,6 +293,8 @@ const scenarios = {
     assert.equal(await named(), "nothing");
     await page.keyboard.press("Enter");
     await page.getByRole("menu", {name: "guest-1999"}).waitFor();
+    await frames(page);
+    assert.ok(await page.getByRole("menu", {name: "guest-1999"}).isVisible(), "what was scrolled to open it has not closed it");
     await page.keyboard.press("Escape");
     await page.locator("#filter").fill("guest-12 h1");
     await page.locator("#guests-count", {hasText: "50 of 2000 guests"}).waitFor();

@@ -146,8 +146,10 @@ function onKey(event) {
     scrollToActive();
   } else if (event.key === "Enter" || event.key === " ") {
     scrollToActive();
-    const row = rows.find((each) => each.element.id === "active-guest");
-    if (row) vmMenu(row.vm, row.more, byId("table"));
+    requestAnimationFrame(() => { // the scrolling is told before it, and would close the menu
+      const row = rows.find((each) => each.element.id === "active-guest");
+      if (row) vmMenu(row.vm, row.more, byId("table"));
+    });
   } else {
     return;
   }
