@@ -53,7 +53,7 @@ struct Parameters {
     double hysteresis = 0.08;       // a host is relieved when it is above its threshold by more than this,
     double relief_margin = 0.04;    // down to its threshold less this; no host is filled above that
     std::uint32_t swap_counts = 2;  // so many migrations is a swap; 1: relief swaps as soon as it moves
-    double price_per_move = 0.016;  // what a migration costs, in the unit of the cost: for itself,
+    double price_per_move = 0.014;  // what a migration costs, in the unit of the cost: for itself,
     double price_per_gib = 0.004;   // for each GiB that it sends,
     double price_per_second = 0;    // and for each second that it takes
     double calm_price = 4;          // so many times as much when its host is far from overloaded

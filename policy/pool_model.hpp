@@ -65,6 +65,8 @@ struct Pool {
     // UTC, 0 to 1439: for policies that move guests at certain hours only. None: unknown, any hour.
     std::optional<std::uint32_t> minute_of_day{};
     double sample_interval_seconds = 5;  // between two samples of a series
+    // Somebody has said what the loads are: no number is a sample of something that varies by chance.
+    bool loads_given = false;
 };
 
 // Since it moved or started, whichever was later: the cool-down holds from then. What still boots can not be
@@ -90,6 +92,17 @@ constexpr Series series(const Vm& vm, Resource resource) noexcept {
         case Resource::disk: return vm.disk_mbps;
     }
     return {};
+}
+
+// Samples of the longest series of any guest.
+constexpr std::size_t longest_series(std::span<const Vm> vms) noexcept {
+    std::size_t longest = 0;
+    for (const Vm& vm : vms) {
+        for (const Resource resource : all_resources) {
+            longest = std::max(longest, series(vm, resource).size());
+        }
+    }
+    return longest;
 }
 
 // Memory that guests may take on the host.

@@ -76,6 +76,27 @@ std::optional<CleanSum> clean_sum_of(std::span<const Sample> samples, double mos
                                                   : sum_in_lanes(samples, most);
 }
 
+// In lanes, which need not wait for one another.
+template <class Sample>
+double squares_about_of(std::span<const Sample> samples, double mean, double ceiling) noexcept {
+    constexpr std::size_t lanes = 4;
+    std::array<double, lanes> squares{};
+    const auto off = [&](std::size_t i) {
+        const auto sample = static_cast<double>(samples[i]);
+        return is_good(sample) ? std::min(sample, ceiling) - mean : 0;
+    };
+    std::size_t i = 0;
+    for (; i + lanes <= samples.size(); i += lanes) {
+        for (std::size_t l = 0; l < lanes; ++l) {
+            squares[l] += off(i + l) * off(i + l);
+        }
+    }
+    for (; i < samples.size(); ++i) {
+        squares[0] += off(i) * off(i);
+    }
+    return (squares[0] + squares[1]) + (squares[2] + squares[3]);
+}
+
 }  // namespace
 
 std::optional<CleanSum> clean_sum(Series samples, double ceiling) noexcept {
@@ -101,6 +122,10 @@ double peak_of_last(Series series, std::uint32_t window, double ceiling) noexcep
     double peak = 0;
     for_each_of_last(series, window, ceiling, [&](double sample) { peak = std::max(peak, sample); });
     return peak;
+}
+
+double squares_about(Series samples, double mean, double ceiling) noexcept {
+    return samples.as_stored([&](auto stored) { return squares_about_of(stored, mean, ceiling); });
 }
 
 }  // namespace ballast::policy

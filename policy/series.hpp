@@ -119,5 +119,7 @@ double sum_of_last(Series series, std::size_t instants, double ceiling = no_ceil
 // Over the last `window` samples that exist; 0 when there are none.
 double mean_of_last(Series series, std::uint32_t window, double ceiling = no_ceiling) noexcept;
 double peak_of_last(Series series, std::uint32_t window, double ceiling = no_ceiling) noexcept;
+// Sum of the squares of all samples' deviations from `mean`; a sample that cannot be counts nothing.
+double squares_about(Series samples, double mean, double ceiling = no_ceiling) noexcept;
 
 }  // namespace ballast::policy

@@ -154,6 +154,7 @@ std::optional<PoolFile> parse_pool(std::string_view text, PoolError& error) {
     }
     number_sites(room);
     file.pool_ = {room.hosts, room.vms, keeper.minute_of_day()};
+    file.pool_.loads_given = policy::longest_series(room.vms) <= 1;
     file.sample_interval_seconds_ = keeper.sample_interval_seconds();
     if (file.sample_interval_seconds_ > 0) {
         file.pool_.sample_interval_seconds = file.sample_interval_seconds_;

@@ -6,8 +6,9 @@ namespace {
 // Cost of the square of a utilisation above the knee, for each 1 of the square below it.
 constexpr double steepness = 10;
 
-// hbal's score sums six deviations; the cost of load, squares of four utilisations of which few are high.
-constexpr double hbal_price_factor = 6;
+// hbal's score sums six deviations; the cost of load, squares of four utilisations of which few are high. By
+// default the price is 0.096.
+constexpr double hbal_price_factor = 48.0 / 7;
 
 constexpr std::size_t index(Axis axis) noexcept {
     return static_cast<std::size_t>(axis);

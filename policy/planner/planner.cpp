@@ -8,12 +8,15 @@
 #include "policy/forecast.hpp"
 #include "policy/judge.hpp"
 #include "policy/means.hpp"
+#include "policy/shrinkage.hpp"
 
 namespace ballast::policy::planner {
 namespace {
 
 // Whoever asks for a shorter window than this wants every sample judged alone.
 constexpr std::uint32_t relief_samples_min = 3;
+// One sample does not tell who is busy from who just was: balance waits for the next.
+constexpr std::size_t balance_samples_min = 2;
 // A host that is still overloaded is worth more than its share of the cost: guests leave it, and are swapped
 // for it, even where those of a host that only is busier than others would not be.
 constexpr double unsolved_price_share = 0.1;
@@ -77,6 +80,9 @@ void Planner::begin(const Pool& pool, const Parameters& parameters, Workspace& w
     }
     const Point* before_max = nullptr;
     balanced_ = parameters.balance == 0 || (relief_only_ && (!hot || relief_.solved()));
+    awaits_samples_ = !balanced_ && !urgent && against_load && !pool.loads_given &&
+                      longest_series(pool.vms) < balance_samples_min;
+    balanced_ = balanced_ || awaits_samples_;
     if (!balanced_ && !urgent) {
         look_at(samples_of(parameters.balance_seconds), 0, workspace, true);
         before_max = against_load ? &fill_up_to_ : nullptr;
@@ -136,6 +142,9 @@ void Planner::look_at(std::uint32_t samples, std::uint32_t recent, Workspace& wo
         persistence_ = forecast(*pool_, correlations, window_, recent, workspace);
     } else {
         measure(*pool_, window_, workspace);
+    }
+    if (again && objective_.exact() && !pool_->loads_given) {
+        shrink_means(*pool_, window_, workspace);
     }
     board_.set_up(*pool_, *parameters_, window_, workspace, again);
     objective_.follow(board_);
@@ -268,6 +277,9 @@ void Planner::explain_guests() noexcept {
         }
         if (!guest.free) {
             out_->vms[guest.vm] = {Verdict::Kind::stays, guest.bound_by, no_index, guest.have, guest.limit};
+        } else if (awaits_samples_) {
+            out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::too_few_samples, no_index,
+                                   double(board_.node(guest.node).samples), double(balance_samples_min)};
         } else if (parameters_->balance != 0 && (!relief_only_ || hot_[guest.node])) {
             const bool looks_on = parameters_->time_budget_ms == 0 || looks++ < looks_max;
             const auto rank = static_cast<Rank>(&guest - board_.guests().data());

@@ -70,6 +70,7 @@ class Planner {
     std::uint32_t window_ = 1;
     bool keep_spare_host_ = false;
     bool balanced_ = false;
+    bool awaits_samples_ = false;  // before it balances
     bool relief_only_ = false;
     bool relief_comes_last_ = false;
     const Workspace* measured_ = nullptr;

@@ -132,7 +132,8 @@ ScoaResult ScoaSimulation::run(const ScoaSettings& settings, PolicyDecider& deci
             overloaded[h] = above(h, settings.threshold);
             result_.overloads += overloaded[h] ? 1 : 0;
         }
-        act(decider.decide({hosts_, vms_, std::nullopt, seconds_per_hour}));
+        // An hour's load is what the whole hour has, not a sample of it.
+        act(decider.decide({hosts_, vms_, std::nullopt, seconds_per_hour, true}));
         add_up(hour);
         for (HostIndex h = 0; h < scoa_hosts; ++h) {
             result_.no_solution += overloaded[h] && above(h, settings.threshold) ? 1 : 0;

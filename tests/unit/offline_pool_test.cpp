@@ -27,6 +27,11 @@ PoolFile pool_file_of(const std::string& text) {
     return std::move(*file);
 }
 
+TEST(PoolFile, SingleNumbersAreLoadsThatSomebodyKnows) {
+    EXPECT_TRUE(pool_file_of(pool_with("", R"(,"cpu_cores":[2])")).pool().loads_given);
+    EXPECT_FALSE(pool_file_of(pool_with("", R"(,"cpu_cores":[2,2])")).pool().loads_given);
+}
+
 TEST(PoolFile, TheExampleOfTheFormatIsReadWhole) {
     const PoolFile file = pool_file_of(R"({"format":"ballast-pool/1","taken_at":"2026-11-21T08:05:00Z",
  "sample_interval_seconds":5,
@@ -36,6 +41,7 @@ TEST(PoolFile, TheExampleOfTheFormatIsReadWhole) {
          "net_mbps":[3.0,2.5],"disk_mbps":[1.5,0.2],"memory_used_mib":[900,910],"movable":true,
          "anti_affinity":"web","last_moved_seconds_ago":86400}]})");
     const policy::Pool pool = file.pool();
+    EXPECT_FALSE(pool.loads_given);
     ASSERT_EQ(pool.hosts.size(), 1U);
     ASSERT_EQ(pool.vms.size(), 1U);
     const policy::Host& host = pool.hosts[0];

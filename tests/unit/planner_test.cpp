@@ -48,6 +48,32 @@ TEST_F(Planner, TakesTwoGuestsWhenNoSingleOneIsEnough) {
     EXPECT_EQ(moves(ballast), "a>h2 b>h2");
 }
 
+TEST_F(Planner, BalanceWaitsForTheSecondSampleOfWhatIsMeasured) {
+    host("h1");
+    host("h2");
+    vm("a", 0, 3.0);
+    vm("b", 0, 3.0);
+    const auto planned = [&](bool given) {
+        Pool measured = pool();
+        measured.loads_given = given;
+        EXPECT_TRUE(policy::plan(*find_policy(ballast), measured, parameters, workspace, plan).ok());
+        return plan.moves.items().size();
+    };
+    EXPECT_EQ(planned(true), 1U);
+    EXPECT_EQ(planned(false), 0U);
+    EXPECT_EQ(verdict(0), Constraint::too_few_samples);
+    EXPECT_EQ(plan.vms[0].have, 1);
+    EXPECT_EQ(plan.vms[0].limit, 2);
+    for (Vm& each : vms) {
+        each.cpu_cores = keep({3.0, 3.0});
+    }
+    EXPECT_EQ(planned(false), 1U);
+    for (Vm& each : vms) {
+        each.cpu_cores = keep({5.0});
+    }
+    EXPECT_EQ(planned(false), 1U) << "who is overloaded is relieved at once";
+}
+
 TEST_F(Planner, ALittleAboveTheThresholdIsPutUpWith) {
     host("h1");
     host("h2");

@@ -42,7 +42,9 @@ class PoolBook {
     Pool pool() {
         host_list.assign(hosts.begin(), hosts.end());
         vm_list.assign(vms.begin(), vms.end());
-        return {host_list, vm_list};
+        Pool out{host_list, vm_list};
+        out.loads_given = longest_series(vm_list) <= 1;
+        return out;
     }
 
     // "vm>host" for each move, in order.
