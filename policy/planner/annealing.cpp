@@ -1,6 +1,5 @@
 #include "policy/planner/annealing.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <limits>
 
@@ -15,12 +14,6 @@ constexpr std::uint32_t rungs = 128;  // to a twentieth
 constexpr std::uint64_t per_guest = 6000;
 constexpr std::uint64_t of_guests_max = 1'200'000;
 constexpr std::uint64_t per_place = 12;
-// Where more guests take part, so many looks would take a minute.
-constexpr std::size_t guests_max = 20'000;
-
-constexpr std::size_t room_for(std::size_t vms_max) noexcept {
-    return std::min(vms_max, guests_max);
-}
 
 constexpr std::uint32_t below(std::uint32_t bits, std::size_t bound) noexcept {
     return static_cast<std::uint32_t>(std::uint64_t{bits} * bound >> 32);
@@ -39,12 +32,12 @@ constexpr float exponential(std::uint32_t bits) noexcept {
 }  // namespace
 
 Annealing::Annealing(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
-    : guests_{arena.make_array<Row>(room_for(vms_max))},
-      rank_{arena.make_array<Rank>(room_for(vms_max))},
-      node_{arena.make_array<Rank>(room_for(vms_max))},
-      home_{arena.make_array<Rank>(room_for(vms_max))},
-      place_in_away_{arena.make_array<Index>(room_for(vms_max))},
-      away_{arena.make_array<Index>(room_for(vms_max))},
+    : guests_{arena.make_array<Row>(movers_max(vms_max))},
+      rank_{arena.make_array<Rank>(movers_max(vms_max))},
+      node_{arena.make_array<Rank>(movers_max(vms_max))},
+      home_{arena.make_array<Rank>(movers_max(vms_max))},
+      place_in_away_{arena.make_array<Index>(movers_max(vms_max))},
+      away_{arena.make_array<Index>(movers_max(vms_max))},
       first_at_home_{arena.make_array<Index>(hosts_max + 1)},
       takes_{arena.make_array<bool>(hosts_max)},
       levels_{arena.make_array<Row>(hosts_max)},

@@ -8,14 +8,17 @@
 // Chance is a fixed sequence: the same board gives the same places.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
+#include <tuple>
 
 #include "base/arena.hpp"
 #include "base/prng.hpp"
 #include "policy/planner/board.hpp"
 #include "policy/planner/objective.hpp"
+#include "policy/planner/steepest.hpp"
 
 namespace ballast::policy::planner {
 
@@ -34,6 +37,11 @@ class Annealing {
     // Looks at so many changes, or as many as are left until it has cooled down (true). The board follows
     // from rung to rung of the temperatures.
     bool step(std::uint64_t evaluations) noexcept;
+    // Those who take part, before the first step: who moves them has to send them home again.
+    Movers movers() noexcept { return {guests_, rank_, node_, home_, count_}; }
+    static constexpr std::size_t movers_max(std::size_t vms_max) noexcept {
+        return std::min(vms_max, guests_max);
+    }
     std::uint64_t evaluations() const noexcept { return evaluations_; }
     // It cools down in fewer looks than it would have taken.
     bool shortened() const noexcept { return shortened_; }
@@ -45,15 +53,16 @@ class Annealing {
     void undo() noexcept;
 
   private:
+    // Where more guests take part, so many looks would take a minute.
+    static constexpr std::size_t guests_max = 20'000;
     // Of a guest: what it brings on each axis, its memory, the price of its migration. Of a node: on each
     // axis twice the square root of what its level costs, room for memory, and its site. Memory is counted in
     // MiB, of which a float holds every whole number up to 16 TiB a host; beyond that the last MiB are
     // rounded.
-    static constexpr std::size_t row_size = 8;
+    static constexpr std::size_t row_size = std::tuple_size_v<Row>;
     static constexpr std::size_t memory = axis_count;
     static constexpr std::size_t price = axis_count + 1;
     static constexpr std::size_t site = axis_count + 1;
-    using Row = std::array<float, row_size>;
     using Index = std::uint32_t;  // of a guest that takes part, by home
     enum class Kind : std::uint8_t { anybody_moves, away_moves, goes_home, away_trade, stead };
 

@@ -37,7 +37,8 @@ Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
       tangents_{arena.make_array<Tangent>(hosts_max)},
       tangent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
       recent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
-      annealing_{arena, hosts_max, vms_max} {}
+      annealing_{arena, hosts_max, vms_max},
+      rule_{arena, hosts_max, Annealing::movers_max(vms_max)} {}
 
 void Descent::begin(Board& board, Objective& objective, const DescentLimits& limits) noexcept {
     board_ = &board;
@@ -45,8 +46,13 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     limits_ = limits;
     evaluations_ = 0;
     shortened_ = false;
+    target_ = 0;
+    preset_share_ = 1;
     migrations_ = 0;
     find_least_price();
+    if (limits.migrations_max != UINT32_MAX) {
+        price_without_rule();
+    }
     for (Rank g = 0; g < board.guests().size(); ++g) {
         settled_[g] = away(g);
         migrations_ += away(g) ? 1 : 0;
@@ -290,6 +296,9 @@ bool Descent::apply(const Change& change) noexcept {
 void Descent::lower_toll() noexcept {
     if (toll_ == 0 && first_toll_ != unlimited) {
         stage_ = Stage::over;
+        if (!goes_on_cheaper() && target_ > 0) {
+            send_home();
+        }
         return;
     }
     if (first_toll_ == unlimited) {
@@ -302,44 +311,6 @@ void Descent::lower_toll() noexcept {
     whole_ = whole_swaps_ = true;
     most_ = 0;
     stage_ = Stage::moves;
-}
-
-// Instead of the tolls. With a bound on the migrations chance would fill it with the first that come.
-bool Descent::begin_annealing() noexcept {
-    if (objective_->exact() || most_ <= 0 || least_price_ <= 0 || limits_.migrations_max != UINT32_MAX) {
-        return false;
-    }
-    const std::uint64_t left = limits_.evaluations_max - std::min(limits_.evaluations_max, evaluations_);
-    if (!annealing_.begin(*board_, *objective_, settled_, least_price_, limits_.price_share, left / 2)) {
-        return false;
-    }
-    shortened_ = annealing_.shortened();
-    stage_ = Stage::annealing;
-    return true;
-}
-
-void Descent::stop() noexcept {
-    if (stage_ == Stage::annealing) {
-        annealing_.follow();
-        end_annealing();
-    }
-}
-
-void Descent::end_annealing() noexcept {
-    if (!annealing_.pays() || (limits_.keep_spare_host && !board_->survives_largest())) {
-        annealing_.undo();
-        lower_toll();
-    } else {
-        first_toll_ = most_;
-        whole_ = whole_swaps_ = true;
-        stage_ = Stage::moves;
-    }
-    migrations_ = 0;
-    for (Rank g = 0; g < board_->guests().size(); ++g) {
-        migrations_ += away(g) ? 1 : 0;
-    }
-    find_floors();
-    find_tangents();
 }
 
 void Descent::begin_swaps() noexcept {
@@ -415,7 +386,15 @@ bool Descent::step(std::uint64_t evaluations) noexcept {
     const std::uint64_t until =
         evaluations < UINT64_MAX - evaluations_ ? evaluations_ + evaluations : UINT64_MAX;
     while (stage_ != Stage::over && evaluations_ < until) {
-        if (stage_ == Stage::annealing) {
+        if (stage_ == Stage::rule) {
+            const std::uint64_t before = rule_.evaluations();
+            const bool complete = rule_.step(std::min(
+                until - evaluations_, rule_evaluations_max_ - std::min(rule_evaluations_max_, before)));
+            evaluations_ += rule_.evaluations() - before;
+            if (complete || rule_.evaluations() >= rule_evaluations_max_) {
+                end_rule(complete);
+            }
+        } else if (stage_ == Stage::annealing) {
             const std::uint64_t before = annealing_.evaluations();
             const bool cold = annealing_.step(until - evaluations_);
             evaluations_ += annealing_.evaluations() - before;

@@ -18,6 +18,7 @@
 #include "policy/planner/calm.hpp"
 #include "policy/planner/nearest.hpp"
 #include "policy/planner/objective.hpp"
+#include "policy/planner/steepest.hpp"
 #include "policy/planner/tangents.hpp"
 
 namespace ballast::policy::planner {
@@ -76,7 +77,7 @@ class Descent {
     double best_saving(Rank g) noexcept;
 
   private:
-    enum class Stage : std::uint8_t { moves, swaps, annealing, over };
+    enum class Stage : std::uint8_t { moves, swaps, rule, annealing, over };
 
     void scan_next() noexcept;
     void scan_moves(Rank g) noexcept;
@@ -104,6 +105,14 @@ class Descent {
     std::size_t make_changes() noexcept;
     void lower_toll() noexcept;
     bool begin_annealing() noexcept;
+    bool anneal() noexcept;
+    std::uint64_t left() const noexcept;
+    void end_rule(bool complete) noexcept;
+    void set_price_share(double share) noexcept;
+    void price_without_rule() noexcept;
+    bool goes_on_cheaper() noexcept;
+    Change least_missed(double room) noexcept;
+    void send_home() noexcept;
     void end_annealing() noexcept;
     void find_floors() noexcept;
     double hope(Rank g, double leave, const Point& floors) const noexcept;
@@ -147,6 +156,11 @@ class Descent {
     Point floors_{};                           // on each axis the gentlest slope of any destination's cost
     Point recent_floors_{};                    // likewise of the touched nodes
     Annealing annealing_;
+    Steepest rule_;
+    double target_ = 0;        // what the cost is to become; 0: as low as the prices let it
+    bool uneven_ = false;      // so much that the price may fall below that without a rule
+    double preset_share_ = 1;  // of the preset prices that counts now
+    std::uint64_t rule_evaluations_max_ = 0;
     bool shortened_ = false;
     Stage stage_ = Stage::over;
     Rank cursor_ = 0;

@@ -7,8 +7,8 @@ namespace {
 constexpr double steepness = 10;
 
 // hbal's score sums six deviations; the cost of load, squares of four utilisations of which few are high. By
-// default the price is 0.096.
-constexpr double hbal_price_factor = 48.0 / 7;
+// default the price is 0.24.
+constexpr double hbal_price_factor = 120.0 / 7;
 
 constexpr std::size_t index(Axis axis) noexcept {
     return static_cast<std::size_t>(axis);
@@ -26,8 +26,8 @@ Objective::Objective(const Parameters& parameters) noexcept
     calm_ = kind_ == ObjectiveKind::load ? 0 : parameters.critical_load;
     if (kind_ == ObjectiveKind::hbal) {
         // hbal's metrics on shared storage: free memory and vCPU ratio weigh 0.5 twice, the four loads 1. It
-        // counts moves and not their size, and goes on as long as they gain anything: at this price nine
-        // plans in ten end at its score or below.
+        // counts moves and not their size. This is what a migration must save for any to be made; how far it
+        // then goes is Descent's.
         weights_.fill(1);
         price_per_move_ *= hbal_price_factor;
         price_per_gib_ = price_per_second_ = 0;

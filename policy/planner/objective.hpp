@@ -68,9 +68,16 @@ class Objective {
         const double price = price_per_move_ + price_per_gib_ * guest.gib + price_per_second_ * guest.seconds;
         return guest.calm ? calm_price_ * price : price;
     }
+    void multiply_prices(double by) noexcept {
+        price_per_move_ *= by;
+        price_per_gib_ *= by;
+        price_per_second_ *= by;
+    }
     // How many migrations a swap of two guests counts as.
     double swap_counts() const noexcept { return swap_counts_; }
     bool exact() const noexcept { return kind_ == ObjectiveKind::load; }
+    // The cost is to become as low as hbal's rule would make it.
+    bool follows_rule() const noexcept { return kind_ == ObjectiveKind::hbal; }
     // What is below this is as good as this, see `level`.
     double calm() const noexcept { return calm_; }
 

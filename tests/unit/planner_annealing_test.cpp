@@ -24,7 +24,7 @@ constexpr std::uint32_t by_hbal = 2;
 constexpr std::size_t host_total = 12;
 constexpr std::size_t guests_of_each = 8;
 constexpr double price_each = 0.1;
-constexpr double price_per_move = 0.021;  // what is known to be best depends on it: not the preset's
+constexpr double price_per_move = 0.0084;  // what is known to be best depends on it: not the preset's
 
 // Hosts whose guests are much alike, but that some of them have been scattered over the other hosts.
 void scatter(PoolBook& book, std::uint64_t seed, std::size_t scattered) {
