@@ -32,7 +32,7 @@ constexpr float exponential(std::uint32_t bits) noexcept {
 }  // namespace
 
 Annealing::Annealing(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
-    : guests_{arena.make_array<Row>(movers_max(vms_max))},
+    : guests_{arena.make_array<AxisRow>(movers_max(vms_max))},
       rank_{arena.make_array<Rank>(movers_max(vms_max))},
       node_{arena.make_array<Rank>(movers_max(vms_max))},
       home_{arena.make_array<Rank>(movers_max(vms_max))},
@@ -40,8 +40,8 @@ Annealing::Annealing(Arena& arena, std::size_t hosts_max, std::size_t vms_max) n
       away_{arena.make_array<Index>(movers_max(vms_max))},
       first_at_home_{arena.make_array<Index>(hosts_max + 1)},
       takes_{arena.make_array<bool>(hosts_max)},
-      levels_{arena.make_array<Row>(hosts_max)},
-      per_unit_{arena.make_array<Row>(hosts_max)} {}
+      levels_{arena.make_array<AxisRow>(hosts_max)},
+      per_unit_{arena.make_array<AxisRow>(hosts_max)} {}
 
 bool Annealing::begin(Board& board, Objective& objective, std::span<const bool> settled, double least_price,
                       double share, std::uint64_t evaluations_max) noexcept {
@@ -143,12 +143,12 @@ void Annealing::follow() noexcept {
 }
 
 // Of the cost, when something of these amounts goes from one node to another.
-float Annealing::change(const Row& goes, Rank from, Rank to) const noexcept {
-    const Row& per_unit_here = per_unit_[from];
-    const Row& per_unit_there = per_unit_[to];
-    const Row& levels_here = levels_[from];
-    const Row& levels_there = levels_[to];
-    Row parts;
+float Annealing::change(const AxisRow& goes, Rank from, Rank to) const noexcept {
+    const AxisRow& per_unit_here = per_unit_[from];
+    const AxisRow& per_unit_there = per_unit_[to];
+    const AxisRow& levels_here = levels_[from];
+    const AxisRow& levels_there = levels_[to];
+    AxisRow parts;
     for (std::size_t a = 0; a < row_size; ++a) {
         const float here = goes[a] * per_unit_here[a];
         const float there = goes[a] * per_unit_there[a];
@@ -166,7 +166,7 @@ float Annealing::paid(Index i, Rank to) const noexcept {
 }
 
 // `sign`: of the amounts.
-bool Annealing::overfills(const Row& comes, float sign, Rank to) const noexcept {
+bool Annealing::overfills(const AxisRow& comes, float sign, Rank to) const noexcept {
     for (std::size_t a = 0; a < resource_count; ++a) {
         const float more = sign * comes[a] * per_unit_[to][a];
         if (more > 0 && levels_[to][a] + 2 * more > calm_[a]) {
@@ -197,7 +197,7 @@ void Annealing::put(Index i, Rank to) noexcept {
 
 void Annealing::relocate(Index i, Rank to) noexcept {
     const Rank from = node_[i];
-    const Row& goes = guests_[i];
+    const AxisRow& goes = guests_[i];
     if (to == from || !(change(goes, from, to) + paid(i, to) < tolerance_)) {
         return;
     }
@@ -214,7 +214,7 @@ void Annealing::exchange(Index i, Index k) noexcept {
     if (from == to) {
         return;
     }
-    Row goes;
+    AxisRow goes;
     for (std::size_t a = 0; a < row_size; ++a) {
         goes[a] = guests_[i][a] - guests_[k][a];
     }

@@ -59,7 +59,7 @@ class Annealing {
     // axis twice the square root of what its level costs, room for memory, and its site. Memory is counted in
     // MiB, of which a float holds every whole number up to 16 TiB a host; beyond that the last MiB are
     // rounded.
-    static constexpr std::size_t row_size = std::tuple_size_v<Row>;
+    static constexpr std::size_t row_size = std::tuple_size_v<AxisRow>;
     static constexpr std::size_t memory = axis_count;
     static constexpr std::size_t price = axis_count + 1;
     static constexpr std::size_t site = axis_count + 1;
@@ -71,17 +71,17 @@ class Annealing {
     void propose() noexcept;
     void relocate(Index i, Rank to) noexcept;
     void exchange(Index i, Index k) noexcept;
-    float change(const Row& goes, Rank from, Rank to) const noexcept;
+    float change(const AxisRow& goes, Rank from, Rank to) const noexcept;
     float paid(Index i, Rank to) const noexcept;
     // Nothing arrives at home: who is there has not left.
     bool may_enter(Index i, Rank to) const noexcept { return takes_[to] || to == home_[i]; }
-    bool overfills(const Row& comes, float sign, Rank to) const noexcept;
+    bool overfills(const AxisRow& comes, float sign, Rank to) const noexcept;
     void put(Index i, Rank to) noexcept;
 
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     Prng random_{0};
-    std::span<Row> guests_;
+    std::span<AxisRow> guests_;
     std::span<Rank> rank_;            // by index: the guest
     std::span<Rank> node_;            // where it is now
     std::span<Rank> home_;            // where it is without a migration
@@ -89,9 +89,9 @@ class Annealing {
     std::span<Index> away_;           // who is away from home
     std::span<Index> first_at_home_;  // by node: of those whose home it is
     std::span<bool> takes_;           // by node: may be a destination
-    std::span<Row> levels_;           // by node
-    std::span<Row> per_unit_;         // by node: of a guest's amounts
-    Row calm_{};                      // no node is filled above this
+    std::span<AxisRow> levels_;       // by node
+    std::span<AxisRow> per_unit_;     // by node: of a guest's amounts
+    AxisRow calm_{};                  // no node is filled above this
     std::size_t count_ = 0;
     std::size_t away_count_ = 0;
     float temperature_ = 0;

@@ -26,7 +26,7 @@ Steepest::Steepest(Arena& arena, std::size_t hosts_max, std::size_t movers_max) 
     : hope_{arena.make_array<float>(movers_max)},
       reach_{arena.make_array<float>(movers_max)},
       bow_{arena.make_array<float>(movers_max)},
-      slopes_{arena.make_array<Row>(hosts_max)},
+      slopes_{arena.make_array<AxisRow>(hosts_max)},
       groups_{arena.make_array<Group>((hosts_max + lane_count - 1) / lane_count)} {}
 
 void Steepest::begin(Board& board, Objective& objective, const Movers& movers) noexcept {
@@ -81,9 +81,9 @@ double Steepest::saved(Rank g, Rank to) const noexcept {
 }
 
 // What coming costs eight nodes.
-void Steepest::rises(const Group& nodes, const Row& amount, Floats& out) noexcept {
+void Steepest::rises(const Group& nodes, const AxisRow& amount, Floats& out) noexcept {
     static_assert(axis_count == 6);
-    const Row each = amount;
+    const AxisRow each = amount;
     // Axes within lanes: sums stay in registers.
     Floats sum;
     for (std::size_t n = 0; n < lane_count; ++n) {
@@ -99,7 +99,7 @@ void Steepest::rises(const Group& nodes, const Row& amount, Floats& out) noexcep
 
 // By the tangents, wherever the mover might go.
 float Steepest::note_bounds(std::size_t i) noexcept {
-    const Row& amount = movers_.amounts[i];
+    const AxisRow& amount = movers_.amounts[i];
     const Rank from = movers_.nodes[i];
     const Group& home = groups_[from / lane_count];
     float leaves = 0;
@@ -167,15 +167,15 @@ void Steepest::widen(Rank cooler, Rank fuller, const Point& before) noexcept {
     const auto spread = static_cast<float>(most - least);
     const auto bowed = static_cast<float>(most * most * most - least);
     const bool takes = board_->node(cooler).takes;
-    Row bends{};
+    AxisRow bends{};
     for (std::size_t a = 0; a < axis_count; ++a) {
         bends[a] = 2 * groups_[cooler / lane_count].bend[a][cooler % lane_count];
     }
-    const Row there = slopes_[cooler];
+    const AxisRow there = slopes_[cooler];
     for (std::size_t i = 0; i < movers_.count; ++i) {
-        const Row& amount = movers_.amounts[i];
-        const Row& here = slopes_[movers_.nodes[i]];
-        Row parts;
+        const AxisRow& amount = movers_.amounts[i];
+        const AxisRow& here = slopes_[movers_.nodes[i]];
+        AxisRow parts;
         for (std::size_t a = 0; a < parts.size(); ++a) {
             parts[a] = amount[a] * (here[a] - there[a] - amount[a] * bends[a]);
         }

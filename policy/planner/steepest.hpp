@@ -18,11 +18,11 @@
 namespace ballast::policy::planner {
 
 // On each axis one float, and two that are something else's.
-using Row = std::array<float, 8>;
+using AxisRow = std::array<float, 8>;
 
 // Who may be moved: what each brings, who it is, where it is now, and where it is without a migration.
 struct Movers {
-    std::span<const Row> amounts;
+    std::span<const AxisRow> amounts;
     std::span<const Rank> guests;
     std::span<Rank> nodes;
     std::span<const Rank> homes;
@@ -60,7 +60,7 @@ class Steepest {
         std::array<Floats, axis_count> bend{};
     };
 
-    static void rises(const Group& nodes, const Row& amount, Floats& out) noexcept;
+    static void rises(const Group& nodes, const AxisRow& amount, Floats& out) noexcept;
     void show_nodes() noexcept;
     void begin_round() noexcept;
     // Returns what leaving saves.
@@ -73,13 +73,13 @@ class Steepest {
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     Movers movers_;
-    std::span<float> hope_;    // by mover: no migration of it saves more
-    std::span<float> reach_;   // by mover: what its best migration saves on the axes where it does
-    std::span<float> bow_;     // by mover: what that is more than by tangents, at most
-    std::span<Row> slopes_;    // by node
-    std::span<Group> groups_;  // the same side by side, and what bends
-    Row bows_{};               // on each axis: of the square of what tangents say, what is to add
-    Row gentlest_{};           // on each axis the slope of any node that takes guests
+    std::span<float> hope_;      // by mover: no migration of it saves more
+    std::span<float> reach_;     // by mover: what its best migration saves on the axes where it does
+    std::span<float> bow_;       // by mover: what that is more than by tangents, at most
+    std::span<AxisRow> slopes_;  // by node
+    std::span<Group> groups_;    // the same side by side, and what bends
+    AxisRow bows_{};             // on each axis: of the square of what tangents say, what is to add
+    AxisRow gentlest_{};         // on each axis the slope of any node that takes guests
     Best best_;
     std::size_t cursor_ = 0;
     bool over_ = true;

@@ -16,12 +16,12 @@
 namespace ballast::policy::test {
 namespace {
 
+using planner::AxisRow;
 using planner::Board;
 using planner::Movers;
 using planner::Objective;
 using planner::Point;
 using planner::Rank;
-using planner::Row;
 using planner::Steepest;
 
 constexpr std::size_t hosts_max = 64;
@@ -56,7 +56,7 @@ struct Crowd {
         board.set_up(pool, book.parameters, 1, book.workspace, false);
         objective.follow(board);
         for (Rank g = 0; g < board.guests().size(); ++g) {
-            Row& row = amounts.emplace_back(Row{});
+            AxisRow& row = amounts.emplace_back(AxisRow{});
             for (std::size_t a = 0; a < planner::axis_count; ++a) {
                 row[a] = static_cast<float>(board.guest(g).amount[a]);
             }
@@ -75,7 +75,7 @@ struct Crowd {
     Board board{arena, hosts_max, guests_max};
     Steepest steepest{arena, hosts_max, guests_max};
     Objective objective;
-    std::vector<Row> amounts;
+    std::vector<AxisRow> amounts;
     std::vector<Rank> guests;
     std::vector<Rank> nodes;
     std::vector<Rank> homes;
