@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include <fmt/core.h>
 
 #include "agent/disks/image_files.hpp"
@@ -183,6 +186,13 @@ Status Worker::copy_rest(BlockingLink& link) {
 // ---- destination ----
 
 Status Worker::prepare_images(const wire::MigrationOpen& open) {
+    for (const wire::MigrationDisk& disk : open.staying) {
+        if (::access(std::string{disk.path.view()}.c_str(), R_OK) != 0) {
+            return failed(Fault::storage_mismatch,
+                          fmt::format("the disk {} ({}) stays, and is not usable on the destination: {}",
+                                      disk.device.view(), disk.path.view(), std::strerror(errno)));
+        }
+    }
     const std::string root{setup_.images_directory.view()};
     setup_.record.disks = {};
     std::string why;

@@ -3,6 +3,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "agent/transfer.hpp"
@@ -56,6 +58,25 @@ FixedVector<wire::MigrationDisk, limits::disks_per_domain_max> Worker::disks_to_
     return disks;
 }
 
+// Disks that do not go along: shared ones, and whatever the guest only reads. Of these a large image has
+// nothing to arrive for where they are not.
+Status Worker::disks_to_stay(FixedVector<wire::MigrationDisk, limits::disks_per_domain_max>& out) {
+    Domain domain;
+    BALLAST_CHECK(find(domain));
+    DiskList disks;
+    if (const Status listed = hypervisor_->disks(domain, disks); !listed.ok()) {
+        return failed_call(listed.fault(), "what disks the guest has cannot be found out");
+    }
+    for (const DiskSpec& disk : disks) {
+        const auto same = [&disk](const ImageDisk& moved) { return moved.device == disk.device; };
+        if (disk.target.view().starts_with('/') &&
+            std::none_of(setup_.record.disks.begin(), setup_.record.disks.end(), same)) {
+            out.push({.device = disk.device, .path = disk.target, .size_bytes = 0});
+        }
+    }
+    return {};
+}
+
 Status Worker::migrate_out() {
     BALLAST_CHECK(dial());
     BlockingLink* const link = link_.get();
@@ -63,17 +84,21 @@ Status Worker::migrate_out() {
     BALLAST_CHECK(lock_guest(setup_.record.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
     const JobRecord& record = setup_.record;
-    const wire::MigrationOpen open{.version = limits::protocol_version,
-                                   .migration_id = record.migration_id,
-                                   .uuid = record.uuid,
-                                   .name = record.name,
-                                   .source_host = setup_.host_name,
-                                   .memory_kib = record.memory_kib,
-                                   .can_zstd = true,
-                                   .can_lz4 = true,
-                                   .copy_storage = record.copy_storage,
-                                   .disks = disks_to_announce(),
-                                   .page_references = record.copy_storage && setup_.page_references};
+    wire::MigrationOpen open{.version = limits::protocol_version,
+                             .migration_id = record.migration_id,
+                             .uuid = record.uuid,
+                             .name = record.name,
+                             .source_host = setup_.host_name,
+                             .memory_kib = record.memory_kib,
+                             .can_zstd = true,
+                             .can_lz4 = true,
+                             .copy_storage = record.copy_storage,
+                             .disks = disks_to_announce(),
+                             .page_references = record.copy_storage && setup_.page_references,
+                             .staying = {}};
+    if (record.copy_storage) {
+        BALLAST_CHECK(disks_to_stay(open.staying));
+    }
     if (!link->send(wire::Message{open}).ok()) {
         return failed(Fault::connection_lost, "the destination closed the connection at once");
     }

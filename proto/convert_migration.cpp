@@ -39,6 +39,7 @@ void fields(Io& io, ObjectOf<Io, schema::MigrationOpen> object, PlainOf<Io, Migr
     BALLAST_NUMBER(copy_storage);
     BALLAST_LIST(disks);
     BALLAST_NUMBER(page_references);
+    BALLAST_LIST(staying);
 }
 
 template <class Io>

@@ -296,6 +296,7 @@ struct MigrationOpen {
     bool copy_storage = false;
     FixedVector<MigrationDisk, limits::disks_per_domain_max> disks;
     bool page_references = false;
+    FixedVector<MigrationDisk, limits::disks_per_domain_max> staying;
     friend bool operator==(const MigrationOpen&, const MigrationOpen&) = default;
 };
 struct MigrationAccept {

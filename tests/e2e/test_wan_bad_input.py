@@ -9,7 +9,7 @@ import unittest
 from agent_driver import FAILED, RUNNING, SUCCEEDED, Agent, disk
 from wan_case import MIB, PROGRAM, WanCase, content
 
-IMAGE_CORRUPT, NO_DISK_SPACE = 34, 15
+IMAGE_CORRUPT, NO_DISK_SPACE, STORAGE_MISMATCH = 34, 15, 33
 HOUR = 3600
 
 
@@ -61,6 +61,20 @@ class WanBadInput(WanCase):
         before = self.proxy.to_target
         self.assert_moved(self.migrate(), expected=image)
         self.assertLess(self.proxy.to_target - before, len(image) - 1 * MIB)
+
+    def test_a_disk_that_stays_and_that_the_destination_lacks_refuses_the_guest_before_its_image_travels(self):
+        image = content(25, 8)
+        template = self.write(self.source, "template.img", content(26, 1))
+        self.create(disk(self.write(self.source, "disk.img", image)), disk(template, device="xvdb", writable=False))
+        os.unlink(template)  # these hosts see the same files
+        result = self.migrate()
+        self.assertEqual((result.state, result.fault), (FAILED, STORAGE_MISMATCH), result.detail)
+        self.assertIn(template, result.detail)
+        self.assertLess(self.proxy.to_target, 1 * MIB)
+        self.assert_stayed(result, image)
+        self.write(self.source, "template.img", content(26, 1))
+        self.assert_moved(self.migrate(), expected=image)
+        self.assertTrue(os.path.exists(template))
 
     def test_what_was_left_is_kept_for_as_long_as_it_was_said_and_then_deleted(self):
         directory = os.path.join(self.folder, "h3")

@@ -36,7 +36,8 @@ class MessageGenerator {
                                   flag(),
                                   flag(),
                                   {},
-                                  flag()}});
+                                  flag(),
+                                  {}}});
         use(Message{JobLimit{u64(), u32()}});
         use(Message{image_sketch()});
         use(Message{MigrationImage{word(ImageStep::complete), u32(), flag(), fault(), text<Detail>()}});
