@@ -102,7 +102,12 @@ Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) con
         if (::rename(from.c_str(), to.c_str()) != 0) {
             return failed(why, "cannot rename", from);
         }
-        return sync(why);
+        const Status synced = sync(why);
+        if (!synced.ok()) {
+            // Whoever looks next must not go on from a name that a crash of the host may take away.
+            (void)::rename(to.c_str(), from.c_str());
+        }
+        return synced;
     };
     switch (step) {
         case FileStep::discard_partial: return remove_durable(partial_path(uuid), why);

@@ -120,6 +120,26 @@ TEST_F(AgentSaveFiles, AreNotSaidToBeNoneWhenTheDiskDoesNotGiveThem) {
     EXPECT_TRUE(look().complete);
 }
 
+TEST_F(AgentSaveFiles, KeepTheirNameWhenTheDiskDoesNotKeepTheNewOne) {
+    write_partial();
+    Fault published = Fault::none;
+    const auto publish = [&] { published = files().perform(FileStep::publish, guest_.uuid, why_).fault(); };
+    if (!test::with_failing_call(__NR_fsync, EIO, publish)) {
+        GTEST_SKIP() << "no filter of system calls here";
+    }
+    EXPECT_EQ(published, Fault::io_failed);
+    EXPECT_TRUE(look().partial);
+    EXPECT_FALSE(look().complete);
+    publish();
+    EXPECT_EQ(published, Fault::none);
+    Fault consumed = Fault::none;
+    const auto consume = [&] { consumed = files().perform(FileStep::consume, guest_.uuid, why_).fault(); };
+    ASSERT_TRUE(test::with_failing_call(__NR_fsync, EIO, consume));
+    EXPECT_EQ(consumed, Fault::io_failed);
+    EXPECT_TRUE(look().complete) << "the guest has not run";
+    EXPECT_FALSE(look().consumed);
+}
+
 TEST_F(AgentSaveFiles, AreNotTakenForWholeWhenCutAnywhere) {
     write_partial();
     ASSERT_TRUE(files().perform(FileStep::publish, guest_.uuid, why_).ok());
