@@ -84,9 +84,6 @@ void Descent::find_least_price() noexcept {
 
 // The board and the curves are as they were at the end of the last sweep until the next one ends.
 void Descent::find_tangents() noexcept {
-    if (objective_->exact()) {
-        return;  // curves with knees
-    }
     for (Rank n = 0; n < board_->nodes().size(); ++n) {
         tangents_[n] = tangent_of(objective_->curves(), board_->node(n));
         tangent_lanes_[n / lane_count].set(n % lane_count, tangents_[n]);

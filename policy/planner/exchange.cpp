@@ -26,10 +26,13 @@ void Descent::consider_swap(Rank g, Rank other, Change& best) noexcept {
     const Guest& one = board_->guest(g);
     const Guest& two = board_->guest(other);
     const bool both_stay_away = away(g) && away(other) && one.home != to && two.home != from;
-    if (both_stay_away && !objective_->exact() && traded(from, to, one.amount, two.amount) + doubt <= 0) {
+    const double saved = traded(from, to, one.amount, two.amount);
+    if (both_stay_away && !objective_->exact() && saved + doubt <= 0) {
         return;  // no migration more and none less: the price is none
     }
-    if (roughly(change) + doubt <= 0) {
+    const double price = price_change(change);
+    const double rounding = rounding_share * (price_of(one) + price_of(two) + toll_ + 1);
+    if (saved - price + doubt + rounding <= 0 || (objective_->exact() && roughly(change) <= 0)) {
         return;
     }
     change.worth = worth(change);
