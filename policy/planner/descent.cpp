@@ -123,6 +123,19 @@ double Descent::hope(Rank g, double leave, const Point& floors) const noexcept {
     return -least + doubt - trifle * price_of(guest) + (away(g) ? price : -price);
 }
 
+// The same for less work, by the tangents of the guest's node: no less than `hope`.
+double Descent::most_hoped(Rank g, const Point& floors) const noexcept {
+    const Guest& guest = board_->guest(g);
+    const Tangent& here = tangents_[guest.node];
+    double most = 0;
+    for (std::size_t a = 0; a < axis_count; ++a) {
+        most += guest.amount[a] * (here.slope[a] - guest.amount[a] * here.bend[a] - floors[a]);
+    }
+    const double price = price_of(guest) + toll_;
+    const double doubt = (objective_->exact() ? 0 : doubt_share) * price + rounding_share * price;
+    return most + doubt - trifle * price_of(guest) + (away(g) ? price : -price);
+}
+
 // The nodes that no rule forbids and to which it costs least to come, by the curves.
 Nearest Descent::nearest_places(Rank g) const noexcept {
     Nearest open;
@@ -213,8 +226,14 @@ void Descent::scan_moves(Rank g) noexcept {
     if (stale) {
         best = Change{};
     }
+    const Point& floors = stale ? floors_ : recent_floors_;
+    const double at_most = most_hoped(g, floors);
+    const bool taller = whole_ && !away(g) && at_most + toll_ > most_;
+    if (at_most <= best.worth && !taller) {
+        return;
+    }
     const double leave = objective_->change_at(board_->node(from), board_->shift(g, from, -1));
-    double hoped = hope(g, leave, stale ? floors_ : recent_floors_);
+    double hoped = hope(g, leave, floors);
     if (hoped > best.worth && limits_.calm != nullptr && limits_.calm->mark(from)) {
         hoped = hope(g, leave, floors_);  // all is stale
     }

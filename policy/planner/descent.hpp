@@ -26,6 +26,8 @@ namespace ballast::policy::planner {
 // By the curves, which lie above the deviation, a change may look too dear by this share of its price and
 // still pay.
 inline constexpr double doubt_share = 0.1;
+// Of a price: what rounding may make of two ways to work out the same, many times over.
+inline constexpr double rounding_share = 1e-9;
 
 // A change of the board: a guest goes to another node, and `with`, if any, comes from there.
 struct Change {
@@ -116,6 +118,7 @@ class Descent {
     void end_annealing() noexcept;
     void find_floors() noexcept;
     double hope(Rank g, double leave, const Point& floors) const noexcept;
+    double most_hoped(Rank g, const Point& floors) const noexcept;
 
     double price_change(const Change& change) const noexcept;
     double saving(const Change& change) const noexcept;

@@ -8,8 +8,6 @@ namespace {
 
 // Of a price: what floats may be wrong by, many times over.
 constexpr double float_share = 1e-3;
-// The same of doubles.
-constexpr double rounding_share = 1e-9;
 
 }  // namespace
 
