@@ -29,6 +29,7 @@ import hbal  # noqa: E402
 import images  # noqa: E402
 import migration_speed  # noqa: E402
 import replay  # noqa: E402
+import round_pool  # noqa: E402
 import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
@@ -169,7 +170,14 @@ def beside_hbal(programs):
             report(f"hbal {name}: score above hbal's at the same number of moves, at most", row["above"], bound=1e-9)
 
 
+ROUND_SEEDS = range(1, 10)
+
+
 def relieved(programs):
+    rounds = [hbal.compared(programs / "ballast", round_pool.make(seed), "ballast") for seed in ROUND_SEEDS]
+    report(f"a round for {round_pool.GUESTS} guests with an hour of samples, the median of {len(rounds)} even pools",
+           statistics.median(row["ms"] for row in rounds), unit="ms", bound=5)
+    report("  the longest of them", max(row["ms"] for row in rounds), unit="ms", bound=5)
     figures = hbal.relief(programs / "ballast")
     if figures is None:
         skip("relief", "the clusters are not here (BALLAST_DATA names the folder that they lie in)")
