@@ -101,7 +101,8 @@ soak_src := cli/offline/simulate_soak.cpp
 # second, or once in the life of a worker process.
 worker_src := $(wildcard agent/worker*.cpp agent/image_*.cpp) agent/memory_filter.cpp agent/sketches.cpp agent/adopt.cpp \
               agent/record_codec.cpp agent/save_files.cpp
-small_src := $(worker_src) shell/config.cpp agent/config.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp $(proto_src)
+small_src := $(worker_src) shell/config.cpp shell/tls_credentials.cpp agent/config.cpp agent/journal.cpp agent/main.cpp \
+             xen_glue/domain_spec.cpp xen_glue/xen/toolstack.cpp xen_glue/sim/host_setup.cpp $(proto_src)
 room_policy := $(wildcard policy/*.cpp)
 room_planner := $(wildcard policy/planner/*.cpp)
 room_experiments := $(experiments_src)
