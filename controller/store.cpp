@@ -21,7 +21,7 @@ namespace {
 // controller. No commit folds the log back into the file: that takes two syncs more (see fold_log).
 constexpr const char* settings_sql =
     "PRAGMA locking_mode=EXCLUSIVE;PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA foreign_keys=ON;"
-    "PRAGMA cache_size=-160;PRAGMA trusted_schema=OFF;PRAGMA "
+    "PRAGMA cache_size=-96;PRAGMA trusted_schema=OFF;PRAGMA "
     "cell_size_check=ON;"
     "BEGIN EXCLUSIVE;COMMIT;";
 

@@ -128,31 +128,32 @@ enum class VmReason : std::uint8_t {
     maybe_claimed_twice,
 };
 
+// Small fields beside each other: there are up to 100,000 rows.
 struct VmRow {
     bool in_use = false;
-    VmRecord record;
     bool recorded = false;  // the record is in the store
     GuestType type = GuestType::unknown;
-    FixedVector<Sighting, sightings_per_vm_max> sightings;
-    std::uint32_t host = no_row;       // where it is (runs, or lies saved); of a guest in flight the source
-    std::uint32_t next_here = no_row;  // neighbours in the host's list of guests
-    std::uint32_t previous_here = no_row;
     VmState state = VmState::unknown;        // as shown
     VmReason state_reason = VmReason::none;  // in words: state_reason(), vm_view.cpp
     DomainState domain_state = DomainState::absent;
-    std::uint64_t memory_mib = 0;
-    std::uint32_t vcpus = 0;
     std::uint16_t console_port = 0;
     bool unconfirmed =
         false;               // restored, and no host has reported it yet while some have not reported at all
     bool duplicate = false;  // executes on two hosts by their own reports: nothing is done with it
     bool duplicate_suspected = false;
-    Instant duplicate_since;
     bool may_run_on = false;  // suspended, and its host may still let it run on
-    Instant suspended_since;
+    std::uint32_t vcpus = 0;
+    VmRecord record;
+    FixedVector<Sighting, sightings_per_vm_max> sightings;
+    std::uint32_t host = no_row;       // where it is (runs, or lies saved); of a guest in flight the source
+    std::uint32_t next_here = no_row;  // neighbours in the host's list of guests
+    std::uint32_t previous_here = no_row;
     std::uint32_t job = no_row;  // the open job
     std::uint32_t definition = no_row;
     std::uint32_t desktop = no_row;  // the desktop that it is; such a guest is not forgotten
+    std::uint64_t memory_mib = 0;
+    Instant duplicate_since;
+    Instant suspended_since;
     History history;
     WallTime inactive_since;          // 0: not inactive
     double dirty_mib_per_second = 0;  // as its last migration found it; 0: unknown
