@@ -32,6 +32,11 @@ void declare_connection(Options& options, ConnectionOptions& into) {
     options.value("--cert", &into.certificate, "FILE", "client certificate").completes(Completes::files);
     options.value("--key", &into.key, "FILE", "key of the client certificate").completes(Completes::files);
     options.value("--profile", &into.profile, "NAME", "profile of the configuration file");
+    options
+        .value("--request-timeout", &into.request_timeout_seconds, "SECONDS",
+               "how long the controller may take to answer, beside what it is asked to wait for (default 10, "
+               "and 30 where something is changed); then the command ends with code 7")
+        .between(1, 3600);
 }
 
 bool Context::terminal() const noexcept {

@@ -33,7 +33,7 @@ inline constexpr std::array exit_meanings{
     ExitMeaning{Exit::conflict, "in conflict with the present state"},
     ExitMeaning{Exit::no_capacity, "no capacity, or a limit is reached"},
     ExitMeaning{Exit::unreachable, "the controller, or a host that it needs, does not answer"},
-    ExitMeaning{Exit::timeout, "not within the time given"},
+    ExitMeaning{Exit::timeout, "what was waited for has not ended within the time given"},
 };
 
 }  // namespace ballast::cli

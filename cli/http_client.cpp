@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <system_error>
@@ -16,7 +17,8 @@ namespace {
 
 // Larger than any answer of the controller; what is above it is no controller.
 constexpr std::size_t answer_bytes_max = std::size_t{64} << 20;
-constexpr long connect_timeout_ms = 15000;  // the TLS handshake included: a busy machine takes its time
+constexpr long answer_seconds = 10;  // the TLS handshake included: a busy machine takes its time
+constexpr long change_seconds = 30;
 // Waits before another try, in ms.
 constexpr std::array retry_after_ms{100, 400, 1000};
 
@@ -141,10 +143,7 @@ HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(handle, CURLOPT_PROXY, "");  // a controller is near
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, connect_timeout_ms);
-    const long seconds =
-        limit_seconds_ > 0 ? std::min(limit_seconds_, request.timeout_seconds) : request.timeout_seconds;
-    curl_easy_setopt(handle, CURLOPT_TIMEOUT, seconds);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT, seconds_for(request));
     const auto set_path = [&](CURLoption option, const std::string& path) {
         if (!path.empty()) {
             curl_easy_setopt(handle, option, path.c_str());
@@ -161,13 +160,24 @@ HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
     }
     broken = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
              code == CURLE_PARTIAL_FILE;
-    response.timed_out = code == CURLE_OPERATION_TIMEDOUT;
     const std::string where = server_.socket.empty() ? server_.base : "unix:" + server_.socket;
-    response.failure = where + ": " + why_failed(code);
+    response.failure = where + ": " + why_failed(code, request);
     return response;
 }
 
-std::string HttpClient::why_failed(int code) const {
+long HttpClient::seconds_for(const HttpRequest& request) const noexcept {
+    const long seconds =
+        answer_within_seconds(request, static_cast<long>(context_.connection.request_timeout_seconds));
+    return limit_seconds_ > 0 ? std::min(limit_seconds_, seconds) : seconds;
+}
+
+std::string HttpClient::why_failed(int code, const HttpRequest& request) const {
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        return "no answer within " + std::to_string(seconds_for(request)) +
+               " s: it is stopped, busy, or not to be reached from here (--request-timeout waits longer)" +
+               (request.idempotency_key.empty() ? ""
+                                                : "; what was asked for may have been done all the same");
+    }
     if (code == CURLE_COULDNT_CONNECT && !server_.socket.empty()) {
         // curl speaks of a port there.
         long error = 0;
@@ -184,6 +194,18 @@ std::string HttpClient::why_failed(int code) const {
         why += "; does it speak TLS? Without: --server http://HOST:PORT";
     }
     return why;
+}
+
+long answer_within_seconds(const HttpRequest& request, long asked_for) noexcept {
+    long waits = 0;
+    const std::string& path = request.path;
+    for (const std::string_view key : {"?wait=", "&wait="}) {
+        if (const std::size_t at = path.find(key); at != std::string::npos) {
+            std::from_chars(path.data() + at + key.size(), path.data() + path.size(), waits);
+        }
+    }
+    const long usual = request.method == "GET" ? answer_seconds : change_seconds;
+    return waits + (asked_for > 0 ? asked_for : usual);
 }
 
 std::string curl_line(const Server& server, const HttpRequest& request) {

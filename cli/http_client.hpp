@@ -17,9 +17,12 @@ struct HttpRequest {
     std::string body;  // JSON; empty: none
     std::string accept = "application/json";
     std::string idempotency_key;
-    std::string if_match;       // entity tag; empty: whatever it is now
-    long timeout_seconds = 75;  // above the longest ?wait=
+    std::string if_match;  // entity tag; empty: whatever it is now
 };
+
+// How long the answer may take: what the path asks the controller to wait, and `asked_for` more. 0 asks for
+// the default, which is longer for what changes something: that is answered when it is on disk.
+long answer_within_seconds(const HttpRequest& request, long asked_for) noexcept;
 
 struct HttpResponse {
     long status = 0;  // 0: there was no answer, and `failure` says why
@@ -28,7 +31,6 @@ struct HttpResponse {
     std::string next_page_token;
     std::string entity_tag;  // of what was read or made
     bool replayed = false;
-    bool timed_out = false;
     std::string failure;
 
     bool ok() const noexcept { return status >= 200 && status < 300; }
@@ -47,14 +49,15 @@ class HttpClient {
     // effect.
     HttpResponse send(const HttpRequest& request);
 
-    // No request takes longer than this, whatever it says itself.
+    // No request takes longer than this, whatever it asks for.
     void limit_seconds(long seconds) noexcept { limit_seconds_ = seconds; }
 
     const Server& server() const noexcept { return server_; }
 
   private:
+    long seconds_for(const HttpRequest& request) const noexcept;
     HttpResponse send_once(const HttpRequest& request, bool& broken);
-    std::string why_failed(int code) const;  // a CURLcode
+    std::string why_failed(int code, const HttpRequest& request) const;  // a CURLcode
 
     struct Curl;
     Server server_;

@@ -51,7 +51,7 @@ void add_reasons(std::string& out, Json problem) {
 
 Exit exit_for(const HttpResponse& response) {
     if (response.status == 0) {
-        return response.timed_out ? Exit::timeout : Exit::unreachable;
+        return Exit::unreachable;
     }
     if (response.status == 422) {
         const JsonText body{response.body};

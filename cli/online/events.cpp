@@ -4,8 +4,10 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
+#include "cli/online/patience.hpp"
 #include "cli/problem.hpp"
 #include "cli/table.hpp"
 #include "cli/times.hpp"
@@ -14,14 +16,14 @@ namespace ballast::cli {
 
 namespace {
 
-constexpr int wait_seconds = 30;
+constexpr int wait_seconds = 15;  // and then a controller that does not answer is noticed
 constexpr int events_per_answer = 1000;
 
-std::string query_of(const EventOptions& in, const std::string& since) {
+// `since` empty: the newest that are kept.
+std::string query_of(const EventOptions& in, const std::string& since, std::int64_t limit) {
     std::string query = "/v1/events?wait=" + std::to_string(since.empty() ? 0 : wait_seconds);
     query += since.empty() ? "" : "&since=" + url_escape(since);
     query += in.kinds.empty() ? "" : "&kind=" + url_escape(in.kinds);
-    const std::int64_t limit = since.empty() ? in.limit : events_per_answer;
     return query + (limit == 0 ? "" : "&limit=" + std::to_string(limit));
 }
 
@@ -50,25 +52,82 @@ void print_line(Context& context, Json event) {
     context.print(painted(line, tone, context.colour()) + "\n");
 }
 
-void print_events(Context& context, Json answer) {
-    answer.at("events").each_item([&](Json event) {
-        switch (context.format()) {
-            case Format::table: print_line(context, event); break;
-            case Format::name: context.print(printable(event.at("name").text()) + "\n"); break;
-            case Format::ndjson:
-            case Format::json: context.print(event.dump() + "\n"); break;
-        }
-    });
+void print_event(Context& context, Json event) {
+    switch (context.format()) {
+        case Format::table: print_line(context, event); break;
+        case Format::name: context.print(printable(event.at("name").text()) + "\n"); break;
+        case Format::ndjson:
+        case Format::json: context.print(event.dump() + "\n"); break;
+    }
 }
 
-// Says from where it goes on when events were lost; other refusals end the watch.
-bool goes_on_after(Online& online, const HttpResponse& response, std::string& since) {
-    if (response.status != 410) {
-        return false;
+void print_events(Context& context, Json answer) {
+    answer.at("events").each_item([&](Json event) { print_event(context, event); });
+}
+
+// What followed `since` is not kept any more: shows what is, as far as it is newer, and says that there is a
+// gap. Events of a controller that was started anew are all newer; those of a store from before that revision
+// are none that were seen.
+void print_kept(Context& context, Json answer, const std::string& since) {
+    const std::uint64_t seen = std::strtoull(since.c_str(), nullptr, 10);
+    const bool of_the_past = answer.at("revision").count() < seen;
+    bool told = false;
+    const auto tell = [&](const std::string& from) {
+        context.complain("events after " + since +
+                         " are not kept any more, some may be missing; it goes on " + from);
+        told = true;
+    };
+    answer.at("events").each_item([&](Json event) {
+        if (of_the_past || event.at("revision").count() > seen) {
+            if (!told) {
+                tell("with " + event.at("revision").plain());
+            }
+            print_event(context, event);
+        }
+    });
+    if (!told) {
+        tell("after " + answer.at("revision").plain());
     }
-    online.context().complain(explain_problem(response));
-    since = newest_revision(online);
-    return !since.empty();
+}
+
+// The last revision that is known becomes `since`.
+Exit watch_events(Online& online, const EventOptions& in) {
+    constexpr long gone = 410;
+    Context& context = online.context();
+    Patience patience{online, !in.no_reconnect};
+    std::string since = in.since;
+    std::int64_t limit = since.empty() ? in.limit : events_per_answer;
+    std::string lost;  // the revision after which events are not kept; empty: none were lost
+    for (;;) {
+        const HttpResponse response = online.get(query_of(in, lost.empty() ? since : "", limit));
+        if (response.status == gone) {
+            (void)patience.answered();
+            lost = since;
+            limit = events_per_answer;
+            continue;
+        }
+        if (!response.ok()) {
+            if (patience.bears(response)) {
+                continue;
+            }
+            return online.refuse(response);
+        }
+        (void)patience.answered();
+        const JsonText text{response.body};
+        const std::string newest = text.root().at("revision").plain();
+        if (newest.empty()) {
+            return Exit::failed;  // no controller says this
+        }
+        if (lost.empty()) {
+            print_events(context, text.root());
+        } else {
+            print_kept(context, text.root(), lost);
+        }
+        std::fflush(stdout);
+        since = newest;
+        limit = events_per_answer;
+        lost.clear();
+    }
 }
 
 constexpr std::array<std::string_view, 8> blocks{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -147,6 +206,7 @@ Action declare_events(Options& options) {
         "only of these kinds, separated by commas: host, vm, job, plan, decision, pool, session, load, "
         "notice");
     options.value("--since", &in->since, "REVISION", "only what came after this event");
+    declare_no_reconnect(options, in->no_reconnect);
     options.value("--limit", &in->limit, "COUNT", "at most so many (default 100)").between(1, 1000);
     return online([in](Online& connection) { return show_events(connection, *in); });
 }
@@ -158,16 +218,21 @@ Action declare_history(Options& options) {
 }
 
 constexpr std::array events_table{
-    Command{"events", "Shows what has happened in the pool, and with -w what happens",
-            "Changes of hosts, guests, jobs, plans, decisions, desktop pools and sessions, each with its "
-            "object as "
-            "it is then "
-            "(-o ndjson), samples of hosts (load) and what the controller has to say (notice). Of the past "
-            "as much "
-            "is kept as limits.events allows.\n\n"
-            "  ballast events -w --kind job,plan\n"
-            "  ballast events -w -o ndjson --kind notice",
-            "", "listEvents", &declare_events},
+    Command{
+        "events", "Shows what has happened in the pool, and with -w what happens",
+        "Changes of hosts, guests, jobs, plans, decisions, desktop pools and sessions, each with its "
+        "object as "
+        "it is then "
+        "(-o ndjson), samples of hosts (load) and what the controller has to say (notice). Of the past "
+        "as much "
+        "is kept as limits.events allows.\n\n"
+        "With -w it stays when the controller goes away, as for an upgrade: it says so on standard error, "
+        "asks again, at most 10 s apart, and goes on after the last event that it has shown. Events that "
+        "the controller does not keep any more (after its restart none of before) are said to be missing. "
+        "Only a refusal and --no-reconnect end it, and an address at which nobody has answered yet.\n\n"
+        "  ballast events -w --kind job,plan\n"
+        "  ballast events -w -o ndjson --kind notice",
+        "", "listEvents", &declare_events},
     Command{"history", "Shows the CPU and memory of every host over the last hour or day",
             "Kept in the controller's memory, not over its restart.\n\n  ballast history --span day", "",
             "getLoadHistory", &declare_history},
@@ -181,27 +246,21 @@ Exit show_events(Online& online, const EventOptions& in) {
         context.complain("-w does not end, and one JSON text would not either: say -o ndjson");
         return Exit::usage;
     }
-    std::string since = in.since;
-    for (;;) {
-        const HttpResponse response = online.get(query_of(in, since));
-        if (!response.ok() && in.watch && goes_on_after(online, response, since)) {
-            continue;
-        }
-        if (!response.ok()) {
-            return online.refuse(response);
-        }
-        if (!in.watch && context.format() == Format::json) {
-            context.print(response.body);
-            return Exit::ok;
-        }
+    if (in.watch) {
+        return watch_events(online, in);
+    }
+    const std::int64_t limit = in.limit == 0 && !in.since.empty() ? events_per_answer : in.limit;
+    const HttpResponse response = online.get(query_of(in, in.since, limit));
+    if (!response.ok()) {
+        return online.refuse(response);
+    }
+    if (context.format() == Format::json) {
+        context.print(response.body);
+    } else {
         const JsonText text{response.body};
         print_events(context, text.root());
-        std::fflush(stdout);
-        since = text.root().at("revision").plain();
-        if (!in.watch || since.empty()) {
-            return Exit::ok;
-        }
     }
+    return Exit::ok;
 }
 
 std::string newest_revision(Online& online) {

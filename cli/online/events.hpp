@@ -15,6 +15,7 @@ struct EventOptions {
     std::string since;       // a revision; empty: the newest there are
     std::int64_t limit = 0;  // 0: as many as the controller gives by default
     bool watch = false;
+    bool no_reconnect = false;  // ends when the controller goes away
 };
 
 Exit show_events(Online& online, const EventOptions& in);

@@ -10,6 +10,7 @@
 #include "cli/online/events.hpp"
 #include "cli/online/kinds.hpp"
 #include "cli/online/online.hpp"
+#include "cli/online/patience.hpp"
 #include "cli/problem.hpp"
 #include "cli/times.hpp"
 
@@ -27,6 +28,7 @@ struct GetOptions {
     std::string host;
     std::string vm_kind;
     bool watch = false;
+    bool no_reconnect = false;
     std::int64_t every_seconds = 2;
 };
 
@@ -108,14 +110,16 @@ void sleep_for_seconds(std::int64_t count) {
     std::this_thread::sleep_for(std::chrono::seconds(count));
 }
 
-// On a terminal: the table again and again, in place.
-[[noreturn]] void repaint(Online& online, const Kind& kind, const GetOptions& in, const std::string& query) {
+// On a terminal: the table again and again, in place. What cannot be had is said on its first line.
+Exit repaint(Online& online, const Kind& kind, const GetOptions& in, const std::string& query) {
     Context& context = online.context();
-    context.print("\x1b[2J");
-    for (;;) {
+    for (bool first = true;; first = false) {
         std::vector<std::string> lines;
         const HttpResponse response = fetch(online, kind, in, query, lines);
-        std::string screen = "\x1b[H";
+        if (!response.ok() && (first || in.no_reconnect || !may_pass(response))) {
+            return online.refuse(response);
+        }
+        std::string screen = first ? "\x1b[2J\x1b[H" : "\x1b[H";
         if (response.ok()) {
             const std::string text = as_table(context, kind, lines);
             for (const char c : text) {
@@ -133,41 +137,65 @@ void sleep_for_seconds(std::int64_t count) {
 }
 
 // Elsewhere: all objects once, then each that has changed; one that has gone is {"gone": NAME}.
-Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, const std::string& query) {
-    Context& context = online.context();
-    std::map<std::string, std::string> seen;
-    for (bool first = true;; first = false) {
-        std::vector<std::string> lines;
-        const HttpResponse response = fetch(online, kind, in, query, lines);
-        if (!response.ok()) {
-            return online.refuse(response);
-        }
+class Changes {
+  public:
+    Changes(Context& context, const Kind& kind) : context_{context}, kind_{kind} {}
+
+    void print(const std::vector<std::string>& lines) {
         std::map<std::string, std::string> now;
         std::vector<std::string> changed;
         for (const std::string& line : lines) {
             const JsonText object{line};
-            const std::string name = name_of(kind, object.root());
-            if (const auto before = seen.find(name); before == seen.end() || before->second != line) {
+            const std::string name = name_of(kind_, object.root());
+            if (const auto before = seen_.find(name); before == seen_.end() || before->second != line) {
                 changed.push_back(line);
             }
             now.emplace(name, line);
         }
-        if (context.format() == Format::table) {
-            Table table = empty_table(kind);
+        if (context_.format() == Format::table) {
+            Table table = empty_table(kind_);
             for (const std::string& line : changed) {
                 const JsonText object{line};
-                table.row(cells_of(kind, object.root(), wall_now_ms()));
+                table.row(cells_of(kind_, object.root(), wall_now_ms()));
             }
-            context.print(table.text({.headings = first && !context.output.no_headers}));
+            context_.print(table.text({.headings = first_ && !context_.output.no_headers}));
         } else {
-            context.print(in_form(context, kind, {.names = {""}}, changed));
+            context_.print(in_form(context_, kind_, {.names = {""}}, changed));
         }
-        for (const auto& [name, text] : seen) {
-            if (!now.contains(name) && context.format() == Format::ndjson) {
-                context.print(JsonWriter{}.object().key("gone").text(name).end_object().str() + "\n");
+        for (const auto& [name, text] : seen_) {
+            if (!now.contains(name) && context_.format() == Format::ndjson) {
+                context_.print(JsonWriter{}.object().key("gone").text(name).end_object().str() + "\n");
             }
         }
-        seen = std::move(now);
+        seen_ = std::move(now);
+        first_ = false;
+    }
+
+  private:
+    Context& context_;
+    const Kind& kind_;
+    std::map<std::string, std::string> seen_;
+    bool first_ = true;
+};
+
+Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, const std::string& query) {
+    Patience patience{online, !in.no_reconnect};
+    Changes changes{online.context(), kind};
+    for (;;) {
+        std::vector<std::string> lines;
+        const HttpResponse response = fetch(online, kind, in, query, lines);
+        if (!response.ok()) {
+            if (patience.bears(response)) {
+                continue;
+            }
+            return online.refuse(response);
+        }
+        // What a controller says that has just been started is not a change yet.
+        if (patience.answered()) {
+            await_ready(online);
+            continue;
+        }
+        changes.print(lines);
         sleep_for_seconds(in.every_seconds);
     }
 }
@@ -175,7 +203,7 @@ Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, cons
 Exit get(Online& online, const GetOptions& in) {
     Context& context = online.context();
     if (in.kind == events_word) {
-        return show_events(online, {.watch = in.watch});
+        return show_events(online, {.watch = in.watch, .no_reconnect = in.no_reconnect});
     }
     const Kind& kind = *find_kind(in.kind);
     std::string query;
@@ -192,7 +220,7 @@ Exit get(Online& online, const GetOptions& in) {
         return Exit::usage;
     }
     if (in.watch && context.terminal() && context.format() == Format::table) {
-        repaint(online, kind, in, query);
+        return repaint(online, kind, in, query);
     }
     if (in.watch) {
         return follow_changes(online, kind, in, query);
@@ -210,6 +238,7 @@ void declare_watch(Options& options, GetOptions& in) {
     options.flag("-w,--watch", in.watch, "stay and show changes; Ctrl-C ends it");
     options.value("--every", &in.every_seconds, "SECONDS", "with -w: how often to look (default 2)")
         .between(1, 3600);
+    declare_no_reconnect(options, in.no_reconnect);
 }
 
 // "session list" for those who think of the object first.
@@ -281,18 +310,20 @@ constexpr std::array get_table{
             "well (a "
             "host is not up, or overloaded) is still a successful answer; scripts look at -o json.",
             "", "getStatus listHosts", &declare_status},
-    Command{"get", "Lists objects, or shows some of them",
-            "With -w on a terminal the table is painted again in place; elsewhere, each object that has "
-            "changed is "
-            "written again (-o ndjson for programs).\n\n"
-            "  ballast get vms --host h1 --state running,paused\n"
-            "  ballast get jobs -w\n"
-            "  ballast get vms -o name | head",
-            "",
-            "listHosts getHost listVms getVm listJobs getJob listPlans getPlan listDecisions getDecision "
-            "getLimits listEvents listPools getPool listSessions getSession listPrivateDesktops "
-            "getPrivateDesktop listTokens getToken",
-            &declare_get},
+    Command{
+        "get", "Lists objects, or shows some of them",
+        "With -w on a terminal the table is painted again in place; elsewhere, each object that has "
+        "changed is "
+        "written again (-o ndjson for programs). A controller that goes away, as for an upgrade, is asked "
+        "again until it answers; a refusal and --no-reconnect end it.\n\n"
+        "  ballast get vms --host h1 --state running,paused\n"
+        "  ballast get jobs -w\n"
+        "  ballast get vms -o name | head",
+        "",
+        "listHosts getHost listVms getVm listJobs getJob listPlans getPlan listDecisions getDecision "
+        "getLimits listEvents listPools getPool listSessions getSession listPrivateDesktops "
+        "getPrivateDesktop listTokens getToken",
+        &declare_get},
     Command{"session list", "Lists sessions, as get sessions does", "", "", "listSessions",
             &declare_list<sessions_kind>},
     Command{"token list", "Lists tokens and when they were last used, as get tokens does", "", "",

@@ -14,11 +14,9 @@ import time
 from fcntl import ioctl
 from pathlib import Path
 
+from cli_case import BALLAST, SECONDS_MAX, CliCase
 from pool import wait_until
-from pool_case import PROGRAMS, PoolCase
 
-BALLAST = os.path.join(PROGRAMS, "ballast")
-SECONDS_MAX = 60
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -65,19 +63,7 @@ class Terminal:
         os.close(self.follower)
 
 
-class CommandLine(PoolCase):
-    def environment(self, **more):
-        clean = {name: value for name, value in os.environ.items()
-                 if not name.startswith("BALLAST_") and name != "NO_COLOR"}
-        return {**clean, "HOME": self.directory.name, "BALLAST_SERVER": f"http://127.0.0.1:{self.pool.http_port}",
-                "BALLAST_TOKEN_FILE": str(self.pool.state_dir / "admin.token"), **more}
-
-    def run_it(self, *arguments, code=0, standard_input="", **more):
-        done = subprocess.run([BALLAST, *arguments], capture_output=True, text=True, timeout=SECONDS_MAX,
-                              input=standard_input, env=self.environment(**more), check=False)
-        self.assertEqual(done.returncode, code, f"{arguments}: {done.stdout}{done.stderr}")
-        return done
-
+class CommandLine(CliCase):
     def on_terminal(self, *arguments, **more):
         terminal = Terminal([BALLAST, *arguments], self.environment(**more))
         self.addCleanup(terminal.close)

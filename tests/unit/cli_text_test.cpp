@@ -9,6 +9,7 @@
 #include "cli/online/anonymous.hpp"
 #include "cli/online/full_screen.hpp"
 #include "cli/online/kinds.hpp"
+#include "cli/online/patience.hpp"
 #include "cli/online/plans.hpp"
 #include "cli/online/progress.hpp"
 #include "cli/online/top_screen.hpp"
@@ -168,6 +169,57 @@ TEST(CliHttp, TheCurlLineIsSafeForAShellAndNamesNoToken) {
     EXPECT_EQ(line.find("secret"), std::string::npos);
     EXPECT_NE(line.find(R"(-d '{"why":"it'\''s"}')"), std::string::npos) << line;
     EXPECT_EQ(url_escape("a b/ü"), "a%20b%2F%C3%BC");
+}
+
+TEST(CliHttp, AnAnswerMayTakeWhatItIsAskedToWaitForAndALittleMore) {
+    const auto seconds = [](const char* method, const char* path, long asked_for) {
+        HttpRequest request;
+        request.method = method;
+        request.path = path;
+        return answer_within_seconds(request, asked_for);
+    };
+    EXPECT_EQ(seconds("GET", "/v1/status", 0), 10);
+    EXPECT_EQ(seconds("GET", "/v1/status", 3), 3);
+    EXPECT_EQ(seconds("GET", "/v1/jobs/7?wait=30", 3), 33);
+    EXPECT_EQ(seconds("GET", "/v1/events?kind=host&wait=15&limit=1", 0), 25);
+    EXPECT_EQ(seconds("POST", "/v1/vms/a:pause", 0), 30);
+    EXPECT_EQ(seconds("POST", "/v1/vms/a:pause", 1), 1);
+    EXPECT_EQ(seconds("GET", "/v1/vms/a?await=5&wait=x", 0), 10);
+}
+
+TEST(CliPatience, WaitsLongerEachTimeUpToABoundAndNeverInStep) {
+    Backoff backoff;
+    std::int64_t before = 0;
+    for (int i = 0; i < 20; ++i) {
+        Backoff same = backoff;
+        const std::int64_t longest = backoff.next_ms(0);
+        EXPECT_GE(longest, before);
+        EXPECT_LE(longest, Backoff::longest_ms);
+        for (const std::uint64_t random : {1ULL, 1'000'003ULL, ~0ULL}) {
+            Backoff other = same;
+            const std::int64_t wait = other.next_ms(random);
+            EXPECT_LE(wait, longest);
+            EXPECT_GE(wait, longest * 3 / 4);
+        }
+        before = longest;
+    }
+    EXPECT_EQ(before, Backoff::longest_ms);
+    backoff.reset();
+    EXPECT_EQ(backoff.next_ms(0), Backoff::first_ms);
+}
+
+TEST(CliPatience, OnlyWhatMayPassByItselfIsWaitedFor) {
+    const auto of = [](long status) {
+        HttpResponse response;
+        response.status = status;
+        return may_pass(response);
+    };
+    for (const long status : {0L, 429L, 500L, 502L, 503L, 504L}) {
+        EXPECT_TRUE(of(status)) << status;
+    }
+    for (const long status : {400L, 401L, 403L, 404L, 410L, 422L}) {
+        EXPECT_FALSE(of(status)) << status;
+    }
 }
 
 TopData top_of(std::size_t hosts, std::size_t vms) {
