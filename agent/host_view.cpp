@@ -26,14 +26,6 @@ std::string_view without_suffix(std::string_view name) noexcept {
     return name;
 }
 
-bool same_file(const Path& a, const Path& b) {
-    struct stat one {};
-    struct stat other {};
-    return a == b || (::stat(std::string{a.view()}.c_str(), &one) == 0 &&
-                      ::stat(std::string{b.view()}.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
-                      one.st_ino == other.st_ino);
-}
-
 // Megabits per second of the fastest physical card; 0 when the kernel does not know.
 std::uint32_t uplink_mbps() {
     const std::unique_ptr<DIR, int (*)(DIR*)> cards{::opendir("/sys/class/net"), ::closedir};
@@ -145,9 +137,6 @@ void HostView::look(const Core& core, std::uint32_t row, bool with_survey, Truth
     const bool on_disks = record.copy_storage || record.kind == JobKind::image_index;
     if (with_survey && on_disks && found.ok() && record.kind != JobKind::migrate_in) {
         look_at_disks(domain, out);
-        if (record.copy_storage && out.fault == Fault::none) {
-            look_for_users(record.uuid, out);
-        }
     }
 }
 
@@ -163,23 +152,6 @@ void HostView::look_at_disks(const Domain& domain, Truth& out) {
                         .raw = disk.format != DiskSpec::Format::qcow2,
                         .writable = disk.writable,
                         .size_bytes = is_file ? static_cast<std::uint64_t>(status.st_size) : 0});
-    }
-}
-
-// A guest that no toolstack has a configuration of cannot be asked.
-void HostView::look_for_users(const Uuid& guest, Truth& out) {
-    for (const Domain& other : scratch_->domains) {
-        DiskList disks;
-        if (other.domid == 0 || other.uuid == guest || !hypervisor_.disks(other, disks).ok()) {
-            continue;
-        }
-        for (const DiskSpec& theirs : disks) {
-            for (GuestDisk& ours : out.disks) {
-                if (same_file(theirs.target, ours.path)) {
-                    ours.used_by = without_suffix(other.name);
-                }
-            }
-        }
     }
 }
 

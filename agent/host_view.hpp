@@ -49,8 +49,6 @@ class HostView {
     wire::DomainInfo describe(const Domain& domain) const;
     void survey(const Core& core, const JobRecord& record, Truth& out);
     void look_at_disks(const Domain& domain, Truth& out);
-    // Who else has them; asks for every other domain's, of those that the survey has listed.
-    void look_for_users(const Uuid& guest, Truth& out);
 
     Hypervisor& hypervisor_;
     const SaveFiles& files_;

@@ -21,6 +21,9 @@ namespace {
 
 constexpr std::string_view trailer_magic = "ballast saved 1\n";
 constexpr std::size_t trailer_bytes = 256;
+constexpr std::string_view complete_suffix = ".save";
+constexpr std::string_view consumed_suffix = ".save.consumed";
+constexpr std::size_t files_max = 4 * limits::domains_per_host_max;
 
 Status failed(std::string& why, std::string_view what, const std::string& path) {
     why = fmt::format("{} {}: {}", what, path, std::strerror(errno));
@@ -69,13 +72,13 @@ Status read_trailer(std::string_view bytes, wire::SavedGuest& guest, std::uint64
 }  // namespace
 
 std::string SaveFiles::complete_path(const Uuid& uuid) const {
-    return fmt::format("{}/{}.save", directory_, to_text(uuid).view());
+    return fmt::format("{}/{}{}", directory_, to_text(uuid).view(), complete_suffix);
 }
 std::string SaveFiles::partial_path(const Uuid& uuid) const {
     return complete_path(uuid) + ".tmp";
 }
 std::string SaveFiles::consumed_path(const Uuid& uuid) const {
-    return complete_path(uuid) + ".consumed";
+    return fmt::format("{}/{}{}", directory_, to_text(uuid).view(), consumed_suffix);
 }
 
 Status SaveFiles::look(const Uuid& uuid, SaveState& out) const {
@@ -124,7 +127,7 @@ Status SaveFiles::perform(FileStep step, const Uuid& uuid, std::string& why) con
 Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out,
                        std::string& why) const {
     std::vector<std::string> names;
-    BALLAST_CHECK(list_directory(directory_, ".save", 4 * limits::domains_per_host_max, names, why));
+    BALLAST_CHECK(list_directory(directory_, complete_suffix, files_max, names, why));
     Status unread;
     for (const std::string& name : names) {
         const std::string path = directory_ + "/" + name;
@@ -146,6 +149,18 @@ Status SaveFiles::list(FixedVector<wire::SavedGuest, limits::domains_per_host_ma
         }
     }
     return unread;
+}
+
+Status SaveFiles::images(std::vector<std::string>& paths, std::string& why) const {
+    paths.clear();
+    for (const std::string_view suffix : {complete_suffix, consumed_suffix}) {
+        std::vector<std::string> names;
+        BALLAST_CHECK(list_directory(directory_, suffix, files_max, names, why));
+        for (const std::string& name : names) {
+            paths.push_back(directory_ + "/" + name);
+        }
+    }
+    return {};
 }
 
 Status SaveFiles::sync(std::string& why) const {

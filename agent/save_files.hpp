@@ -40,6 +40,10 @@ class SaveFiles {
     // with any other failure: who is not in it may be saved here all the same. A sentence in `why`.
     Status list(FixedVector<wire::SavedGuest, limits::domains_per_host_max>& out, std::string& why) const;
 
+    // The paths of all complete and consumed ones, whatever is in them. `limit_reached` when there are more
+    // than a host can have; any failure with a sentence in `why`.
+    Status images(std::vector<std::string>& paths, std::string& why) const;
+
     // Puts on disk what was renamed in the folder.
     Status sync(std::string& why) const;
     // Changes whenever a file comes, goes or is renamed.

@@ -64,6 +64,7 @@ class Worker final : public ProgressSink {
     Status image_sweep();
     FixedVector<wire::MigrationDisk, limits::disks_per_domain_max> disks_to_announce() const;
     Status disks_to_stay(FixedVector<wire::MigrationDisk, limits::disks_per_domain_max>& out);
+    Status images_are_the_guests();
     Status copy_images(BlockingLink& link);
     Status copy_rest(BlockingLink& link);
     Status send_disk(BlockingLink& link, std::uint32_t number, bool last, std::uint64_t& sent_bytes);

@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "agent/disks/image_files.hpp"
+#include "agent/image_users.hpp"
 #include "agent/sketches.hpp"
 #include "agent/transfer.hpp"
 #include "agent/worker.hpp"
@@ -82,6 +83,14 @@ bool Worker::hear_limit(const ImageProcess& process) {
 }
 
 // ---- source ----
+
+// The images leave with this guest: they are renamed here, and deleted some day.
+Status Worker::images_are_the_guests() {
+    std::string why;
+    const Status alone = check_sole_user(*hypervisor_, SaveFiles{std::string{setup_.save_dir.view()}},
+                                         setup_.record.uuid, setup_.record.disks, why);
+    return alone.ok() ? alone : failed(alone.fault(), why);
+}
 
 Status Worker::send_disk(BlockingLink& link, std::uint32_t number, bool last, std::uint64_t& sent_bytes) {
     const ImageDisk& disk = setup_.record.disks[number];
@@ -161,6 +170,8 @@ Status Worker::copy_images(BlockingLink& link) {
         }
         before = sent_bytes;
     }
+    // The copying may have taken hours. The guest runs on for the moment: there is still a way back.
+    BALLAST_CHECK(images_are_the_guests());
     report(WorkerNews::copied);
     const std::optional<WorkerCommand> go = next_command();
     if (!go || go->tell != Tell::go) {

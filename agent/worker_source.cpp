@@ -78,12 +78,16 @@ Status Worker::disks_to_stay(FixedVector<wire::MigrationDisk, limits::disks_per_
 }
 
 Status Worker::migrate_out() {
+    const JobRecord& record = setup_.record;
+    BALLAST_CHECK(open_hypervisor_of_host());
+    if (record.copy_storage) {
+        // Before the connection: the destination does not wait for long until it hears what comes.
+        BALLAST_CHECK(images_are_the_guests());
+    }
     BALLAST_CHECK(dial());
     BlockingLink* const link = link_.get();
     watch_peer_host(link->fd());
-    BALLAST_CHECK(lock_guest(setup_.record.uuid));
-    BALLAST_CHECK(open_hypervisor_of_host());
-    const JobRecord& record = setup_.record;
+    BALLAST_CHECK(lock_guest(record.uuid));
     wire::MigrationOpen open{.version = limits::protocol_version,
                              .migration_id = record.migration_id,
                              .uuid = record.uuid,

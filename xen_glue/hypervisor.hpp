@@ -214,6 +214,9 @@ class Hypervisor {
     // is: uuid, name, type, vCPUs and memory. `image_bytes` is where the image ends. Nothing is restored.
     // `image_corrupt` when it is cut or none.
     virtual Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) = 0;
+    // The disks that the guest in such an image is configured with; of the file only the configuration is
+    // read (at most 1 MiB).
+    virtual Status disks_in_image(int fd, DiskList& out) = 0;
 
     // The same for a clone: the domain gets name, uuid, disks (by device) and network interfaces (by
     // position) of `identity` instead of those in the image, which must have the same type, memory and number

@@ -62,6 +62,7 @@ class MeasuredHypervisor final : public Hypervisor {
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override {
         return inner_->identify_image(fd, out, image_bytes);
     }
+    Status disks_in_image(int fd, DiskList& out) override { return inner_->disks_in_image(fd, out); }
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress,
                             Domain& out) override {
         return inner_->receive_image_as(fd, identity, progress, out);

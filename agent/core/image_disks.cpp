@@ -71,10 +71,6 @@ Fault Core::choose_disks(Row& row, const wire::JobOrder& order, Detail& detail) 
                              "and ._-+");
             return Fault::unsupported;
         }
-        if (copied && !disk.used_by.empty()) {
-            detail = compose(disk.device, ": ", path, " cannot go along: ", disk.used_by, " has it as well");
-            return Fault::unsupported;
-        }
         row.record.disks.push({.device = disk.device, .path = disk.path, .size_bytes = disk.size_bytes});
     }
     if (!copied && row.record.disks.empty()) {

@@ -14,7 +14,6 @@ struct GuestDisk {
     bool raw = true;
     bool writable = true;
     std::uint64_t size_bytes = 0;  // 0: no regular file
-    Name used_by;                  // another domain that has the same file; looked for when disks are to go
 };
 
 struct Truth {

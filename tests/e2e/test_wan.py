@@ -1,6 +1,7 @@
 """Two hosts that share no storage: a guest moves with its disk image (docs/wan_migration.md), through cuts, kills,
 flipped bits and a full disk."""
 
+import glob
 import os
 import random
 import subprocess
@@ -199,6 +200,36 @@ class Wan(WanCase):
         self.assertEqual(self.state(self.source), RUNNING)
         with open(self.path(self.destination, "disk.img"), "rb") as file:
             self.assertEqual(file.read(), b"somebody else's")
+
+    def test_an_image_that_another_guest_has_as_well_is_not_taken_from_it_even_if_that_one_is_saved(self):
+        image = content(14, 20)
+        path = self.write(self.source, "disk.img", image)
+        self.create(disk(path))
+        other = new_guest()
+
+        def on_other(kind, **more):
+            return self.controller.run(self.source, kind, other, "other", **more)
+
+        def refusal(of):
+            self.assert_stayed(of, image)
+            self.assertEqual(of.fault, UNSUPPORTED, of.detail)
+            self.assertEqual(glob.glob(f"{path}.left-*"), [])
+            return of.detail
+
+        # It comes, and is saved, while the image travels.
+        job_in, job_out, _ = self.order(bandwidth_mbps=40)
+        self.wait_for_bytes(MIB)
+        self.assertEqual(on_other("create", spec=spec(other, "other", disks=[disk(path)])).state, SUCCEEDED)
+        self.assertEqual(on_other("save").state, SUCCEEDED)
+        self.assertIn(".save has it", refusal(self.finish(job_in, job_out)))
+        # It lies there, and then it runs.
+        self.proxy.to_target = 0
+        self.assertIn(".save has it", refusal(self.migrate()))
+        self.assertEqual(self.proxy.to_target, 0, "refused before anything travels")
+        self.assertEqual(on_other("restore").state, SUCCEEDED)
+        self.assertIn("other has it", refusal(self.migrate()))
+        self.assertEqual(on_other("destroy").state, SUCCEEDED)
+        self.assert_moved(self.migrate(), expected=image)
 
     @unittest.skipUnless(os.geteuid() == 0, "a small file system needs root to be mounted")
     def test_a_destination_without_room_says_so_before_anything_travels(self):

@@ -28,49 +28,6 @@ class AgentHostView : public sim::SimFixture {
     wire::SampleReport report_;
 };
 
-TEST_F(AgentHostView, ADiskThatIsToGoAlongIsLookedForAmongTheOtherGuests) {
-    const std::string image = directory_ + "/image";
-    const std::string own = directory_ + "/own";
-    std::ofstream{image} << "image";
-    std::ofstream{own} << "image";
-    std::filesystem::create_symlink(image, directory_ + "/link");
-    const auto create = [this](const char* name, std::uint8_t number, std::initializer_list<Path> paths) {
-        DomainSpec spec;
-        spec.name = name;
-        spec.uuid.bytes.fill(number);
-        spec.memory_mib = 32;
-        spec.kernel = "/boot/kernel";
-        for (const Path& path : paths) {
-            spec.disks.push({.target = path, .device = spec.disks.empty() ? "xvda" : "xvdb"});
-        }
-        sim::SilentProgress progress;
-        Domain made;
-        EXPECT_TRUE(host_->create(spec, progress, made).ok()) << host_->last_error();
-        return made;
-    };
-    const Domain guest = create("guest", 0x33, {Path{image.c_str()}, Path{own.c_str()}});
-    (void)create("other", 0x44, {Path{(directory_ + "/link").c_str()}});
-    Arena counting;
-    const CoreSettings settings{.host_name = "h1", .images_directory = Path{directory_.c_str()}};
-    (void)Core{counting, settings};
-    const auto memory = std::make_unique<std::byte[]>(counting.used_bytes());
-    Arena arena{{memory.get(), counting.used_bytes()}};
-    Core core{arena, settings};
-    wire::JobOrder order{.job_id = 5, .kind = JobKind::migrate_out, .uuid = guest.uuid, .name = "guest"};
-    order.migration_id = guest.uuid;
-    order.peer_host = order.peer_address = "h2";
-    order.peer_port = 1;
-    order.deadline_ms = 1000;
-    order.copy_storage = true;
-    Actions actions;
-    ASSERT_TRUE(core.step(OrderEvent{order}, now(), actions).ok());
-    Truth truth;
-    view_.look(core, 0, true, truth);
-    ASSERT_EQ(truth.disks.size(), 2U);
-    EXPECT_EQ(truth.disks[0].used_by, "other");
-    EXPECT_EQ(truth.disks[1].used_by, "");
-}
-
 TEST_F(AgentHostView, SamplesOfAHostAtRestDoNotDiffer) {
     EXPECT_FALSE(differs());
     EXPECT_FALSE(differs());

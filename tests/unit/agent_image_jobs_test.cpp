@@ -153,11 +153,19 @@ TEST_F(AgentImageJobs, AnIndexIsOfWhatWouldGoAlong) {
 }
 
 TEST_F(AgentImageJobs, AnImageThatAnotherGuestUsesIsNotTakenFromIt) {
-    truth_.disks[0].used_by = "other";
-    EXPECT_EQ(refusal(order(JobKind::migrate_out)), Fault::unsupported);
-    EXPECT_NE(last_.detail.view().find("other"), std::string_view::npos) << last_.detail.view();
-    feed(OrderEvent{order(JobKind::image_index)});
-    EXPECT_EQ(record_.stage, Stage::indexing) << "that changes nothing";
+    feed(OrderEvent{order(JobKind::migrate_out)});
+    const WorkerId worker = take(ActionKind::start_worker).worker;
+    feed(WorkerEvent{.worker = worker,
+                     .news = WorkerNews::failed,
+                     .fault = Fault::unsupported,
+                     .detail = "other has it as well",
+                     .suspend_asked = false});
+    feed(WorkerGoneEvent{worker, {}});
+    EXPECT_EQ(last_.state, JobState::failed);
+    EXPECT_EQ(last_.fault, Fault::unsupported);
+    EXPECT_EQ(last_.detail, "other has it as well");
+    EXPECT_TRUE(files_.empty()) << "it keeps its name";
+    EXPECT_TRUE(done_.empty()) << "and is not tried again";
 }
 
 TEST_F(AgentImageJobs, WhatCannotGoAlongIsRefused) {

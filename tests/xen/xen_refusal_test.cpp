@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <memory>
 #include <string>
 
 #include "tests/xen/xen_hypervisor_fixture.hpp"
@@ -174,6 +176,33 @@ TEST_F(XenImageTest, AConfigurationThatLacksWhatMattersIsRefused) {
     EXPECT_EQ(received(format_image_head(config(R"("type":"pv","name":"desk",)" + uuid, size))),
               Fault::image_corrupt);
     EXPECT_NE(xen_->last_error().find("of 16 bytes"), std::string_view::npos) << xen_->last_error();
+}
+
+TEST_F(XenImageTest, TheDisksOfASavedGuestAreReadFromItsImage) {
+    const std::unique_ptr<FILE, int (*)(FILE*)> file{std::tmpfile(), std::fclose};
+    const int fd = ::fileno(file.get());
+    const auto disks_in = [&](const std::string& image, DiskList& out) {
+        EXPECT_EQ(::ftruncate(fd, 0), 0);
+        EXPECT_EQ(::pwrite(fd, image.data(), image.size(), 0), static_cast<ssize_t>(image.size()));
+        return xen_->disks_in_image(fd, out).fault();
+    };
+    const std::string head =
+        format_image_head(config_json("desk", R"(,"disks":[{"pdev_path":"/srv/a.img","vdev":"xvda",)"
+                                              R"("format":"raw","readwrite":1},)"
+                                              R"({"pdev_path":"/srv/b","vdev":"xvdb","format":"qcow2"}])"));
+    DiskList disks;
+    ASSERT_EQ(disks_in(head, disks), Fault::none) << xen_->last_error();
+    ASSERT_EQ(disks.size(), 2U);
+    EXPECT_EQ(disks[0].target, "/srv/a.img");
+    EXPECT_EQ(disks[0].device, "xvda");
+    EXPECT_TRUE(disks[0].writable && disks[0].format == DiskSpec::Format::raw);
+    EXPECT_EQ(disks[1].target, "/srv/b");
+    EXPECT_FALSE(disks[1].writable || disks[1].format == DiskSpec::Format::raw);
+    ASSERT_EQ(disks_in(format_image_head(config_json()), disks), Fault::none);
+    EXPECT_TRUE(disks.empty());
+    EXPECT_EQ(disks_in(head.substr(0, head.size() - 9), disks), Fault::image_corrupt);
+    EXPECT_EQ(disks_in(format_image_head("{}"), disks), Fault::image_corrupt);
+    EXPECT_EQ(disks_in("", disks), Fault::image_corrupt);
 }
 
 TEST_F(XenImageTest, AGuestWhoseNameOrUuidIsTakenIsRefused) {

@@ -42,6 +42,7 @@ class SimHypervisor final : public Hypervisor {
                          Domain& out) override;
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
+    Status disks_in_image(int fd, DiskList& out) override;
 
     std::string_view last_error() const override { return last_error_; }
 

@@ -302,6 +302,15 @@ Status SimHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_b
                   status.fault() == Fault::connection_lost ? Status{Err{Fault::image_corrupt}} : status);
 }
 
+Status SimHypervisor::disks_in_image(int fd, DiskList& out) {
+    ImageConfig config;
+    const Status status =
+        ::lseek(fd, 0, SEEK_SET) != 0 ? Status{Err{Fault::invalid_argument}} : ImageReader{fd}.begin(config);
+    out = config.spec.disks;
+    return finish(Call::list,
+                  status.fault() == Fault::connection_lost ? Status{Err{Fault::image_corrupt}} : status);
+}
+
 Status SimHypervisor::receive(Receiving& receiving, std::string_view name_suffix) {
     BALLAST_CHECK(begin_receiving(receiving, name_suffix));
     return receive_records(receiving);

@@ -143,6 +143,23 @@ Status XenHypervisor::configuration(const Domain& domain, libxl_domain_config& c
                           "libxl has no configuration of this guest: was it created by another toolstack?");
 }
 
+Status XenHypervisor::list_disks(const libxl_domain_config& config, DiskList& out) {
+    out.clear();
+    for (const libxl_device_disk& disk :
+         std::span{config.disks, static_cast<std::size_t>(config.num_disks)}) {
+        DiskSpec spec;
+        spec.format = disk.format == LIBXL_DISK_FORMAT_RAW     ? DiskSpec::Format::raw
+                      : disk.format == LIBXL_DISK_FORMAT_EMPTY ? DiskSpec::Format::raw
+                                                               : DiskSpec::Format::qcow2;
+        spec.writable = disk.readwrite != 0;
+        if (!spec.target.try_assign(disk.pdev_path != nullptr ? disk.pdev_path : "") ||
+            !spec.device.try_assign(disk.vdev != nullptr ? disk.vdev : "") || !out.try_push(spec)) {
+            return fail(Fault::limit_reached, "the guest has more disks, or longer paths, than fit");
+        }
+    }
+    return {};
+}
+
 Status XenHypervisor::disks(const Domain& domain, DiskList& out) {
     begin();
     const auto act = [&]() -> Status {
@@ -150,20 +167,7 @@ Status XenHypervisor::disks(const Domain& domain, DiskList& out) {
         BALLAST_CHECK(check_identity(domain, info.get()));
         DomainConfig config;
         BALLAST_CHECK(configuration(domain, *config));
-        out.clear();
-        for (const libxl_device_disk& disk :
-             std::span{config->disks, static_cast<std::size_t>(config->num_disks)}) {
-            DiskSpec spec;
-            spec.format = disk.format == LIBXL_DISK_FORMAT_RAW     ? DiskSpec::Format::raw
-                          : disk.format == LIBXL_DISK_FORMAT_EMPTY ? DiskSpec::Format::raw
-                                                                   : DiskSpec::Format::qcow2;
-            spec.writable = disk.readwrite != 0;
-            if (!spec.target.try_assign(disk.pdev_path != nullptr ? disk.pdev_path : "") ||
-                !spec.device.try_assign(disk.vdev != nullptr ? disk.vdev : "") || !out.try_push(spec)) {
-                return fail(Fault::limit_reached, "the guest has more disks, or longer paths, than fit");
-            }
-        }
-        return {};
+        return list_disks(*config, out);
     };
     return finish(act());
 }
@@ -272,12 +276,16 @@ Status XenHypervisor::read_image_config(int fd, libxl_domain_config& config) {
                                     fmt::format("the image's configuration is not usable: {}", complaint));
 }
 
+Status XenHypervisor::rewind(int fd) {
+    return ::lseek(fd, 0, SEEK_SET) == 0
+               ? Status{}
+               : fail(Fault::invalid_argument, "an image can only be checked in a file");
+}
+
 Status XenHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_bytes) {
     begin();
     const auto act = [&]() -> Status {
-        if (::lseek(fd, 0, SEEK_SET) != 0) {
-            return fail(Fault::invalid_argument, "an image can only be checked in a file");
-        }
+        BALLAST_CHECK(rewind(fd));
         DomainConfig config;
         BALLAST_CHECK(read_image_config(fd, *config));
         std::string why;
@@ -295,6 +303,17 @@ Status XenHypervisor::identify_image(int fd, Domain& out, std::uint64_t& image_b
                                                                             : config->b_info.target_memkb;
         out.vcpus = static_cast<std::uint32_t>(config->b_info.max_vcpus);
         return {};
+    };
+    return finish(act());
+}
+
+Status XenHypervisor::disks_in_image(int fd, DiskList& out) {
+    begin();
+    const auto act = [&]() -> Status {
+        BALLAST_CHECK(rewind(fd));
+        DomainConfig config;
+        BALLAST_CHECK(read_image_config(fd, *config));
+        return list_disks(*config, out);
     };
     return finish(act());
 }

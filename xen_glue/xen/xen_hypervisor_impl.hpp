@@ -46,6 +46,7 @@ class XenHypervisor final : public Hypervisor {
                          Domain& out) override;
     Status receive_image_as(int fd, const DomainSpec& identity, ProgressSink& progress, Domain& out) override;
     Status identify_image(int fd, Domain& out, std::uint64_t& image_bytes) override;
+    Status disks_in_image(int fd, DiskList& out) override;
 
     std::string_view last_error() const override { return last_error_; }
 
@@ -103,10 +104,12 @@ class XenHypervisor final : public Hypervisor {
 
     Status check_sendable(const Domain& domain, int fd, MigrationMode mode, bool& live);
     Status configuration(const Domain& domain, libxl_domain_config& config);
+    Status list_disks(const libxl_domain_config& config, DiskList& out);
     Status image_config(const Domain& domain, std::string& json);
     Status suspend_into(const Domain& domain, int fd, bool live);
     bool has_suspend_channel(std::uint32_t domid);
     Status suspend_failure(const Domain& domain, int fd, int rc);
+    Status rewind(int fd);
     Status read_image_config(int fd, libxl_domain_config& config);
     // `change` gives the configuration what is to be different here; false: it does not fit.
     Status receive_checked(int fd, std::string_view name_suffix,
