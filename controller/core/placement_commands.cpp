@@ -1,5 +1,6 @@
 // Commands that need a host for a guest: create, start and migrate. The host is the operator's choice, or the
 // least loaded one that can take the guest.
+#include "base/mac.hpp"
 #include "controller/core/step.hpp"
 
 namespace ballast::controller {
@@ -186,6 +187,19 @@ bool new_guest_allowed(const Step& step, const Command& command, Outcome& outcom
         refuse(outcome, Slug::state_conflict, Fault::already_exists,
                compose("a guest called ", command.spec->name, " or of this uuid exists"));
         return false;
+    }
+    for (const wire::Vif& vif : command.spec->vifs) {
+        const std::optional<std::uint64_t> mac = parse_mac(vif.mac.view());
+        if (!mac) {
+            refuse(outcome, Slug::validation_failed, Fault::invalid_argument,
+                   compose("vifs: no card can have the address ", vif.mac));
+            return false;
+        }
+        if (const Name other = who_has_mac(step.t, *mac); !other.empty()) {
+            refuse(outcome, Slug::state_conflict, Fault::already_exists,
+                   compose("vifs: ", other, " has a card with the address ", vif.mac));
+            return false;
+        }
     }
     return true;
 }

@@ -50,6 +50,11 @@ void recount_jobs(Tables& t) noexcept;
 std::uint32_t find_host_by_name(const Tables& t, std::string_view name) noexcept;
 bool host_live(const Tables& t, std::uint32_t host) noexcept;  // connected and its inventory known
 
+// ---- macs.cpp: whose address of a network card is whose ----
+// The guest that has a card of this address (base/mac.hpp), as far as it was created here: what cards a guest
+// has that was found is not known. Empty: nobody.
+Name who_has_mac(const Tables& t, std::uint64_t mac) noexcept;
+
 // ---- inventory.cpp: what hosts report ----
 Status on_host_report(Step& step, std::uint32_t host, const wire::HostReport& report) noexcept;
 Status on_sample_report(Step& step, std::uint32_t host, const wire::SampleReport& report) noexcept;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/mac.hpp"
 #include "base/uuid.hpp"
 #include "base/vocabulary.hpp"
 #include "shell/random.hpp"
@@ -21,20 +22,6 @@ template <std::size_t n>
 bool read_text(JsonFields& fields, std::string_view name, bool required, FixedString<n>& out) {
     const std::optional<std::string> text = fields.text(name, required, n);
     return text.has_value() && out.try_assign(*text);
-}
-
-bool is_mac(std::string_view text) noexcept {
-    if (text.size() != 17) {
-        return false;
-    }
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-        if (i % 3 == 2 ? c != ':' : !hex) {
-            return false;
-        }
-    }
-    return true;
 }
 
 // In Xen's own range, 00:16:3e.
@@ -68,8 +55,14 @@ void read_vif(JsonFields& fields, wire::GuestSpec& spec) {
     wire::Vif vif;
     if (!read_text(fields, "mac", false, vif.mac)) {
         vif.mac = new_mac();
-    } else if (!is_mac(vif.mac.view())) {
-        fields.reject("mac", "expected six pairs of hexadecimal digits, \"00:16:3e:01:02:03\"");
+    } else if (const std::optional<std::uint64_t> mac = parse_mac(vif.mac.view()); !mac) {
+        fields.reject(
+            "mac",
+            "expected six pairs of hexadecimal digits, \"00:16:3e:01:02:03\", not all zero, the first "
+            "pair even (an odd one is a group's)");
+    } else if (std::any_of(spec.vifs.begin(), spec.vifs.end(),
+                           [&](const wire::Vif& other) { return parse_mac(other.mac.view()) == mac; })) {
+        fields.reject("mac", "expected one that no other card has");
     }
     read_text(fields, "bridge", true, vif.bridge);
     (void)spec.vifs.try_push(vif);

@@ -46,6 +46,17 @@ class Operations(PoolCase):
         self.assertEqual((job["kind"], job["state"]), ("create", "succeeded"))
         vm = wait_until("it is there", lambda: self.vm("made")["host"] == "h2" and self.vm("made"))
         self.assertTrue(vm["ours"])
+        # An address of a network card is one guest's alone.
+        beside = {"name": "beside", "type": "pv", "memory_mib": 64, "kernel": "/boot/guest"}
+        card = {"bridge": "xenbr0", "mac": "00:16:3e:00:07:0a"}
+        self.assertEqual(self.pool.post("/v1/vms?wait=30", {**beside, "vifs": [card]})["state"], "succeeded")
+        same = {**beside, "name": "third", "vifs": [{**card, "mac": card["mac"].upper()}]}
+        for query in ("", "?dry_run=true"):
+            problem = self.expect_problem("state-conflict", 409, "POST", f"/v1/vms{query}", same)
+            self.assertIn("beside has a card", problem["detail"])
+        group = {**same, "vifs": [{**card, "mac": "01:00:5e:00:00:01"}]}
+        problem = self.expect_problem("validation-failed", 422, "POST", "/v1/vms", group)
+        self.assertEqual(problem["errors"][0]["pointer"], "/vifs/0/mac")
         self.act("made", "destroy")
         wait_until("it is gone from its host", lambda: self.vm("made")["state"] == "inactive")
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "base/mac.hpp"
 #include "controller/core/desktop/parts.hpp"
 #include "tests/unit/controller_core_world.hpp"
 
@@ -38,7 +39,42 @@ TEST(DesktopMacs, NoTwoOfThousandsOfDesktopsShareOne) {
         EXPECT_TRUE(spec.vifs[0].mac.view().starts_with("00:16:3e:")) << spec.vifs[0].mac.view();
         EXPECT_TRUE(macs.emplace(spec.vifs[0].mac.view()).second) << name << " " << spec.vifs[0].mac.view();
     }
+    // Leases hang on the addresses: for this uuid they are these, whatever version made the desktop.
+    DesktopRow& first = tables.desktops[0];
+    tables.desktop_pools[pool].record.guest.vifs.push({});
+    first.record.uuid.bytes.fill(7);
+    fill_desktop_spec(tables, first, spec);
+    EXPECT_EQ(spec.vifs[0].mac, "00:16:3e:48:65:5b");
+    EXPECT_EQ(spec.vifs[1].mac, "00:16:3e:25:f6:58");
+    for (const wire::Vif& vif : spec.vifs) {
+        const std::optional<std::uint64_t> mac = parse_mac(vif.mac.view());
+        ASSERT_TRUE(mac);
+        EXPECT_EQ(who_has_mac(tables, *mac), first.record.name);
+        EXPECT_EQ(who_has_mac(tables, *mac ^ std::uint64_t{1} << 40), "");
+    }
     EXPECT_GE(others, 1U) << "no two met, and this tested nothing";
+}
+
+TEST(DesktopMacs, ANewDesktopTakesNoneOfAnotherGuest) {
+    const Settings settings = World::default_settings();
+    Arena counting;
+    { const Tables counted{settings, counting}; }
+    const auto memory = std::make_unique<std::byte[]>(counting.used_bytes() + 64);
+    Arena arena{{memory.get(), counting.used_bytes() + 64}};
+    Tables tables{settings, arena};
+    tables.identity.store_id.bytes.fill(3);
+    const std::uint32_t pool = tables.desktop_pools.add();
+    tables.desktop_pools[pool].record.guest.vifs.push({});
+    const Uuid first = new_desktop_uuid(tables, pool, "desktop", 0);
+    const std::uint32_t row = tables.desktops.add();
+    tables.desktops[row].pool = pool;
+    tables.desktops[row].record.uuid = first;
+    wire::GuestSpec spec;
+    fill_desktop_spec(tables, tables.desktops[row], spec);
+    spec.name = "other";
+    tables.desktops.remove(row);
+    tables.definitions[tables.definitions.add()].spec = spec;  // an operator's guest
+    EXPECT_FALSE(new_desktop_uuid(tables, pool, "desktop", 0) == first);
 }
 
 }  // namespace

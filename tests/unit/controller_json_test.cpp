@@ -218,6 +218,27 @@ TEST(GuestSpec, MakesUpWhatIdentifiesTheGuestWhenItIsLeftOut) {
     EXPECT_NE(spec.vifs[0].mac, spec.vifs[1].mac);
 }
 
+TEST(GuestSpec, RefusesAddressesThatNoCardCanHaveAndThoseOfAnotherOne) {
+    JsonBody body{R"({"name":"a","type":"pv","memory_mib":64,"kernel":"/k","vifs":[
+        {"mac":"00:16:3e:00:00:01","bridge":"b"},
+        {"mac":"00:16:3E:00:00:01","bridge":"b"},
+        {"mac":"01:00:5e:00:00:01","bridge":"b"},
+        {"mac":"00:00:00:00:00:00","bridge":"b"},
+        {"mac":"00:16:3e:00:00","bridge":"b"},
+        {"mac":"00-16-3e-00-00-02","bridge":"b"},
+        {"mac":"00:16:3e:00:00:0g","bridge":"b"},
+        {"mac":"02:16:3e:00:00:01","bridge":"b"}]})"};
+    wire::GuestSpec spec;
+    JsonFields fields = body.root();
+    read_guest_spec(fields, spec);
+    std::vector<std::string> pointers;
+    for (const FieldError& error : body.errors()) {
+        pointers.push_back(error.pointer);
+    }
+    EXPECT_EQ(pointers, (std::vector<std::string>{"/vifs/1/mac", "/vifs/2/mac", "/vifs/3/mac", "/vifs/4/mac",
+                                                  "/vifs/5/mac", "/vifs/6/mac"}));
+}
+
 TEST(GuestSpec, RefusesWhatLibxlWouldIgnore) {
     JsonBody body{R"({"name":"../x","type":"vm","memory_mib":0,"kernel":"relative","disks":[{"format":"vhd"}],
         "vifs":[{"mac":"nonsense","bridge":"b"}],"memorymib":5})"};

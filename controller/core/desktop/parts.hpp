@@ -33,9 +33,10 @@ void tick_desktops(Step& step) noexcept;
 // ---- specs.cpp: what a desktop's guest is built of ----
 void fill_desktop_spec(const Tables& t, const DesktopRow& desktop, wire::GuestSpec& out) noexcept;
 void fill_data_share(const Tables& t, const DesktopRow& desktop, wire::GuestNote& note) noexcept;
-// For a new desktop. The addresses of its network cards come from it, and are no other desktop's.
+// For a new desktop. The addresses of its network cards come from it, and are no other guest's.
 Uuid new_desktop_uuid(const Tables& t, std::uint32_t pool, std::string_view name,
                       std::uint64_t number) noexcept;
+bool desktop_has_mac(const Tables& t, const DesktopRow& desktop, std::uint64_t mac) noexcept;
 Uuid derived_uuid(const Identity& identity, std::string_view what, std::uint64_t number) noexcept;
 // As the agent names files of the store: relative to where it lies there.
 void in_store(const HostRow& host, wire::Volume& volume) noexcept;

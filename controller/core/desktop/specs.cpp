@@ -32,53 +32,57 @@ FixedString<n> filled_in(const FixedString<n>& text, const DesktopRecord& deskto
     return out;
 }
 
-// The end of a network card's address, the same for the same desktop for ever: leases hang on it.
-std::uint32_t mac_bits(const Uuid& uuid, std::size_t vif) noexcept {
+// A network card's address, the same for the same desktop for ever: leases hang on it. In Xen's own range
+// 00:16:3e.
+std::uint64_t mac_of(const Uuid& uuid, std::size_t vif) noexcept {
     std::uint64_t seed = vif;
     for (const std::uint8_t byte : uuid.bytes) {
         seed = seed * 257 + byte;
     }
-    return static_cast<std::uint32_t>(Prng{seed}.next()) & 0xffff7fU;
+    const auto bits = static_cast<std::uint32_t>(Prng{seed}.next());
+    return std::uint64_t{0x00163e} << 24 | __builtin_bswap32((bits & 0xffff7fU) << 8);
 }
 
-// In Xen's own range 00:16:3e.
-FixedString<17> mac_of(const Uuid& uuid, std::size_t vif) noexcept {
+FixedString<17> in_words(std::uint64_t mac) noexcept {
     constexpr std::string_view digits = "0123456789abcdef";
-    const std::uint32_t bits = mac_bits(uuid, vif);
-    FixedString<17> mac{"00:16:3e"};
-    for (unsigned i = 0; i < 3; ++i) {
-        const auto byte = static_cast<std::uint8_t>(bits >> (8 * i));
+    FixedString<17> text;
+    for (unsigned i = 0; i < 6; ++i) {
+        const auto byte = static_cast<std::uint8_t>(mac >> (8 * (5 - i)));
         const std::array<char, 3> part{':', digits[byte >> 4], digits[byte & 15U]};
-        mac.append_cut({part.data(), part.size()});
+        text.append_cut(std::string_view{part.data(), part.size()}.substr(i == 0 ? 1 : 0));
     }
-    return mac;
+    return text;
 }
 
-// A desktop of this pool with this uuid would have a card of the same address as another has, or two.
+// A desktop of this pool with this uuid would have a card of the same address as another guest has, or two.
 bool shares_a_mac(const Tables& t, std::uint32_t pool, const Uuid& uuid) noexcept {
     const std::size_t cards = t.desktop_pools[pool].record.guest.vifs.size();
     for (std::size_t i = 0; i < cards; ++i) {
-        const std::uint32_t bits = mac_bits(uuid, i);
+        const std::uint64_t mac = mac_of(uuid, i);
         for (std::size_t other = 0; other < i; ++other) {
-            if (mac_bits(uuid, other) == bits) {
+            if (mac_of(uuid, other) == mac) {
                 return true;
             }
         }
-        for (const DesktopRow& desktop : t.desktops.rows()) {
-            const bool known = desktop.in_use && !desktop.record.uuid.nil();
-            const std::size_t theirs =
-                known ? t.desktop_pools[desktop.pool].record.guest.vifs.size() : std::size_t{0};
-            for (std::size_t other = 0; other < theirs; ++other) {
-                if (mac_bits(desktop.record.uuid, other) == bits) {
-                    return true;
-                }
-            }
+        if (!who_has_mac(t, mac).empty()) {
+            return true;
         }
     }
     return false;
 }
 
 }  // namespace
+
+bool desktop_has_mac(const Tables& t, const DesktopRow& desktop, std::uint64_t mac) noexcept {
+    const std::size_t cards =
+        desktop.record.uuid.nil() ? std::size_t{0} : t.desktop_pools[desktop.pool].record.guest.vifs.size();
+    for (std::size_t i = 0; i < cards; ++i) {
+        if (mac_of(desktop.record.uuid, i) == mac) {
+            return true;
+        }
+    }
+    return false;
+}
 
 Uuid new_desktop_uuid(const Tables& t, std::uint32_t pool, std::string_view name,
                       std::uint64_t number) noexcept {
@@ -120,7 +124,7 @@ void fill_desktop_spec(const Tables& t, const DesktopRow& desktop, wire::GuestSp
         disk.target = filled_in(disk.target, desktop.record);
     }
     for (std::size_t i = 0; i < out.vifs.size(); ++i) {
-        out.vifs[i].mac = mac_of(desktop.record.uuid, i);
+        out.vifs[i].mac = in_words(mac_of(desktop.record.uuid, i));
     }
 }
 
