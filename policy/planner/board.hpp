@@ -82,11 +82,11 @@ class Board {
 
     // Calls visit(to, cost) for each node that takes guests, except where the guest is, in their order:
     // `cost` is what its coming changes of the node's cost by the curves. `visit` returns a bound: nodes that
-    // cost as much or more need not be visited any longer.
+    // cost as much or more need not be visited any longer; `bound` is the first.
     template <class Visit>
-    void for_each_place(const Curves& curves, Rank g, Visit visit) const noexcept {
+    void for_each_place(const Curves& curves, Rank g, Visit visit,
+                        double bound = std::numeric_limits<double>::infinity()) const noexcept {
         const Coming coming{curves, guests_[g].amount};
-        double bound = std::numeric_limits<double>::infinity();
         Lanes costs;
         for (std::size_t i = 0; i * lane_count < node_count_; ++i) {
             const NodeGroup& group = groups_[i];

@@ -28,6 +28,7 @@ constexpr std::size_t groups_of(std::size_t count) noexcept {
 Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
     : best_{arena.make_array<Change>(vms_max)},
       settled_{arena.make_array<bool>(vms_max)},
+      hopeless_{arena.make_array<bool>(vms_max)},
       order_{arena.make_array<Rank>(vms_max)},
       away_{arena.make_array<Rank>(vms_max)},
       partner_lanes_{arena.make_array<PartnerGroup>(groups_of(std::min(vms_max, partners_max)))},
@@ -37,6 +38,7 @@ Descent::Descent(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexc
       tangents_{arena.make_array<Tangent>(hosts_max)},
       tangent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
       recent_lanes_{arena.make_array<TangentGroup>(groups_of(hosts_max))},
+      floors_from_{arena.make_array<Point>(groups_of(hosts_max))},
       annealing_{arena, hosts_max, vms_max},
       rule_{arena, hosts_max, Annealing::movers_max(vms_max)} {}
 
@@ -55,8 +57,10 @@ void Descent::begin(Board& board, Objective& objective, const DescentLimits& lim
     }
     for (Rank g = 0; g < board.guests().size(); ++g) {
         settled_[g] = away(g);
+        hopeless_[g] = false;
         migrations_ += away(g) ? 1 : 0;
     }
+    hopeless_floors_.fill(-unlimited);
     std::fill(touched_.begin(), touched_.end(), false);
     std::fill(unswapped_.begin(), unswapped_.end(), false);
     recent_.clear();
@@ -93,60 +97,17 @@ void Descent::find_tangents() noexcept {
     }
 }
 
-// Coming to a node costs a guest at least what it would on the gentlest slope that any node has on each axis:
-// of all nodes, and of those that have changed.
-void Descent::find_floors() noexcept {
-    const auto lower = [&](Point& floors, const Node& node) {
-        for (std::size_t a = 0; a < axis_count && node.takes; ++a) {
-            floors[a] = std::min(floors[a], node.per_unit[a] * slope_on(objective_->curves(), a, node.at[a]));
-        }
-    };
-    floors_.fill(unlimited);
-    recent_floors_.fill(unlimited);
-    for (const Node& node : board_->nodes()) {
-        lower(floors_, node);
-    }
-    for (const Rank n : recent_.items()) {
-        lower(recent_floors_, board_->node(n));
-    }
-}
-
-// No move of the guest to nodes with these floors is worth more. `leave`: what its leaving changes.
-double Descent::hope(Rank g, double leave, const Point& floors) const noexcept {
-    const Guest& guest = board_->guest(g);
-    double least = leave;
-    for (std::size_t a = 0; a < axis_count; ++a) {
-        least += guest.amount[a] * floors[a];
-    }
-    const double price = price_of(guest) + toll_;
-    const double doubt = objective_->exact() ? 0 : doubt_share * price;
-    return -least + doubt - trifle * price_of(guest) + (away(g) ? price : -price);
-}
-
-// The same for less work, by the tangents of the guest's node: no less than `hope`.
-double Descent::most_hoped(Rank g, const Point& floors) const noexcept {
-    const Guest& guest = board_->guest(g);
-    const Tangent& here = tangents_[guest.node];
-    double most = 0;
-    for (std::size_t a = 0; a < axis_count; ++a) {
-        most += guest.amount[a] * (here.slope[a] - guest.amount[a] * here.bend[a] - floors[a]);
-    }
-    const double price = price_of(guest) + toll_;
-    const double doubt = (objective_->exact() ? 0 : doubt_share) * price + rounding_share * price;
-    return most + doubt - trifle * price_of(guest) + (away(g) ? price : -price);
-}
-
-// The nodes that no rule forbids and to which it costs least to come, by the curves.
-Nearest Descent::nearest_places(Rank g) const noexcept {
+// The nodes that no rule forbids and to which it costs least to come, by the curves; less than `cost_max`.
+Nearest Descent::nearest_places(Rank g, double cost_max) const noexcept {
     Nearest open;
     const auto offer = [&](Rank to, double cost) {
         if (allowed({g, to})) {
             open.offer(to, cost);
         }
-        return open.bound();
+        return std::min(open.bound(), cost_max);
     };
     if (objective_->exact()) {
-        board_->for_each_place(objective_->curves(), g, offer);
+        board_->for_each_place(objective_->curves(), g, offer, cost_max);
         return open;
     }
     const Rank from = board_->guest(g).node;
@@ -163,9 +124,9 @@ Nearest Descent::nearest_places(Rank g) const noexcept {
     return open;
 }
 
-// Returns what the best move is worth, though it be less than `best`.
-double Descent::scan_places(Rank g, Change& best) noexcept {
-    const Nearest open = nearest_places(g);
+// Returns what the best move is worth, though it be less than `best`; of those to nodes below `cost_max`.
+double Descent::scan_places(Rank g, double cost_max, Change& best) noexcept {
+    const Nearest open = nearest_places(g, cost_max);
     evaluations_ += board_->nodes().size();
     double found = -unlimited;
     const auto consider = [&](Rank to) {
@@ -239,7 +200,7 @@ void Descent::scan_moves(Rank g) noexcept {
     }
     double found = hoped;
     if (hoped > best.worth && stale) {
-        found = scan_places(g, best);
+        found = scan_places(g, most_cost(g, leave), best);
     } else if (hoped > best.worth) {
         scan_touched(g, leave, best);
     }
@@ -248,19 +209,12 @@ void Descent::scan_moves(Rank g) noexcept {
     }
 }
 
-double Descent::best_saving(Rank g) noexcept {
-    Change best;
-    best.worth = -unlimited;
-    static_cast<void>(scan_places(g, best));
-    return best.to == nobody ? 0 : std::max(0.0, saving(best));
-}
-
 // Makes the best changes of the sweep, the best first; each node takes part in one of them, for then what
 // else was found for it no longer holds.
 std::size_t Descent::make_changes() noexcept {
     std::size_t count = 0;
     for (Rank g = 0; g < board_->guests().size(); ++g) {
-        if (best_[g].to != nobody && best_[g].worth > gain_min) {
+        if (!hopeless_[g] && best_[g].to != nobody && best_[g].worth > gain_min) {
             order_[count++] = g;
         }
     }
@@ -334,7 +288,7 @@ void Descent::begin_swaps() noexcept {
     away_.clear();
     for (const bool first : {true, false}) {
         for (Rank g = 0; g < board_->guests().size(); ++g) {
-            if (away(g) && may_move(g) && unswapped_[board_->guest(g).node] == first) {
+            if (!hopeless_[g] && away(g) && may_move(g) && unswapped_[board_->guest(g).node] == first) {
                 away_.push(g);
             }
         }
@@ -344,20 +298,25 @@ void Descent::begin_swaps() noexcept {
 }
 
 // Who in the first sweep is worth no migration at the plain price is worth none at a higher one: where that
-// is so of all, and no swap of overloaded nodes is to be looked at, nobody asks whose is higher.
-void Descent::mark_calm() noexcept {
+// is so of all, and no swap of overloaded nodes is to be looked at, nobody asks whose is higher, and who
+// hopes for nothing.
+void Descent::prepare_search() noexcept {
     const auto nodes = board_->nodes();
     const auto overloaded = [&](const Node& node) { return objective_->overloaded(node); };
-    if (limits_.calm != nullptr && (most_ > 0 || std::any_of(nodes.begin(), nodes.end(), overloaded))) {
+    if (!(most_ > 0) && std::none_of(nodes.begin(), nodes.end(), overloaded)) {
+        return;
+    }
+    if (limits_.calm != nullptr) {
         limits_.calm->mark_all();
         find_least_price();
     }
+    find_hopeless();
 }
 
 void Descent::end_sweep() noexcept {
     cursor_ = 0;
     if (first_toll_ == unlimited) {
-        mark_calm();
+        prepare_search();
         if (begin_annealing()) {
             return;
         }
@@ -375,6 +334,7 @@ void Descent::end_sweep() noexcept {
     const std::size_t made = make_changes();
     find_floors();
     find_tangents();
+    follow_hopes();
     if (made > 0) {
         whole = false;
         stage_ = Stage::moves;
@@ -395,7 +355,9 @@ void Descent::scan_next() noexcept {
     } else {
         scan_swaps(cursor_);
     }
-    ++cursor_;
+    do {
+        ++cursor_;
+    } while (cursor_ < board_->guests().size() && hopeless_[cursor_]);
 }
 
 bool Descent::step(std::uint64_t evaluations) noexcept {

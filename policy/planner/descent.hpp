@@ -75,6 +75,8 @@ class Descent {
     bool shortened() const noexcept { return shortened_; }
     std::uint64_t evaluations() const noexcept { return evaluations_; }
     std::uint32_t migrations() const noexcept { return migrations_; }
+    // After the search, before `best_saving`: of all guests, while nobody moves.
+    void order_places() noexcept;
     // What the guest's best move would save; 0 when there is none that no rule forbids.
     double best_saving(Rank g) noexcept;
 
@@ -83,8 +85,9 @@ class Descent {
 
     void scan_next() noexcept;
     void scan_moves(Rank g) noexcept;
-    double scan_places(Rank g, Change& best) noexcept;
-    Nearest nearest_places(Rank g) const noexcept;
+    double scan_places(Rank g, double cost_max, Change& best) noexcept;
+    Nearest nearest_places(Rank g, double cost_max) const noexcept;
+    double most_cost(Rank g, double leave) const noexcept;
     void scan_touched(Rank g, double leave, Change& best) noexcept;
     void scan_swaps(Rank g) noexcept;
     void scan_partners(Rank g, Change& best) noexcept;
@@ -102,7 +105,7 @@ class Descent {
     void consider_swap(Rank g, Rank other, Change& best) noexcept;
     void begin_swaps() noexcept;
     void end_sweep() noexcept;
-    void mark_calm() noexcept;
+    void prepare_search() noexcept;
     void find_least_price() noexcept;
     std::size_t make_changes() noexcept;
     void lower_toll() noexcept;
@@ -118,7 +121,13 @@ class Descent {
     void end_annealing() noexcept;
     void find_floors() noexcept;
     double hope(Rank g, double leave, const Point& floors) const noexcept;
+    double most_saved(Rank g, const Point& floors) const noexcept;
     double most_hoped(Rank g, const Point& floors) const noexcept;
+    bool hopeless(Rank g) const noexcept;
+    void find_hopeless() noexcept;
+    void follow_hopes() noexcept;
+    void give_up(Rank g) noexcept;
+    double best_saving_of_load(Rank g) noexcept;
 
     double price_change(const Change& change) const noexcept;
     double saving(const Change& change) const noexcept;
@@ -143,9 +152,10 @@ class Descent {
     Board* board_ = nullptr;
     Objective* objective_ = nullptr;
     DescentLimits limits_;
-    std::span<Change> best_;   // by guest, as the last sweep found it
-    std::span<bool> settled_;  // by guest: had its place before the descent began
-    std::span<Rank> order_;    // guests whose best change is worth making
+    std::span<Change> best_;    // by guest, as the last sweep found it
+    std::span<bool> settled_;   // by guest: had its place before the descent began
+    std::span<bool> hopeless_;  // by guest: no sweep needs to look at it
+    std::span<Rank> order_;     // guests whose best change is worth making
     // Guests away from home when a sweep of swaps begins; first those whose node changed since the last one.
     BoundedList<Rank> away_;
     std::size_t away_unswapped_ = 0;           // how many those are
@@ -156,8 +166,10 @@ class Descent {
     std::span<Tangent> tangents_;              // by node, since the last sweep
     std::span<TangentGroup> tangent_lanes_;    // the same side by side
     std::span<TangentGroup> recent_lanes_;     // of the nodes that are touched, in their order
-    Point floors_{};                           // on each axis the gentlest slope of any destination's cost
-    Point recent_floors_{};                    // likewise of the touched nodes
+    std::span<Point> floors_from_;  // of the touched nodes of this group of eight and those after it
+    Point floors_{};                // on each axis the gentlest slope of any destination's cost
+    Point recent_floors_{};         // likewise of the touched nodes
+    Point hopeless_floors_{};       // at which the hopeless are; nobody was asked: below all
     Annealing annealing_;
     Steepest rule_;
     double target_ = 0;        // what the cost is to become; 0: as low as the prices let it

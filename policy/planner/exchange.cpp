@@ -90,23 +90,34 @@ void Descent::scan_away(Rank g, std::size_t count, Change& best) noexcept {
 }
 
 // Swaps with guests of all nodes, or of those that changed since the last sweep of swaps. Only where guests
-// of the two nodes can be traded so well that one migration more is paid for.
+// of the two nodes can be traded so well that one migration more is paid for. Who is away there need not
+// migrate for it: against load such guests are looked at for themselves, here those before `g`.
 void Descent::scan_nodes_for_partners(Rank g, bool all, Change& best) noexcept {
     const Guest& guest = board_->guest(g);
     const auto nodes = board_->nodes();
-    const bool certain = objective_->exact() || !board_->node(guest.node).counts;
-    const double doubt = doubt_share * price_of(guest);
+    const bool certain = !board_->node(guest.node).counts;
+    const bool exact = objective_->exact();
+    const double doubt = exact ? rounding_share : doubt_share * price_of(guest);
     Lanes most{};
     for (Rank to = 0; to < nodes.size(); ++to) {
-        if (to % lane_count == 0 && !certain) {
+        if (to % lane_count == 0 && !certain && !exact) {
             most_of_trades(tangent_lanes_[to / lane_count], tangents_[guest.node], most);
         }
         if (!(all || unswapped_[to]) || !nodes[to].takes) {
             continue;
         }
         const double back = to == guest.home ? price_of(guest) : 0;
-        if (certain || most[to % lane_count] + doubt + back > least_price_) {
+        const auto saved = [&] {
+            ++evaluations_;
+            return most_of_trade(tangents_[guest.node], tangents_[to], guest.amount);
+        };
+        if (certain || (exact ? saved() : most[to % lane_count]) + doubt + back > least_price_) {
             consider_all_on(to, g, best);
+        }
+    }
+    for (std::size_t i = 0; i < away_.size() && exact; ++i) {
+        if (away_[i] < g && board_->node(board_->guest(away_[i]).node).takes) {
+            consider_swap(g, away_[i], best);
         }
     }
 }

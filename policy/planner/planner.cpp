@@ -269,6 +269,7 @@ void Planner::explain_guests() noexcept {
     std::uint64_t looks = 0;
     if (!out_->vms.empty()) {
         calm_.mark_all();
+        descent_.order_places();
     }
     for (const Guest& guest : board_.guests()) {
         if (guest.vm >= out_->vms.size() || guest.node == nobody || guest.node != guest.home ||
