@@ -1,5 +1,7 @@
 #include "cli/problem.hpp"
 
+#include <algorithm>
+
 #include "cli/table.hpp"
 
 namespace ballast::cli {
@@ -35,10 +37,8 @@ Exit exit_for_status(long status) {
 void add_reasons(std::string& out, Json problem) {
     problem.at("errors").each_item(
         [&](Json error) { out += "\n  " + error.at("pointer").plain() + ": " + error.at("detail").plain(); });
-    problem.at("reasons").each_item([&](Json reason) {
-        out += "\n  " + reason.at("candidate").plain() + ": " + reason.at("constraint").plain() + " (" +
-               have_and_need(reason) + ")";
-    });
+    problem.at("reasons").each_item(
+        [&](Json reason) { out += "\n  " + reason.at("candidate").plain() + ": " + reason_text(reason); });
     problem.at("would_help").each_item([&](Json help) {
         out += "\n  would help: " + help.at("change").plain() + ": " + help.at("effect").plain();
     });
@@ -64,6 +64,15 @@ std::string have_and_need(Json reason) {
     const Json have = reason.at("have");
     const Json need = reason.at("need");
     return "has " + have.plain() + (have.number() > need.number() ? ", at most " : ", needs ") + need.plain();
+}
+
+std::string reason_text(Json reason) {
+    if (reason.at("why").is_text()) {
+        return reason.at("why").plain();
+    }
+    std::string words = reason.at("constraint").plain();
+    std::replace(words.begin(), words.end(), '_', ' ');
+    return words + " (" + have_and_need(reason) + ")";
 }
 
 std::string explain_problem(const HttpResponse& response) {

@@ -16,6 +16,9 @@ Exit exit_for(const HttpResponse& response);
 // What there is of something, and how much is needed of it or may be: "has 100, needs 512".
 std::string have_and_need(Json reason);
 
+// Why a candidate was turned down: the controller's sentence, or the constraint's word and its figures.
+std::string reason_text(Json reason);
+
 // What happened, in lines: the sentence, each reason, what would help, what is allowed now.
 std::string explain_problem(const HttpResponse& response);
 

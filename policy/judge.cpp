@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/compose.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::policy {
 namespace {
@@ -117,8 +118,8 @@ Detail conclude(const Policy& policy, const Pool& pool, const Plan& out) noexcep
     if (verdict.kind != Verdict::Kind::stays || verdict.constraint == Constraint::not_selected) {
         return compose("no solution: ", nearest, ", and no guest of it can go anywhere");
     }
-    return compose("no move: ", nearest, "; ", to_string(verdict.constraint), ": have ",
-                   Decimals{verdict.have, 2}, ", limit ", Decimals{verdict.limit, 2});
+    return compose("no move: ", nearest, "; ",
+                   rule_sentence(verdict.constraint, verdict.have, verdict.limit, Subject::host));
 }
 
 }  // namespace

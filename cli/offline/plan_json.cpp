@@ -6,6 +6,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "policy/rule_words.hpp"
+
 namespace ballast::cli::offline {
 
 namespace {
@@ -148,6 +150,10 @@ class PlanWriter {
             text("constraint", policy::to_string(rejection.constraint));
             number("have", rejection.have);
             number("limit", rejection.limit);
+            text("why", policy::rule_sentence(rejection.constraint, rejection.have, rejection.limit,
+                                              policy::subject_of(rejection.vm != policy::no_index,
+                                                                 rejection.to != policy::no_index))
+                            .view());
             json_.EndObject();
         }
         json_.EndArray();

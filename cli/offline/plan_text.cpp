@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "cli/offline/report.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::cli::offline {
 
@@ -95,36 +95,36 @@ std::string example(const Planning& planning, policy::Constraint rule) {
         if (verdict.kind == policy::Verdict::Kind::stays && verdict.constraint == rule &&
             planning.pool().vms[v].host != no_index) {
             const std::string to = verdict.to == no_index ? "" : " to " + host_name(planning, verdict.to);
-            if (std::isnan(verdict.have)) {
-                return fmt::format("{}{}: limit {:.4g}", vm_name(planning, v), to, verdict.limit);
-            }
-            return fmt::format("{}{}: have {:.4g}, limit {:.4g}", vm_name(planning, v), to, verdict.have,
-                               verdict.limit);
+            const policy::Subject subject = policy::subject_of(true, verdict.to != no_index);
+            return fmt::format("{}{}: {}", vm_name(planning, v), to,
+                               policy::rule_sentence(rule, verdict.have, verdict.limit, subject).view());
         }
     }
     return "";
 }
 
 std::string stays_part(const Planning& planning) {
-    Report table{{"<rule", "guests", "<for example"}};
+    Report table{{"guests", "<because", "<for example"}};
     for (std::size_t rule = 0; rule < planning.plan().vms_by_rule.size(); ++rule) {
         const auto constraint = static_cast<policy::Constraint>(rule);
         if (const std::uint32_t count = planning.plan().vms_by_rule[rule]; count != 0) {
-            table.row({std::string{policy::to_string(constraint)}, std::to_string(count),
+            table.row({std::to_string(count), std::string{policy::rule_phrase(constraint)},
                        example(planning, constraint)});
         }
     }
-    return table.empty() ? "" : "\nGuests that stay, by the rule that kept them:\n" + table.text();
+    return table.empty() ? "" : "\nGuests that stay, by what kept them:\n" + table.text();
 }
 
 std::string rejected_part(const Planning& planning) {
     const policy::Plan& plan = planning.plan();
-    Report table{{"<vm", "<to", "<constraint", "have", "limit"}};
+    Report table{{"<vm", "<to", "<why"}};
     const std::span<const policy::Rejection> all = plan.rejected.items();
     for (const policy::Rejection& rejection : all.first(std::min(all.size(), rejections_shown_max))) {
         table.row({vm_name(planning, rejection.vm), host_name(planning, rejection.to),
-                   std::string{policy::to_string(rejection.constraint)},
-                   fmt::format("{:.4g}", rejection.have), fmt::format("{:.4g}", rejection.limit)});
+                   std::string{policy::rule_sentence(rejection.constraint, rejection.have, rejection.limit,
+                                                     policy::subject_of(rejection.vm != policy::no_index,
+                                                                        rejection.to != policy::no_index))
+                                   .view()}});
     }
     if (table.empty()) {
         return "";

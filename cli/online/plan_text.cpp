@@ -44,15 +44,14 @@ std::string moves_table(Json plan, const TableStyle& style) {
 }
 
 std::string rejected_table(Json plan, const TableStyle& style) {
-    Table table{{{"REJECTED"}, {"TO"}, {"CONSTRAINT"}, {"HAVE", true}, {"LIMIT", true}}};
+    Table table{{{"REJECTED"}, {"TO"}, {"WHY"}}};
     std::size_t count = 0;
     plan.at("rejected").each_item([&](Json rejection) {
         if (++count <= rejected_shown_max) {
             table.row({{rejection.at("vm").plain()},
                        {rejection.at("to").plain()},
-                       {rejection.at("constraint").plain()},
-                       {rejection.at("have").plain()},
-                       {rejection.at("limit").plain()}});
+                       {rejection.at("why").is_text() ? rejection.at("why").plain()
+                                                      : rejection.at("constraint").plain()}});
         }
     });
     if (count == 0) {

@@ -2,6 +2,7 @@
 // least loaded one that can take the guest.
 #include "base/mac.hpp"
 #include "controller/core/step.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -84,9 +85,10 @@ void refuse_move(const Tables& t, std::uint32_t at, const Obstacle& obstacle, Ou
         const Fault fault = obstacle.constraint == Constraint::destination_memory ? Fault::no_memory
                             : obstacle.constraint == Constraint::capability       ? Fault::unsupported
                                                                                   : Fault::limit_reached;
-        refuse(
-            outcome, Slug::no_capacity, fault,
-            compose("not possible now on ", host.record.name, ": ", policy::to_string(obstacle.constraint)));
+        refuse(outcome, Slug::no_capacity, fault,
+               compose("not possible now on ", host.record.name, ": ",
+                       policy::rule_sentence(obstacle.constraint, obstacle.have, obstacle.limit,
+                                             policy::Subject::travelling_guest)));
         outcome.retry_after_seconds = 30;
     }
     outcome.reasons.push(

@@ -2,6 +2,7 @@
 // impossible.
 #include "controller/core/step.hpp"
 #include "policy/planner/transfer.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::controller {
 namespace {
@@ -53,9 +54,7 @@ bool try_move(Step& step, PlanRow& plan, std::size_t index) noexcept {
         return true;
     }
     if (out_of_hours(step, plan, from)) {
-        skip(step, move,
-             compose(policy::to_string(policy::Constraint::outside_window),
-                     ": the hours in which guests are moved ended before its turn came"));
+        skip(step, move, "the hours in which guests are moved ended before its turn came");
         return true;
     }
     if (const auto obstacle = move_obstacle(step, vm, from, to, Consent::policies)) {
@@ -64,9 +63,9 @@ bool try_move(Step& step, PlanRow& plan, std::size_t index) noexcept {
                                  earlier_leaves(plan, index, move.to));
         if (!wait) {
             skip(step, move,
-                 compose(policy::to_string(obstacle->constraint), ": have ", Decimals{obstacle->have, 0},
-                         ", limit ", Decimals{obstacle->limit, 0}, "; ", move.vm_name, " is ",
-                         to_string(step.t.vms[vm].state), ", ", move.to, " is ",
+                 compose(policy::rule_sentence(obstacle->constraint, obstacle->have, obstacle->limit,
+                                               policy::Subject::travelling_guest),
+                         "; ", move.vm_name, " is ", to_string(step.t.vms[vm].state), ", ", move.to, " is ",
                          to_string(step.t.hosts[to].state)));
         }
         return !wait;

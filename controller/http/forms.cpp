@@ -70,12 +70,7 @@ void render_reasons(JsonOut& json, const Outcome& outcome) {
     json.key("reasons");
     json.array();
     for (const Reason& reason : outcome.reasons) {
-        json.object();
-        json.member("candidate", reason.candidate.view());
-        json.member("constraint", reason.constraint);
-        json.member("have", reason.have);
-        json.member("need", reason.need);
-        json.end_object();
+        write_reason(json, reason.candidate, reason.constraint, reason.have, reason.need);
     }
     json.end_array();
 }

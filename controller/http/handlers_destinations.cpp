@@ -4,7 +4,7 @@
 #include "controller/http/api.hpp"
 #include "controller/http/handlers.hpp"
 #include "controller/http/render.hpp"
-#include "controller/http/rule_words.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::controller::http {
 
@@ -20,10 +20,14 @@ void estimate_member(JsonOut& json, std::string_view name, bool known, double va
 // Why a host is not the one that is chosen: what excludes it, or how much later the guest would be there.
 std::string why_not(const Destination& each, const Destination& first) {
     if (!each.possible) {
-        return rule_sentence(each.constraint, each.have, each.limit);
+        return std::string{
+            policy::rule_sentence(each.constraint, each.have, each.limit, policy::Subject::travelling_guest)
+                .view()};
     }
-    return each.row == first.row ? std::string{}
-                                 : rule_sentence(policy::Constraint::slower, each.seconds, first.seconds);
+    return each.row == first.row
+               ? std::string{}
+               : std::string{
+                     policy::rule_sentence(policy::Constraint::slower, each.seconds, first.seconds).view()};
 }
 
 void render_ranking(JsonOut& json, const Core& core, const Ranking& ranking) {

@@ -7,7 +7,7 @@
 #include "controller/http/forms.hpp"
 #include "controller/http/handlers.hpp"
 #include "controller/http/plan_request.hpp"
-#include "controller/http/rule_words.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::controller::http {
 
@@ -45,7 +45,8 @@ ExplainAsked read_explain(JsonFields& fields, const Core& core) {
     return asked;
 }
 
-void explain_verdict(JsonOut& json, const Core& core, const policy::Verdict& verdict) {
+void explain_verdict(JsonOut& json, const Core& core, const policy::Verdict& verdict,
+                     policy::Subject subject) {
     const bool stays = verdict.kind == policy::Verdict::Kind::stays;
     json.member("decision", stays                                          ? "stays"
                             : verdict.kind == policy::Verdict::Kind::moves ? "moves"
@@ -59,7 +60,8 @@ void explain_verdict(JsonOut& json, const Core& core, const policy::Verdict& ver
             json.member("have", verdict.have);
         }
         json.member("limit", verdict.limit);
-        json.member("why", std::string_view{rule_sentence(verdict.constraint, verdict.have, verdict.limit)});
+        json.member("why",
+                    policy::rule_sentence(verdict.constraint, verdict.have, verdict.limit, subject).view());
     }
 }
 
@@ -141,8 +143,9 @@ void explain_rejected(JsonOut& json, const Core& core, const policy::Plan& round
         json.member("constraint", policy::to_string(rejection.constraint));
         json.member("have", rejection.have);
         json.member("limit", rejection.limit);
-        json.member("why",
-                    std::string_view{rule_sentence(rejection.constraint, rejection.have, rejection.limit)});
+        json.member("why", policy::rule_sentence(rejection.constraint, rejection.have, rejection.limit,
+                                                 policy::subject_of(of_vm, rejection.to != policy::no_index))
+                               .view());
         json.end_object();
     }
     json.end_array();
@@ -187,7 +190,7 @@ void explain_subject(JsonOut& json, const Core& core, const policy::Plan& round,
         if (vm.host != no_row) {
             json.member("host", core.host(vm.host).record.name.view());
         }
-        explain_verdict(json, core, round.vms[asked.vm]);
+        explain_verdict(json, core, round.vms[asked.vm], policy::Subject::guest);
         json.end_object();
     }
     if (asked.host != no_row) {
@@ -195,14 +198,14 @@ void explain_subject(JsonOut& json, const Core& core, const policy::Plan& round,
         json.object();
         json.member("name", core.host(asked.host).record.name.view());
         json.member("state", to_string(core.host(asked.host).state));
-        explain_verdict(json, core, round.hosts[asked.host]);
+        explain_verdict(json, core, round.hosts[asked.host], policy::Subject::host);
         json.key("guests");
         json.array();
         for (const std::uint32_t vm : guests_by_name(core, asked.host)) {
             json.object();
             json.member("name", core.vm(vm).record.name.view());
             json.member("state", to_string(core.vm(vm).state));
-            explain_verdict(json, core, round.vms[vm]);
+            explain_verdict(json, core, round.vms[vm], policy::Subject::guest);
             json.end_object();
         }
         json.end_array();
@@ -249,26 +252,28 @@ void explain_migrate(JsonOut& json, const Outcome& outcome) {
 std::string explain_text(const Core& core, const PlanView& plan, const ExplainAsked& asked) {
     const policy::Plan& round = core.last_round();
     TextTable table{{"WHAT", "DECISION", "TO", "RULE", "WHY"}};
-    const auto row = [&](std::string_view name, const policy::Verdict& verdict) {
+    const auto row = [&](std::string_view name, const policy::Verdict& verdict, policy::Subject subject) {
         const bool stays = verdict.kind == policy::Verdict::Kind::stays;
         table.cell(name);
         table.cell(stays ? "stays" : "moves");
         table.cell(verdict.to != policy::no_index ? core.host(verdict.to).record.name.view()
                                                   : std::string_view{});
         table.cell(stays ? policy::to_string(verdict.constraint) : std::string_view{});
-        table.cell(stays ? rule_sentence(verdict.constraint, verdict.have, verdict.limit) : std::string{});
+        table.cell(
+            stays ? policy::rule_sentence(verdict.constraint, verdict.have, verdict.limit, subject).view()
+                  : std::string_view{});
     };
     for (std::uint32_t i = 0; i < core.hosts().size(); ++i) {
         if (core.host(i).in_use && asked.vm == no_row && (asked.host == no_row || asked.host == i)) {
-            row(core.host(i).record.name.view(), round.hosts[i]);
+            row(core.host(i).record.name.view(), round.hosts[i], policy::Subject::host);
         }
     }
     if (asked.vm != no_row) {
-        row(core.vm(asked.vm).record.name.view(), round.vms[asked.vm]);
+        row(core.vm(asked.vm).record.name.view(), round.vms[asked.vm], policy::Subject::guest);
     }
     if (asked.host != no_row) {
         for (const std::uint32_t vm : guests_by_name(core, asked.host)) {
-            row(core.vm(vm).record.name.view(), round.vms[vm]);
+            row(core.vm(vm).record.name.view(), round.vms[vm], policy::Subject::guest);
         }
     }
     return std::string{plan.record.conclusion.view()} + "\n\n" + table.text();

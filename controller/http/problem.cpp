@@ -1,6 +1,7 @@
 #include "controller/http/problem.hpp"
 
 #include "controller/http/json_out.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::controller::http {
 
@@ -92,12 +93,7 @@ void write_lists(JsonOut& json, const Problem& problem) {
         json.key("reasons");
         json.array();
         for (const DenialReason& reason : problem.reasons) {
-            json.object();
-            json.member("candidate", std::string_view{reason.candidate});
-            json.member("constraint", std::string_view{reason.constraint});
-            json.member("have", reason.have);
-            json.member("need", reason.need);
-            json.end_object();
+            write_reason(json, reason.candidate, reason.constraint, reason.have, reason.need);
         }
         json.end_array();
     }
@@ -119,6 +115,19 @@ void write_suggestions(JsonOut& json, const Problem& problem) {
 }
 
 }  // namespace
+
+void write_reason(JsonOut& json, std::string_view candidate, std::string_view constraint, double have,
+                  double need) {
+    json.object();
+    json.member("candidate", candidate);
+    json.member("constraint", constraint);
+    json.member("have", have);
+    json.member("need", need);
+    if (const std::optional<policy::Constraint> rule = policy::rule_of_word(constraint)) {
+        json.member("why", policy::rule_sentence(*rule, have, need, policy::Subject::host).view());
+    }
+    json.end_object();
+}
 
 Reply to_reply(const Problem& problem, std::string_view request_id) {
     const SlugFacts slug = facts(problem.slug);

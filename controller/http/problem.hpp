@@ -48,6 +48,12 @@ struct DenialReason {
     double need = 0;
 };
 
+class JsonOut;
+// As an object; with a sentence where the constraint is a rule of balancing. The candidate is then a host, or
+// a guest of a sentence that speaks of no host.
+void write_reason(JsonOut& json, std::string_view candidate, std::string_view constraint, double have,
+                  double need);
+
 // What the operator could change, and what that would do.
 struct Suggestion {
     std::string change;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "controller/http/render.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::controller::http {
 
@@ -79,6 +80,10 @@ void render_rejections(JsonOut& json, std::span<const PlanRejection> rejected, s
         json.member("constraint", policy::to_string(rejection.constraint));
         json.member("have", rejection.have);
         json.member("limit", rejection.limit);
+        json.member("why",
+                    policy::rule_sentence(rejection.constraint, rejection.have, rejection.limit,
+                                          policy::subject_of(!rejection.vm.empty(), !rejection.to.empty()))
+                        .view());
         json.end_object();
     }
     json.end_array();

@@ -215,7 +215,7 @@ class CommandLine(CliCase):
         self.assertIn("vm1-01 stays: its host is not overloaded", self.run_it("explain", "vm", "vm1-01", *calm).stdout)
         self.assertIn("an operator's migrate: accepted to h2", self.run_it("explain", "vm", "vm1-01", "--to", "h2").stdout)
         whole = self.run_it("explain", *calm).stdout
-        self.assertRegex(whole, r"KEPT BY +VMS +HOSTS\nnot_overloaded +\d+ +2\n")
+        self.assertRegex(whole, r"VMS +HOSTS +KEPT BECAUSE\n +\d+ +2  its host is not overloaded\n")
         self.assertEqual(json.loads(self.run_it("-o", "json", "explain", "host", "h1").stdout)["host"]["name"], "h1")
         for_all_kinds = ("--policy", "ballast", "--set", "objective=stddev", "--set", "link_mbps=100000", "--set", "hysteresis=0.1")
         self.run_it("explain", *for_all_kinds)

@@ -125,11 +125,12 @@ TEST(CliProblem, TellsReasonsAndWhatWouldHelp) {
     response.status = 503;
     response.body =
         R"({"type":"/problems/no-capacity","title":"No host has room","status":503,"detail":"no host fits",)"
-        R"("reasons":[{"candidate":"h1","constraint":"memory_mib","have":100,"need":512}],)"
+        R"("reasons":[{"candidate":"h1","constraint":"memory_mib","have":100,"need":512},)"
+        R"({"candidate":"h2","constraint":"host_state","have":0,"need":1,"why":"it is not up"}],)"
         R"("would_help":[{"change":"drain less","effect":"h2 takes it"}]})";
     EXPECT_EQ(exit_for(response), Exit::no_capacity);
     EXPECT_EQ(explain_problem(response),
-              "no-capacity: no host fits\n  h1: memory_mib (has 100, needs 512)\n"
+              "no-capacity: no host fits\n  h1: memory mib (has 100, needs 512)\n  h2: it is not up\n"
               "  would help: drain less: h2 takes it");
     response.status = 422;
     response.body = R"({"type":"/problems/idempotency-key-reused","status":422})";

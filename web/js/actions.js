@@ -56,9 +56,11 @@ addEventListener("keydown", (event) => {
 
 const number = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
 
+const figures = (reason) => `${reason.constraint.replaceAll("_", " ")} (has ${number(reason.have)}, ${reason.have > reason.need ? "at most" : "needs"} ${number(reason.need)})`;
+
 export function reasonsOf(problem) {
   return [
-    ...problem.reasons.map((reason) => h("li", {}, h("b", {}, reason.candidate), ` ${reason.constraint.replaceAll("_", " ")}: has ${number(reason.have)}, ${reason.have > reason.need ? "at most" : "needs"} ${number(reason.need)}`)),
+    ...problem.reasons.map((reason) => h("li", {}, h("b", {}, reason.candidate), `: ${reason.why || figures(reason)}`)),
     ...problem.errors.map((error) => h("li", {}, `${error.pointer} ${error.detail}`)),
     ...problem.wouldHelp.map((help) => h("li.good", {}, `Would help: ${help.change} – ${help.effect}`)),
   ];
@@ -234,7 +236,7 @@ export function planBody(plan) {
     return h("tr", {}, h("th", {scope: "row"}, host.name), h("td", {}, bar(host.cpu), percent(host.cpu)), h("td", {}, bar(then.cpu), percent(then.cpu)));
   });
   const rejected = plan.rejected.slice(0, 30).map((row) => h("li", {}, h("b", {}, row.vm || "host"), row.to ? ` to ${row.to}` : "",
-    `: ${row.constraint.replaceAll("_", " ")} (${number(row.have)}, limit ${number(row.limit)})`));
+    `: ${row.why}`));
   return [
     h("p.box", {}, plan.conclusion || "Nothing to do."),
     moves.length ? h("div.scroll", {}, h("table.plan", {}, h("thead", {}, h("tr", {}, ...["Guest", "Way", "Memory", "Why"].map((text) => h("th", {scope: "col"}, text)))), h("tbody", {}, ...moves))) : null,

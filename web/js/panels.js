@@ -165,7 +165,7 @@ function createDenial() {
     setText(why, now.why);
     details.hidden = now.rejected.length === 0;
     reasons.replaceChildren(...now.rejected.map((reason) => h("li", {}, h("b", {}, [reason.vm, reason.to].filter(Boolean).join(" to ") || "host"),
-      ` ${reason.constraint.replaceAll("_", " ")}: ${Number(reason.have).toFixed(2)}, limit ${Number(reason.limit).toFixed(2)}`)));
+      `: ${reason.why}`)));
   };
   return row;
 }
