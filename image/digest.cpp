@@ -25,12 +25,22 @@ Sha256Places everywhere(const Block& block) {
     return places;
 }
 
-Sha256Places turn_at(const std::byte* bytes) {
+Sha256Places turn_at(const std::byte* rows, std::size_t stride) {
+    constexpr std::size_t in_row = leaf_row_bytes / leaf_piece_bytes;
     Sha256Places places;
     for (std::size_t lane = 0; lane < places.size(); ++lane) {
-        places[lane] = bytes + lane * leaf_piece_bytes;
+        places[lane] = rows + lane / in_row * stride + lane % in_row * leaf_piece_bytes;
     }
     return places;
+}
+
+bool rows_all_zero(const std::byte* rows, std::size_t bytes, std::size_t stride) {
+    for (std::size_t at = 0; at < bytes; at += leaf_row_bytes) {
+        if (!all_zero({rows + at / leaf_row_bytes * stride, std::min(bytes - at, leaf_row_bytes)})) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // SHA-256 writes its numbers with the highest byte first.
@@ -61,15 +71,19 @@ Digester::Digester(const TransferKey& key, Sha256Kernel kernel)
 }
 
 // The last turn is filled up with zeros.
-void Digester::add_turns(std::span<const std::byte> content) {
+void Digester::add_turns(const std::byte* rows, std::size_t bytes, std::size_t stride) {
     constexpr std::size_t blocks = leaf_piece_bytes / sha256_block_bytes;
-    for (; content.size() >= leaf_turn_bytes; content = content.subspan(leaf_turn_bytes)) {
-        sha256_blocks(kernel_, leaves_, turn_at(content.data()), blocks);
+    for (; bytes >= leaf_turn_bytes; bytes -= leaf_turn_bytes) {
+        sha256_blocks(kernel_, leaves_, turn_at(rows, stride), blocks);
+        rows += leaf_turn_bytes / leaf_row_bytes * stride;
     }
-    if (!content.empty()) {
+    if (bytes > 0) {
         std::array<std::byte, leaf_turn_bytes> last{};
-        std::copy(content.begin(), content.end(), last.begin());
-        sha256_blocks(kernel_, leaves_, turn_at(last.data()), blocks);
+        for (std::size_t at = 0; at < bytes; at += leaf_row_bytes) {
+            std::copy_n(rows + at / leaf_row_bytes * stride, std::min(bytes - at, leaf_row_bytes),
+                        last.data() + at);
+        }
+        sha256_blocks(kernel_, leaves_, turn_at(last.data(), leaf_row_bytes), blocks);
     }
 }
 
@@ -79,19 +93,19 @@ void Digester::begin_segment() noexcept {
     only_zeros_ = true;
 }
 
-void Digester::add_piece(std::span<const std::byte> piece) {
+void Digester::add_rows(const std::byte* rows, std::size_t bytes, std::size_t stride) {
     BALLAST_ASSERT(segment_bytes_ % leaf_turn_bytes == 0);
-    if (only_zeros_ && !all_zero(piece)) {
+    if (only_zeros_ && !rows_all_zero(rows, bytes, stride)) {
         only_zeros_ = false;
         static constexpr std::array<std::byte, leaf_turn_bytes> zeros{};
         for (std::uint32_t at = 0; at < segment_bytes_; at += leaf_turn_bytes) {
-            add_turns(zeros);
+            add_turns(zeros.data(), zeros.size(), leaf_row_bytes);
         }
     }
     if (!only_zeros_) {
-        add_turns(piece);
+        add_turns(rows, bytes, stride);
     }
-    segment_bytes_ += static_cast<std::uint32_t>(piece.size());
+    segment_bytes_ += static_cast<std::uint32_t>(bytes);
 }
 
 Digest Digester::end_segment(std::uint64_t number) {

@@ -18,6 +18,9 @@ namespace ballast::image {
 
 inline constexpr std::size_t leaf_piece_bytes = 1024;
 inline constexpr std::size_t leaf_turn_bytes = leaf_piece_bytes * sha256_lanes;
+// Content may come in rows of this size that lie apart.
+inline constexpr std::size_t leaf_row_bytes = 4096;
+static_assert(leaf_turn_bytes % leaf_row_bytes == 0 && leaf_row_bytes % leaf_piece_bytes == 0);
 // Pieces of this size stay in the second cache while they are read or made, and hashed.
 inline constexpr std::size_t digest_piece_bytes = 256 * 1024;
 static_assert(digest_piece_bytes % leaf_turn_bytes == 0);
@@ -32,7 +35,9 @@ class Digester {
     // The same of content that comes in pieces, while each is still in the processor's cache. All but the
     // last are multiples of leaf_turn_bytes.
     void begin_segment() noexcept;
-    void add_piece(std::span<const std::byte> piece);
+    void add_piece(std::span<const std::byte> piece) { add_rows(piece.data(), piece.size(), leaf_row_bytes); }
+    // The same of a piece whose rows begin `stride` bytes apart.
+    void add_rows(const std::byte* rows, std::size_t bytes, std::size_t stride);
     bool only_zeros() const noexcept { return only_zeros_; }
     Digest end_segment(std::uint64_t number);
     // Of a segment of nothing but zeros, without looking at them.
@@ -50,7 +55,7 @@ class Digester {
   private:
     void begin(std::uint8_t domain, std::uint64_t number);
 
-    void add_turns(std::span<const std::byte> content);
+    void add_turns(const std::byte* rows, std::size_t bytes, std::size_t stride);
 
     HmacSha256 mac_;
     Sha256Kernel kernel_;

@@ -93,7 +93,8 @@ class Build final : public ScanSink {
     Status scan(Extent range, bool checkpoints, std::string& why) {
         checkpoints_ = checkpoints;
         const std::size_t threads = range.length < threads_worth_bytes ? 1 : options_.threads;
-        Scanner scanner{*source_, grids_, best_md5_kernel(), threads};
+        Scanner scanner{*source_, grids_, best_md5_kernel(), threads,
+                        options_.seen != nullptr ? &options_.seen->options() : nullptr};
         const auto begun = std::chrono::steady_clock::now();
         const Status status = scanner.scan(range, *this, why);
         scanning_ += std::chrono::steady_clock::now() - begun;
@@ -111,6 +112,13 @@ class Build final : public ScanSink {
     Status take(std::size_t level, std::span<const Entry> entries, std::string& why) override {
         data_bytes_ += level == 0 ? entries.size() * grids_[0].block_bytes() : 0;
         return sorters_[level]->add(entries, why);
+    }
+
+    Status take_seen(std::span<const SeenSegment> segments, std::string& why) override {
+        for (const SeenSegment& segment : segments) {
+            BALLAST_CHECK(options_.seen->put(segment, why));
+        }
+        return {};
     }
 
     Status reached(std::uint64_t offset, std::string& why) override {

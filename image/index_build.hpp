@@ -8,6 +8,7 @@
 
 #include "image/core/index_format.hpp"
 #include "image/core/md5.hpp"
+#include "image/seen_segments.hpp"
 #include "image/source.hpp"
 
 namespace ballast::image {
@@ -30,6 +31,8 @@ struct IndexOptions {
     std::size_t threads = scan_threads_default();  // that read and hash an image that can be shared
     // Goes on where an interrupted scan of the same, unchanged image stopped.
     bool resume = true;
+    // Takes in the segments that are read; not those of an earlier scan that goes on.
+    SeenSegments* seen = nullptr;
     // Called now and then with bytes done and bytes in all; false stops the scan (`cancelled`), which can be
     // resumed.
     std::function<bool(std::uint64_t done, std::uint64_t total)> progress;

@@ -44,13 +44,22 @@ class Scanner::Walk {
     }
 
     Extent cut(const Extent& region, std::uint64_t end) const {
-        const std::uint64_t block_bytes = scanner_.grids_[0].block_bytes();
         const Extent& data = scanner_.data_;
+        if (scanner_.by_segments_ && region.offset % segment_bytes == 0) {
+            const std::uint64_t from = std::max(at_, data.offset - data.offset % segment_bytes);
+            return unit_from(from, segment_bytes, end);
+        }
+        const std::uint64_t block_bytes = scanner_.grids_[0].block_bytes();
         const std::uint64_t from =
             data.offset > at_ ? data.offset - (data.offset - region.offset) % block_bytes : at_;
-        const std::uint64_t data_blocks = (data.end() - from + block_bytes - 1) / block_bytes;
+        return unit_from(from, block_bytes, end);
+    }
+
+    // Up to the end of the data, or to where whole parts of this size are full.
+    Extent unit_from(std::uint64_t from, std::uint64_t part_bytes, std::uint64_t end) const {
+        const std::uint64_t parts = (scanner_.data_.end() - from + part_bytes - 1) / part_bytes;
         return {.offset = from,
-                .length = std::min({std::uint64_t{scan_unit_bytes}, data_blocks * block_bytes, end - from})};
+                .length = std::min({std::uint64_t{scan_unit_bytes}, parts * part_bytes, end - from})};
     }
 
     Scanner& scanner_;
@@ -60,13 +69,14 @@ class Scanner::Walk {
     std::uint64_t at_ = 0;
 };
 
-Scanner::Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads)
-    : source_{source}, grids_{grids} {
+Scanner::Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads,
+                 const SeenOptions* seen)
+    : source_{source}, grids_{grids}, by_segments_{seen != nullptr} {
     BALLAST_ASSERT(!grids.empty() && grids.size() <= index_levels_max);
     if (threads > 1 && source.can_be_shared()) {
-        crew_ = std::make_unique<ScanCrew>(source, grids, kernel, threads);
+        crew_ = std::make_unique<ScanCrew>(source, grids, kernel, threads, seen);
     } else {
-        hasher_ = std::make_unique<UnitHasher>(source, grids, kernel);
+        hasher_ = std::make_unique<UnitHasher>(source, grids, kernel, seen);
         unit_ = std::make_unique<ScanUnit>(grids);
     }
 }
@@ -113,6 +123,7 @@ Status Scanner::hand_over(const ScanUnit& unit, ScanSink& sink, std::string& why
     for (std::size_t level = 0; level < grids_.size(); ++level) {
         BALLAST_CHECK(sink.take(level, unit.entries[level], why));
     }
+    BALLAST_CHECK(sink.take_seen(unit.seen, why));
     return sink.reached(unit.extent.end(), why);
 }
 

@@ -19,6 +19,8 @@ class ScanSink {
     virtual ~ScanSink() = default;
     // Fingerprints of blocks that are not zero, in the order of blocks; `level` as in the scanner's grids.
     virtual Status take(std::size_t level, std::span<const Entry> entries, std::string& why) = 0;
+    // Of segments that were read whole, when they are wanted.
+    virtual Status take_seen(std::span<const SeenSegment>, std::string&) { return {}; }
     // Everything of the image below this byte has been taken. Between two calls at most scan_entries_max() of
     // a level are.
     virtual Status reached(std::uint64_t offset, std::string& why) = 0;
@@ -29,8 +31,10 @@ class Scanner {
   public:
     // One grid, or two: of blocks, and of the sectors in them (the same starts). All must outlive the
     // scanner. With `threads` above 1 as many read and hash beside the caller, if the source can be shared;
-    // the sink is called by the caller's alone.
-    Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads = 1);
+    // the sink is called by the caller's alone. With `seen` whole segments are read, wherever there are data
+    // in them.
+    Scanner(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads = 1,
+            const SeenOptions* seen = nullptr);
     ~Scanner();
     Scanner(const Scanner&) = delete;
     Scanner& operator=(const Scanner&) = delete;
@@ -47,6 +51,7 @@ class Scanner {
 
     ImageSource& source_;
     std::span<const Grid> grids_;
+    bool by_segments_;
     std::unique_ptr<UnitHasher> hasher_;  // without threads
     std::unique_ptr<ScanUnit> unit_;
     std::unique_ptr<ScanCrew> crew_;  // with them

@@ -2,13 +2,14 @@
 
 namespace ballast::image {
 
-ScanCrew::ScanCrew(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads) {
+ScanCrew::ScanCrew(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads,
+                   const SeenOptions* seen) {
     ring_.reserve(threads * slots_a_thread + 1);
     for (std::size_t i = 0; i < threads * slots_a_thread + 1; ++i) {
         ring_.emplace_back(grids);
     }
     for (std::size_t i = 0; i < threads; ++i) {
-        hashers_.push_back(std::make_unique<UnitHasher>(source, grids, kernel));
+        hashers_.push_back(std::make_unique<UnitHasher>(source, grids, kernel, seen));
     }
     for (const auto& hasher : hashers_) {
         threads_.emplace_back([this, &hasher = *hasher] { work(hasher); });

@@ -15,7 +15,8 @@ namespace ballast::image {
 class ScanCrew {
   public:
     // REQUIRES: the source can be shared, and threads >= 1. All must outlive it.
-    ScanCrew(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads);
+    ScanCrew(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel, std::size_t threads,
+             const SeenOptions* seen);
     // Whatever is not taken is given up.
     ~ScanCrew();
     ScanCrew(const ScanCrew&) = delete;

@@ -7,8 +7,9 @@
 
 namespace ballast::image {
 
-SegmentReader::SegmentReader(ImageSource& source, const TransferKey& key, std::uint64_t image_bytes)
-    : source_{source}, image_bytes_{image_bytes}, digester_{key}, again_digester_{key} {
+SegmentReader::SegmentReader(ImageSource& source, const TransferKey& key, std::uint64_t image_bytes,
+                             const SeenSegments* seen)
+    : source_{source}, image_bytes_{image_bytes}, seen_{seen}, digester_{key}, again_digester_{key} {
     for (ReadSegment& segment : ring_) {
         segment.bytes.resize(segment_bytes);
     }
@@ -53,6 +54,12 @@ Status SegmentReader::read_one(std::uint64_t number, ReadSegment& segment, std::
     const std::span<std::byte> content = std::span{segment.bytes}.first(length);
     const std::uint64_t offset = number * segment_bytes;
     segment.number = number;
+    segment.has_content = seen_ == nullptr || !seen_->get(number, segment.seen);
+    if (!segment.has_content) {
+        segment.digest = segment.seen.digest;
+        segment.zero = segment.digest == digester_.of_zeros(number, length);
+        return {};
+    }
     {
         const std::lock_guard source_lock{source_mutex_};
         if (data_asked_ > offset || offset >= data_.end()) {
@@ -76,7 +83,7 @@ Status SegmentReader::read_one(std::uint64_t number, ReadSegment& segment, std::
     return {};
 }
 
-Status SegmentReader::next(const ReadSegment*& segment, std::string& why) {
+Status SegmentReader::next(ReadSegment*& segment, std::string& why) {
     std::unique_lock lock{mutex_};
     if (holding_) {
         holding_ = false;
@@ -101,7 +108,15 @@ Status SegmentReader::read_again(std::uint64_t number, ReadSegment& segment, std
     BALLAST_CHECK(source_.read(number * segment_bytes, content, why));
     segment.zero = all_zero(content);
     segment.digest = again_digester_.of_segment(number, content);
+    segment.has_content = true;
     return {};
+}
+
+Status SegmentReader::read_part(ReadSegment& segment, Extent part, std::string& why) {
+    const std::span<std::byte> into = std::span{segment.bytes}.subspan(static_cast<std::size_t>(part.offset),
+                                                                       static_cast<std::size_t>(part.length));
+    const std::lock_guard source_lock{source_mutex_};
+    return source_.read(segment.number * segment_bytes + part.offset, into, why);
 }
 
 }  // namespace ballast::image

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "image/digest.hpp"
+#include "image/seen_segments.hpp"
 #include "image/source.hpp"
 
 namespace ballast::image {
@@ -18,22 +19,28 @@ struct ReadSegment {
     std::uint64_t number = 0;
     bool zero = false;  // nothing but zeros: then nobody looks at the content, which may be anything
     Digest digest{};
+    bool has_content = true;  // else nothing was read, and `seen` says what it was when it was indexed
+    SentRecord seen;
     std::vector<std::byte> bytes;  // of full length for every segment; the last one uses its beginning
 };
 
 class SegmentReader {
   public:
     // Begins to read at once. `source` is used by this object alone until it is gone.
-    SegmentReader(ImageSource& source, const TransferKey& key, std::uint64_t image_bytes);
+    // What is in `seen` (may be null) is not read.
+    SegmentReader(ImageSource& source, const TransferKey& key, std::uint64_t image_bytes,
+                  const SeenSegments* seen);
     ~SegmentReader();
     SegmentReader(const SegmentReader&) = delete;
     SegmentReader& operator=(const SegmentReader&) = delete;
 
     // The next in order; valid until the next call. Failures as of ImageSource::read.
     // REQUIRES: not more often than there are segments.
-    Status next(const ReadSegment*& segment, std::string& why);
+    Status next(ReadSegment*& segment, std::string& why);
     // Any one, as it is now and with its content even if that is zeros.
     Status read_again(std::uint64_t number, ReadSegment& segment, std::string& why);
+    // Bytes of a segment that has no content, to where they belong in it.
+    Status read_part(ReadSegment& segment, Extent part, std::string& why);
 
   private:
     // Enough that a slow read does not stop the compression, and little memory.
@@ -44,6 +51,7 @@ class SegmentReader {
 
     ImageSource& source_;
     const std::uint64_t image_bytes_;
+    const SeenSegments* const seen_;
     Extent data_;  // the source's last answer about holes, to the question `data_asked_`
     std::uint64_t data_asked_ = ~std::uint64_t{0};
     Digester digester_;        // the thread's

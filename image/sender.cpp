@@ -11,7 +11,7 @@ namespace ballast::image {
 namespace {
 
 // Segments under way: they bound what a cut can cost, and keep a long link busy.
-constexpr std::uint64_t segments_under_way_max = 64;
+constexpr std::uint64_t segments_under_way_max = 256;
 // Segments of zeros that one message may stand for, so that progress is seen.
 constexpr std::uint64_t zeros_at_once_max = 4096;
 // A destination that cannot even make what travelled whole has a disk or a memory that fails.
@@ -92,6 +92,11 @@ Status ImageSender::open(std::string& why) {
         work.sectors = sectors.value();
     }
     work.resent.resize(segments_of(work.image_bytes));
+    // Without fingerprints of what was seen there would be none to remember.
+    const bool usable =
+        options_.seen != nullptr &&
+        (options_.sent_blocks.empty() || options_.seen->options().block_seed == options_.block_seed);
+    work.seen = usable ? options_.seen : nullptr;
     report_.image_bytes = work.image_bytes;
     control_.image_bytes = work.image_bytes;
     BALLAST_CHECK(work.digests.open_temporary(options_.work_prefix + "digests", work.image_bytes, why));
@@ -176,7 +181,7 @@ Status ImageSender::send_segments(std::string& why) {
     work.placements = std::make_unique<PlacementStream>(work.block_placements, *work.blocks,
                                                         work.use_sectors ? &work.sector_placements : nullptr,
                                                         work.use_sectors ? &*work.sectors : nullptr);
-    work.reader = std::make_unique<SegmentReader>(*work.source, options_.key, work.image_bytes);
+    work.reader = std::make_unique<SegmentReader>(*work.source, options_.key, work.image_bytes, work.seen);
     for (std::uint64_t i = 0; i < segments_of(work.image_bytes); ++i) {
         if (control_.cancelled) {
             why = "cancelled";
@@ -195,7 +200,7 @@ Status ImageSender::send_segments(std::string& why) {
 // The next segment of the image, unless the destination has it already.
 Status ImageSender::send_next(std::string& why) {
     Work& work = *work_;
-    const ReadSegment* read = nullptr;
+    ReadSegment* read = nullptr;
     BALLAST_CHECK(work.reader->next(read, why));
     const std::uint64_t number = read->number;
     BALLAST_CHECK(work.digests.put(number, read->digest, why));
@@ -220,20 +225,7 @@ Status ImageSender::send_next(std::string& why) {
     return {};
 }
 
-// What an earlier attempt sent may be remembered as something older, or not at all. Later rounds skip only
-// what the first one has seen.
-Status ImageSender::remember_skipped(const ReadSegment& read, std::string& why) {
-    Work& work = *work_;
-    if (!options_.match_blocks || work.sent_blocks.load(read.number, read.digest)) {
-        return {};
-    }
-    return read.zero ? work.sent_blocks.forget(read.number, why)
-                     : work.sent_blocks.keep(
-                           read.number, read.digest,
-                           std::span{read.bytes}.first(segment_length(work.image_bytes, read.number)), why);
-}
-
-Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::string& why) {
+Status ImageSender::send_segment(ReadSegment& read, bool whole, std::string& why) {
     Work& work = *work_;
     const std::uint64_t number = read.number;
     const std::span<const std::byte> content =
@@ -243,14 +235,20 @@ Status ImageSender::send_segment(const ReadSegment& read, bool whole, std::strin
     bool is_there = false;
     BALLAST_CHECK(work.there.get(number, known, is_there, why));
     const bool known_blocks = is_there && !whole && work.sent_blocks.load(number, known);
-    BALLAST_CHECK(work.sent_blocks.keep(number, read.digest, content, why));
+    if (known_blocks && !read.has_content) {
+        BALLAST_CHECK(read_now(read, why));
+    }
     if (whole) {
         work.compose_literal(number, content);
     } else if (known_blocks) {
         work.compose_changes(number, content);
     } else {
-        BALLAST_CHECK(work.compose_recipe(number, content, why));
+        BALLAST_CHECK(work.compose_recipe(read, why));
+        if (!read.has_content) {
+            BALLAST_CHECK(read_literals(read, why));
+        }
     }
+    BALLAST_CHECK(remember(read, why));
     for (const Run& run : work.recipe.runs()) {
         report_.copied_bytes += run.kind == RunKind::local ? run.length : 0;
         report_.repeated_bytes += run.kind == RunKind::itself ? run.length : 0;

@@ -6,7 +6,8 @@
 #include <string>
 
 #include "image/compressor.hpp"
-#include "image/index_build.hpp"
+#include "image/seen_segments.hpp"
+#include "image/source.hpp"
 #include "image/stream.hpp"
 
 namespace ballast::image {
@@ -16,6 +17,9 @@ struct SendOptions {
     ImageFormat format = ImageFormat::by_name;
     // Its index; may be stale (what it says of blocks that have changed costs bytes, never correctness).
     std::string index;
+    // What was seen of the image when this index was made, just before, with the same key; may be null. Must
+    // outlive the sender.
+    const SeenSegments* seen = nullptr;
     // Names of working files begin with this; they are gone when the sender is. About 0.5 % of the data.
     std::string work_prefix;
     // Chosen by whoever starts the transfer, kept with its job, and given again when it is resumed.
@@ -82,7 +86,10 @@ class ImageSender {
     Status send_segments(std::string& why);
     Status send_next(std::string& why);
     Status remember_skipped(const ReadSegment& segment, std::string& why);
-    Status send_segment(const ReadSegment& segment, bool whole, std::string& why);
+    Status remember(const ReadSegment& segment, std::string& why);
+    Status send_segment(ReadSegment& segment, bool whole, std::string& why);
+    Status read_now(ReadSegment& segment, std::string& why);
+    Status read_literals(ReadSegment& segment, std::string& why);
     void adapt_level(std::chrono::nanoseconds compressing, std::chrono::nanoseconds sending);
     Status flush_zeros(std::string& why);
     Status hear(bool wait, std::string& why);

@@ -17,15 +17,18 @@ ImageSender::Work::Work(ByteStream& stream, TransferControl& control, const Send
     literals.reserve(runs_max);
 }
 
-// What the index takes for zeros may have been written to since.
 void ImageSender::Work::append_zeros(std::uint32_t length, std::span<const std::byte> content_there) {
     const RunKind kind = all_zero(content_there) ? RunKind::zero : RunKind::literal;
     recipe.append({.kind = kind, .length = length});
 }
 
-Status ImageSender::Work::compose_recipe(std::uint64_t number, std::span<const std::byte> bytes,
-                                         std::string& why) {
-    const std::uint64_t start = number * segment_bytes;
+std::span<const std::byte> ImageSender::Work::content_of(const ReadSegment& segment) const {
+    return std::span{segment.bytes}.first(segment_length(image_bytes, segment.number));
+}
+
+Status ImageSender::Work::compose_recipe(const ReadSegment& segment, std::string& why) {
+    const std::span<const std::byte> bytes = content_of(segment);
+    const std::uint64_t start = segment.number * segment_bytes;
     recipe.clear(start);
     const std::uint64_t end = start + bytes.size();
     std::uint64_t at = start;
@@ -47,7 +50,7 @@ Status ImageSender::Work::compose_recipe(std::uint64_t number, std::span<const s
         }
         if (pending.offset > at) {
             const auto gap = static_cast<std::uint32_t>(pending.offset - at);
-            append_zeros(gap, bytes.subspan(static_cast<std::size_t>(at - start), gap));
+            recipe.append({.kind = RunKind::zero, .length = gap});
         }
         const auto length = static_cast<std::uint32_t>(std::min(pending.end(), end) - pending.offset);
         recipe.append({.kind = pending.kind,
@@ -61,10 +64,27 @@ Status ImageSender::Work::compose_recipe(std::uint64_t number, std::span<const s
         has_pending = pending.length > 0;
     }
     if (at < end) {
-        append_zeros(static_cast<std::uint32_t>(end - at),
-                     bytes.subspan(static_cast<std::size_t>(at - start)));
+        recipe.append({.kind = RunKind::zero, .length = static_cast<std::uint32_t>(end - at)});
+    }
+    if (segment.has_content) {
+        correct_zeros(segment);
     }
     return {};
+}
+
+// Runs become no more, so that each is read before its place is written.
+void ImageSender::Work::correct_zeros(const ReadSegment& segment) {
+    const std::span<const std::byte> bytes = content_of(segment);
+    const std::size_t count = recipe.runs().size();
+    recipe.clear(segment.number * segment_bytes);
+    for (std::size_t i = 0; i < count; ++i) {
+        const Run run = runs[i];
+        if (run.kind == RunKind::zero) {
+            append_zeros(run.length, bytes.subspan(recipe.length(), run.length));
+        } else {
+            recipe.append(run);
+        }
+    }
 }
 
 void ImageSender::Work::compose_changes(std::uint64_t number, std::span<const std::byte> bytes) {

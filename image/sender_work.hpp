@@ -22,12 +22,17 @@ namespace ballast::image {
 struct ImageSender::Work {
     Work(ByteStream& stream, TransferControl& control, const SendOptions& options);
 
-    // Fills the recipe of a segment from the placements, corrected by what its content is now.
-    Status compose_recipe(std::uint64_t number, std::span<const std::byte> content, std::string& why);
+    // Fills the recipe of a segment from the placements, corrected by what its content is now, if that is
+    // there.
+    Status compose_recipe(const ReadSegment& segment, std::string& why);
+    // What the recipe takes for zeros may have been written to since.
+    void correct_zeros(const ReadSegment& segment);
     // From what the destination has there already, as `sent_blocks` has loaded it.
     void compose_changes(std::uint64_t number, std::span<const std::byte> content);
     // The whole segment as one literal.
     void compose_literal(std::uint64_t number, std::span<const std::byte> content);
+    // Reads the recipe's literals, and some of what lies between. `changed`: they are not what was seen.
+    Status read_literals(ReadSegment& segment, bool& changed, std::string& why);
     // Bytes of the recipe's literals, in order.
     std::span<const StreamCompressor::Part> gather_literals(std::span<const std::byte> content);
 
@@ -52,6 +57,7 @@ struct ImageSender::Work {
     std::int64_t starved_ns = 0;  // how long the destination has waited for bytes
     StreamCompressor compressor;
     std::unique_ptr<SegmentReader> reader;
+    const SeenSegments* seen = nullptr;
     ReadSegment again;  // one that the destination wants whole
     std::vector<StreamCompressor::Part> literals;
     std::vector<std::byte> recipe_bytes;
@@ -70,6 +76,8 @@ struct ImageSender::Work {
 
   private:
     void append_zeros(std::uint32_t length, std::span<const std::byte> content_there);
+    Status read_blocks(ReadSegment& segment, Extent stretch, bool& changed, std::string& why);
+    std::span<const std::byte> content_of(const ReadSegment& segment) const;
 };
 
 }  // namespace ballast::image

@@ -28,7 +28,12 @@ Status SentBlocks::keep(std::uint64_t segment, const Digest& digest, std::span<c
         const auto block = content.subspan(at, std::min(content.size() - at, sent_block_bytes));
         record.blocks[at / sent_block_bytes] = block_fingerprint(block, seed_);
     }
-    return write_exactly(file_, segment * sizeof record, std::as_bytes(std::span{&record, 1}), why);
+    return keep(segment, record, why);
+}
+
+Status SentBlocks::keep(std::uint64_t segment, const SentRecord& record, std::string& why) {
+    return file_.fd ? write_exactly(file_, segment * sizeof record, std::as_bytes(std::span{&record, 1}), why)
+                    : Status{};
 }
 
 Status SentBlocks::forget(std::uint64_t segment, std::string& why) {

@@ -30,6 +30,8 @@ class SentBlocks {
     Status open(const std::string& path, std::uint64_t seed, std::string& why);
     Status keep(std::uint64_t segment, const Digest& digest, std::span<const std::byte> content,
                 std::string& why);
+    // The same of one whose record was made before.
+    Status keep(std::uint64_t segment, const SentRecord& record, std::string& why);
     // The segment became zeros.
     Status forget(std::uint64_t segment, std::string& why);
     // The blocks of this segment as it was when its digest was `digest`; false when that is not what

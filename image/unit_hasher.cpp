@@ -34,11 +34,13 @@ struct UnitHasher::Buffers {
     std::array<Md5Digest, piece_entries_max> digests;
 };
 
-UnitHasher::UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel)
+UnitHasher::UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel,
+                       const SeenOptions* seen)
     : source_{source},
       grids_{grids},
       kernel_{kernel},
       piece_bytes_{piece_blocks(kernel) * block_bytes_default},
+      segments_{seen != nullptr ? std::make_unique<SegmentMaker>(*seen, source.size_bytes()) : nullptr},
       buffers_{std::make_unique_for_overwrite<Buffers>()} {}
 
 UnitHasher::~UnitHasher() = default;
@@ -51,10 +53,20 @@ Status UnitHasher::hash(ScanUnit& unit, std::string& why) {
     for (std::vector<Entry>& level : unit.entries) {
         level.clear();
     }
+    unit.seen.clear();
+    // Where the grid does not let units begin with segments, none is seen.
+    const bool by_segments = segments_ && unit.extent.offset % segment_bytes == 0;
+    if (by_segments) {
+        segments_->begin(unit.extent.offset / segment_bytes);
+    }
     gathered_ = 0;
     for (std::uint64_t at = unit.extent.offset; at < unit.extent.end(); at += piece_bytes_) {
         const std::uint64_t length = std::min<std::uint64_t>(piece_bytes_, unit.extent.end() - at);
         BALLAST_CHECK(hash_piece({.offset = at, .length = length}, unit, why));
+        if (by_segments) {
+            segments_->add(buffers_->bytes.data(), static_cast<std::size_t>(length), hash_rows.stride,
+                           unit.seen);
+        }
     }
     return {};
 }

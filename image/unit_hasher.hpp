@@ -11,13 +11,15 @@
 #include "image/core/grid.hpp"
 #include "image/core/index_format.hpp"
 #include "image/core/md5.hpp"
+#include "image/seen_segments.hpp"
 #include "image/source.hpp"
 
 namespace ballast::image {
 
 // What is scanned at a time, and handed from thread to thread: its time is many times that of a wake-up. A
-// whole number of the pieces that are read at a time, so that the lanes of the hash are full.
-inline constexpr std::size_t scan_unit_bytes = 2304 * 1024;
+// whole number of the pieces that are read at a time, so that the lanes of the hash are full, and of
+// segments, whose digests may be made on the way.
+inline constexpr std::size_t scan_unit_bytes = 3 * 1024 * 1024;
 // Fingerprints that one unit yields at most.
 constexpr std::size_t scan_entries_max(std::size_t block_bytes) noexcept {
     return scan_unit_bytes / block_bytes;
@@ -33,13 +35,16 @@ struct ScanUnit {
     Extent extent;
     // By level, of blocks that are not zero, in their order.
     std::array<std::vector<Entry>, index_levels_max> entries;
+    std::vector<SeenSegment> seen;  // that lie in it whole, when they are wanted
 };
 
 // Memory is taken once, by the constructor (a third of a MiB).
 class UnitHasher {
   public:
     // All must outlive it.
-    UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel);
+    // With `seen` it makes the digests of segments as well.
+    UnitHasher(ImageSource& source, std::span<const Grid> grids, Md5Kernel kernel,
+               const SeenOptions* seen = nullptr);
     ~UnitHasher();
     UnitHasher(const UnitHasher&) = delete;
     UnitHasher& operator=(const UnitHasher&) = delete;
@@ -70,6 +75,7 @@ class UnitHasher {
     Md5Kernel kernel_;
     std::size_t piece_bytes_;
     std::size_t gathered_ = 0;
+    std::unique_ptr<SegmentMaker> segments_;
     std::unique_ptr<Buffers> buffers_;
 };
 

@@ -111,7 +111,7 @@ void ImageWork::settle() {
     }
 }
 
-Status ImageWork::refresh_index(std::string& why) {
+Status ImageWork::refresh_index(image::SeenSegments* seen, std::string& why) {
     const std::string path = image_ + index_suffix;
     std::string ignored;
     if (const auto there = image::IndexFile::open(path, ignored)) {
@@ -127,6 +127,7 @@ Status ImageWork::refresh_index(std::string& why) {
     options.two_levels = true;
     options.format = image::ImageFormat::raw;
     options.sort_bytes = index_sort_bytes;
+    options.seen = seen;
     options.progress = [this](std::uint64_t done, std::uint64_t total) {
         if (setup_.task == ImageTask::index) {
             control_.image_bytes = total;
@@ -139,7 +140,7 @@ Status ImageWork::refresh_index(std::string& why) {
 }
 
 Status ImageWork::index(std::string& why) {
-    return refresh_index(why);
+    return refresh_index(nullptr, why);
 }
 
 Status ImageWork::sketch(std::string& why) {
@@ -207,18 +208,21 @@ Status ImageWork::derive(image::TransferId& id, image::TransferKey& key, std::st
 
 Status ImageWork::send(std::string& why) {
     // The conversation begins with our greeting: the other side waits while the index is made.
-    if (setup_.first) {
-        BALLAST_CHECK(refresh_index(why));
-    }
     image::SendOptions options;
+    BALLAST_CHECK(derive(options.transfer, options.key, why));
+    BALLAST_CHECK(derive_block_seed(options.block_seed, why));
+    image::SeenSegments seen{{.key = options.key, .block_seed = options.block_seed}};
+    if (setup_.first) {
+        BALLAST_CHECK(seen.create(image_ + ".work-seen", why));
+        BALLAST_CHECK(refresh_index(&seen, why));
+        options.seen = &seen;
+    }
     options.image = image_;
     options.format = image::ImageFormat::raw;
     options.index = image_ + index_suffix;
     options.work_prefix = image_ + ".work-";
     options.sent_blocks = image_ + sent_suffix;
     options.match_blocks = setup_.first;
-    BALLAST_CHECK(derive(options.transfer, options.key, why));
-    BALLAST_CHECK(derive_block_seed(options.block_seed, why));
     image::SocketStream stream{UniqueFd{image_stream_fd}};
     image::ImageSender sender{std::move(options), control_};
     return sender.run(stream, why);

@@ -10,6 +10,7 @@
 #include "agent/images/protocol.hpp"
 #include "agent/images/sketch_file.hpp"
 #include "image/receiver.hpp"
+#include "image/seen_segments.hpp"
 #include "image/stream.hpp"
 
 namespace ballast::agent {
@@ -31,7 +32,8 @@ class ImageWork {
     Status sketch(std::string& why);
     Status pack_memory(std::string& why);
     Status unpack_memory(std::string& why);
-    Status refresh_index(std::string& why);
+    // Made anew only if it must be; then `seen` (may be null) takes in what is read.
+    Status refresh_index(image::SeenSegments* seen, std::string& why);
     // The key of the digests and the name of the transfer: the same for this disk of this guest whenever this
     // host sends it.
     Status derive(image::TransferId& id, image::TransferKey& key, std::string& why) const;

@@ -3,7 +3,9 @@
 //   image-bench similarity FOLDER                two indexes of four million blocks
 //   image-bench transfer SOURCE TARGET LOCAL...  source and destination as two processes on a socket pair;
 //                                                every image has its index beside it
-//   image-bench transfer-at MBPS SOURCE TARGET LOCAL...   the same, the source held to so many Mbit/s
+//   image-bench transfer-anew SOURCE TARGET LOCAL...      the same, the source's index made first, as an
+//   agent does image-bench transfer-at MBPS SOURCE TARGET LOCAL...   the same, the source held to so many
+//   Mbit/s
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/resource.h>
@@ -22,6 +24,7 @@
 #include "base/prng.hpp"
 #include "image/core/md5.hpp"
 #include "image/core/similarity.hpp"
+#include "image/index_build.hpp"
 #include "image/index_file.hpp"
 #include "image/receiver.hpp"
 #include "image/sender.hpp"
@@ -202,8 +205,17 @@ int run_destination(int socket, const std::string& target, const std::vector<std
     return 0;
 }
 
+// As an agent's image process does it, but for the sectors, which nobody would look for.
+Status index_anew(const std::string& source, SeenSegments& seen, std::string& why) {
+    IndexOptions options;
+    options.sort_bytes = std::size_t{32} << 20;
+    options.seen = &seen;
+    IndexResult result;
+    return build_index(source, source + ".index", options, result, why);
+}
+
 int bench_transfer(const std::string& source, const std::string& target, std::vector<std::string> locals,
-                   std::uint32_t mbps) {
+                   std::uint32_t mbps, bool anew) {
     int sockets[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         return 1;
@@ -218,11 +230,19 @@ int bench_transfer(const std::string& source, const std::string& target, std::ve
     SendOptions options{.image = source, .index = source + ".index", .work_prefix = target + ".work-"};
     random_bytes(options.key);
     random_bytes(options.transfer);
+    std::string why;
+    SeenSegments seen{{.key = options.key}};
+    if (anew) {
+        if (!seen.create(options.work_prefix + "seen", why).ok() || !index_anew(source, seen, why).ok()) {
+            std::fprintf(stderr, "%s\n", why.c_str());
+            return 1;
+        }
+        options.seen = &seen;
+    }
     TransferControl control;
     control.bandwidth_mbps = mbps;
     SocketStream stream{UniqueFd{sockets[0]}};
     ImageSender sender{options, control};
-    std::string why;
     const Status status = sender.run(stream, why);
     if (!status.ok()) {
         std::fprintf(stderr, "source: %s\n", why.c_str());
@@ -256,14 +276,18 @@ int main(int argc, char** argv) {
         return bench_similarity(words[1]);
     }
     if (words.size() >= 3 && words[0] == "transfer") {
-        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()}, 0);
+        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()}, 0, false);
+    }
+    if (words.size() >= 3 && words[0] == "transfer-anew") {
+        return bench_transfer(words[1], words[2], {words.begin() + 3, words.end()}, 0, true);
     }
     if (words.size() >= 4 && words[0] == "transfer-at") {
         return bench_transfer(words[2], words[3], {words.begin() + 4, words.end()},
-                              static_cast<std::uint32_t>(std::stoul(words[1])));
+                              static_cast<std::uint32_t>(std::stoul(words[1])), false);
     }
-    std::fprintf(stderr,
-                 "usage: image-bench md5 | similarity FOLDER | transfer SOURCE TARGET LOCAL... | transfer-at "
-                 "MBPS ...\n");
+    std::fprintf(
+        stderr,
+        "usage: image-bench md5 | similarity FOLDER | transfer[-anew] SOURCE TARGET LOCAL... | transfer-at "
+        "MBPS ...\n");
     return 2;
 }

@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ SECTOR = 512
 IMAGE_BYTES = 1024 * 1024 * 1024
 NEWER = 0.3
 CHANGED = 0.05
+SCANS = 7
 
 
 def figures(command):
@@ -171,14 +173,14 @@ def _rsync(folder, source):
 
 
 def _ours(programs, folder, source):
-    """The index of the source is made anew and counts; the destination's is there, like that of any image it keeps."""
+    """The index of the source is made anew, in the same process as an agent's, and counts; the destination's is there,
+    like that of any image it keeps."""
     subprocess.run([programs / "ballast", "image", "index", "-q", "--anew", "--two-level", folder / "a.raw"], check=True)
-    index = _timed([programs / "ballast", "image", "index", "-q", "--anew", source])
-    rows = {row["what"]: row for row in figures([programs / "image-bench", "transfer", source, folder / "out.raw",
+    rows = {row["what"]: row for row in figures([programs / "image-bench", "transfer-anew", source, folder / "out.raw",
                                                  folder / "a.raw"])}
     row, destination = rows["transfer"], rows["destination"]
-    return {"seconds": row["seconds"] + index["seconds"], "wire": row["wire_bytes"] + row["answers_bytes"],
-            "source_kib": max(row["peak_rss_kib"], index["peak_kib"]), "destination_kib": destination["peak_rss_kib"]}
+    return {"seconds": row["seconds"], "wire": row["wire_bytes"] + row["answers_bytes"],
+            "source_kib": row["peak_rss_kib"], "destination_kib": destination["peak_rss_kib"]}
 
 
 def transfers(programs, folder):
@@ -195,8 +197,9 @@ def transfers(programs, folder):
 
 
 def scan(programs, image):
-    """Seconds of processor time to index a cached image, beside cat's."""
-    for _ in range(2):
-        cat = _timed(["sh", "-c", f"cat '{image}' > /dev/null"])
-    ours = _timed([programs / "ballast", "image", "index", "-q", "--anew", image])
-    return ours["cpu_s"], cat["cpu_s"]
+    """Seconds from start to end and of processor time to index a cached image, and cat's: the medians of turns."""
+    tools = {"ours": [programs / "ballast", "image", "index", "-q", "--anew", image],
+             "cat": ["sh", "-c", f"cat '{image}' > /dev/null"]}
+    runs = [{name: _timed(command) for name, command in tools.items()} for _ in range(SCANS + 1)][1:]
+    return {name: {key: statistics.median(run[name][key] for run in runs) for key in ("seconds", "cpu_s")}
+            for name in tools}

@@ -233,8 +233,9 @@ def disk_images(programs):
             report("  estimated from sketches", row["sketch_ms"], unit="ms", bound=0.1)
             report("  error of that estimate, points", abs(row["sketch_error_points"]), bound=1.5)
         images.make_images(folder)
-        ours, cat = images.scan(programs, folder / "a.raw")
-        report("index of a cached image: processor time beside cat's", ours, cat, "s", 1 / 0.75)
+        scan = images.scan(programs, folder / "a.raw")
+        for key, what in (("seconds", "time"), ("cpu_s", "processor time")):
+            report(f"index of a cached image: {what} beside cat's", scan["ours"][key], scan["cat"][key], "s", 1 / 0.75)
         for row in images.transfers(programs, folder):
             for peer in ("casync", "rsync", "zsync"):
                 wire, seconds = IMAGE_BOUNDS[row["image"], peer]
