@@ -129,6 +129,31 @@ TEST(AgentJobs, ARestoredGuestDoesNotRunUntilItsFileIsSeenUnderItsNewName) {
     EXPECT_EQ(host.domain_, DomainState::paused) << "for an operator to look at";
 }
 
+TEST(AgentJobs, AnUnpauseThatIsCancelledInTimeLeavesTheGuestPaused) {
+    OneHost host{DomainState::paused};
+    host.order(JobKind::unpause);
+    while (!host.has_record()) {
+        ASSERT_TRUE(host.step());
+    }
+    host.cancel();
+    host.run();
+    ASSERT_TRUE(host.final_report());
+    EXPECT_EQ(host.final_report()->state, JobState::cancelled);
+    EXPECT_EQ(host.domain_, DomainState::paused);
+}
+
+TEST(AgentJobs, ASaveFileToBeDeletedThatIsNotThereIsNotFound) {
+    for (const bool there : {false, true}) {
+        OneHost host;
+        host.complete_ = there;
+        host.order(JobKind::destroy,
+                   [](wire::JobOrder& order) { order.expected_states.push(DomainState::absent); });
+        host.run();
+        EXPECT_EQ(host.refusal(), there ? Fault::none : Fault::not_found);
+        EXPECT_FALSE(host.complete_);
+    }
+}
+
 TEST(AgentJobs, AnOrderIsRefusedWhenNoRecordOfItIsLeft) {
     OneHost host{DomainState::running};
     host.writes_fail_ = 1;  // and it is there all the same
