@@ -35,6 +35,29 @@ if command -v systemd-analyze >/dev/null; then
     systemd-analyze verify --root="$root" --man=no ballast-agent.service ballast-controller.service 2>&1 |
         grep -E "ballast-(agent|controller)\.service:[0-9]+" && exit 1
 fi
+# In a guest without systemd the program is started again when it ends, until it is told to stop.
+awaited() { for _ in $(seq 1200); do "$@" && return; sleep 0.05; done; echo "not within a minute: $*"; return 1; }
+lines() { [ "$(wc -l <"$root/$1")" -ge "$2" ]; }
+printf '#!/bin/sh\necho $$ >>"%s/begun"; [ -e "%s/stay" ] && exec sleep 3600\n' "$root" "$root" >"$root/guest"
+chmod +x "$root/guest"
+: >"$root/begun"
+init() {
+    BALLAST_GUEST=$root/guest BALLAST_GUEST_PIDFILE=$root/guest.pid BALLAST_GUEST_RESPAWN_SECONDS=0 \
+        sh "$root/usr/lib/ballast/guest/ballast-guest.init" "$1"
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+trap 'init stop; rm -rf "$root"' EXIT
+init start
+awaited lines begun 3
+: >"$root/stay"
+awaited pgrep -P "$(cat "$root/guest.pid")" -x sleep >/dev/null
+init start
+[ "$(init status)" = running ]
+keeper=$(cat "$root/guest.pid") kept=$(tail -n 1 "$root/begun")
+init stop
+awaited gone "$keeper"
+awaited gone "$kept"
+[ "$(init status)" = "not running" ]
 echo "# mine" >> "$root/etc/ballast/controller.toml"
 install "$1"
 tail -n 1 "$root/etc/ballast/controller.toml" | grep -qx "# mine" || { echo "the settings were overwritten"; exit 1; }

@@ -84,11 +84,25 @@ class FullDisk(PoolCase):
         hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
+    def audit_tells_of(self, path):
+        return any(path in log.read_text() for log in (self.pool.state_dir / "audit").glob("*.log"))
+
+    def cordoned(self):
+        """What is refused is recorded too: while that cannot be, and until it was tried again, nothing is changed."""
+        status, _, text = self.pool.request("POST", "/v1/hosts/h1:cordon")
+        if status == 503:
+            self.assertIn("the audit log cannot be written", json.loads(text)["detail"])
+            return None
+        self.assertEqual(status, 200, text)
+        return json.loads(text)
+
     def test_a_full_disk_refuses_changes_and_nothing_else(self):
         # With samples of every host: then each guest has a rule that keeps it.
         wait_until("guests are judged", lambda: self.pool.post("/v1/explain", {"policy": "vds-1a"}).get("by_rule"))
         plan = self.pool.post("/v1/plans", {"policy": "vds-1a"})
         self.assertTrue(plan["by_rule"]["vms"], plan)
+        # Its entry is written beside: were it the first that finds the disk full, it would be the reason of the refusal.
+        wait_until("the plan is recorded", lambda: self.audit_tells_of("/v1/plans"))
         self.bound_files(0)
         problem = self.expect_problem("no-capacity", 503, "POST", "/v1/hosts/h1:cordon")
         self.assertIn("the store cannot be written", problem["detail"])
@@ -99,4 +113,4 @@ class FullDisk(PoolCase):
         self.wait_for_hosts()
         self.assertEqual(self.pool.get("/v1/hosts/h1")["state"], "up")  # what was refused did not happen
         self.assertEqual(self.pool.get(f"/v1/plans/{plan['id']}"), plan)
-        self.assertEqual(self.pool.post("/v1/hosts/h1:cordon")["state"], "cordoned")
+        self.assertEqual(wait_until("changes are recorded again", self.cordoned)["state"], "cordoned")

@@ -55,35 +55,6 @@ TEST(ControllerCommands, AGuestThatCrashesOnItsArrivalIsShownAsCrashed) {
     EXPECT_NE(world.vm_row("a").state, VmState::running);
 }
 
-TEST(ControllerCommands, AnAddressOfANetworkCardIsOneGuestsAlone) {
-    World world;
-    two_hosts(world);
-    wire::GuestSpec first = spec("first");
-    first.vifs.push({.mac = "00:16:3e:00:00:aa", .bridge = "xenbr0"});
-    first.vifs.push({.mac = "00:16:3e:00:00:01", .bridge = "xenbr0"});
-    ASSERT_EQ(create(world, first).kind, OutcomeKind::accepted);
-    wire::GuestSpec second = spec("second");
-    second.vifs.push({.mac = "00:16:3e:00:00:02", .bridge = "xenbr0"});
-    second.vifs.push({.mac = "00:16:3E:00:00:AA", .bridge = "elsewhere"});
-    const auto refused = [&](Slug slug, Fault fault, std::string_view says) {
-        const Outcome outcome = create(world, second);
-        EXPECT_EQ(outcome.kind, OutcomeKind::problem);
-        EXPECT_EQ(outcome.slug, slug);
-        EXPECT_EQ(outcome.fault, fault);
-        EXPECT_NE(outcome.detail.view().find(says), std::string_view::npos) << outcome.detail.view();
-    };
-    refused(Slug::state_conflict, Fault::already_exists, "first");
-    world.seconds(2);
-    ASSERT_EQ(world.vm(CommandKind::vm_destroy, "first").kind, OutcomeKind::accepted);
-    world.seconds(2);
-    refused(Slug::state_conflict, Fault::already_exists, "first");  // it can be started again
-    ASSERT_NE(world.vm(CommandKind::vm_forget, "first").kind, OutcomeKind::problem);
-    second.vifs[0].mac = "ff:ff:ff:ff:ff:ff";
-    refused(Slug::validation_failed, Fault::invalid_argument, "ff:ff");
-    second.vifs[0].mac = "00:16:3e:00:00:02";
-    EXPECT_EQ(create(world, second).kind, OutcomeKind::accepted);
-}
-
 TEST(ControllerCommands, AGuestGoesThroughItsWholeLife) {
     World world;
     two_hosts(world);

@@ -1,4 +1,5 @@
-// Desktops' network cards: their addresses are made of their uuids, of which many would share one.
+// Addresses of network cards: no two guests have the same. Desktops' are made of their uuids, of which many
+// would share one.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -75,6 +76,47 @@ TEST(DesktopMacs, ANewDesktopTakesNoneOfAnotherGuest) {
     tables.desktops.remove(row);
     tables.definitions[tables.definitions.add()].spec = spec;  // an operator's guest
     EXPECT_FALSE(new_desktop_uuid(tables, pool, "desktop", 0) == first);
+}
+
+TEST(ControllerMacs, AnAddressOfANetworkCardIsOneGuestsAlone) {
+    World world;
+    world.add_host("h1");
+    world.connect_all();
+    const auto create = [&world](const wire::GuestSpec& guest) {
+        Command command;
+        command.kind = CommandKind::vm_create;
+        command.spec = &guest;
+        return world.command(command);
+    };
+    wire::GuestSpec first;
+    first.name = "first";
+    first.uuid = uuid_of(1);
+    first.memory_mib = 256;
+    wire::GuestSpec second = first;
+    second.name = "second";
+    second.uuid = uuid_of(2);
+    first.vifs.push({.mac = "00:16:3e:00:00:aa", .bridge = "xenbr0"});
+    first.vifs.push({.mac = "00:16:3e:00:00:01", .bridge = "xenbr0"});
+    ASSERT_EQ(create(first).kind, OutcomeKind::accepted);
+    second.vifs.push({.mac = "00:16:3e:00:00:02", .bridge = "xenbr0"});
+    second.vifs.push({.mac = "00:16:3E:00:00:AA", .bridge = "elsewhere"});
+    const auto refused = [&](Slug slug, Fault fault, std::string_view says) {
+        const Outcome outcome = create(second);
+        EXPECT_EQ(outcome.kind, OutcomeKind::problem);
+        EXPECT_EQ(outcome.slug, slug);
+        EXPECT_EQ(outcome.fault, fault);
+        EXPECT_NE(outcome.detail.view().find(says), std::string_view::npos) << outcome.detail.view();
+    };
+    refused(Slug::state_conflict, Fault::already_exists, "first");
+    world.seconds(2);
+    ASSERT_EQ(world.vm(CommandKind::vm_destroy, "first").kind, OutcomeKind::accepted);
+    world.seconds(2);
+    refused(Slug::state_conflict, Fault::already_exists, "first");  // it can be started again
+    ASSERT_NE(world.vm(CommandKind::vm_forget, "first").kind, OutcomeKind::problem);
+    second.vifs[0].mac = "ff:ff:ff:ff:ff:ff";
+    refused(Slug::validation_failed, Fault::invalid_argument, "ff:ff");
+    second.vifs[0].mac = "00:16:3e:00:00:02";
+    EXPECT_EQ(create(second).kind, OutcomeKind::accepted);
 }
 
 }  // namespace
