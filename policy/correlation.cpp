@@ -1,7 +1,6 @@
 #include "policy/correlation.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace ballast::policy {
 namespace {
@@ -18,25 +17,27 @@ struct Products {
 template <class Sample>
 Products products_of(std::span<const Sample> samples, double mean) noexcept {
     constexpr std::size_t lanes = 4;
-    std::array<double, lanes> lagged{};
-    std::array<double, lanes> squares{};
-    const auto take = [&](const Sample* before, std::size_t count) {
-        for (std::size_t l = 0; l < count; ++l) {
-            const double first = static_cast<double>(before[l]) - mean;
-            const double second = static_cast<double>(before[l + 1]) - mean;
-            lagged[l] += first * second;
-            squares[l] += first * first;
-        }
-    };
+    const auto off = [&](std::size_t at) { return pair_of(samples, at) - mean; };
+    SamplePair lagged{};
+    SamplePair lagged_next{};
+    SamplePair squares{};
+    SamplePair squares_next{};
     std::size_t i = 0;
     for (; i + lanes < samples.size(); i += lanes) {
-        take(samples.data() + i, lanes);
+        const SamplePair first = off(i);
+        const SamplePair next = off(i + 2);
+        lagged += first * off(i + 1);
+        lagged_next += next * off(i + 3);
+        squares += first * first;
+        squares_next += next * next;
     }
     for (; i + 1 < samples.size(); ++i) {
-        take(samples.data() + i, 1);
+        const SamplePair last = off(i);
+        lagged[0] += last[0] * last[1];
+        squares[0] += last[0] * last[0];
     }
-    return {(lagged[0] + lagged[1]) + (lagged[2] + lagged[3]),
-            (squares[0] + squares[1]) + (squares[2] + squares[3])};
+    return {(lagged[0] + lagged[1]) + (lagged_next[0] + lagged_next[1]),
+            (squares[0] + squares[1]) + (squares_next[0] + squares_next[1])};
 }
 
 // The same with the rules for bad data.

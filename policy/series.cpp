@@ -80,21 +80,31 @@ std::optional<CleanSum> clean_sum_of(std::span<const Sample> samples, double mos
 template <class Sample>
 double squares_about_of(std::span<const Sample> samples, double mean, double ceiling) noexcept {
     constexpr std::size_t lanes = 4;
-    std::array<double, lanes> squares{};
-    const auto off = [&](std::size_t i) {
-        const auto sample = static_cast<double>(samples[i]);
-        return is_good(sample) ? std::min(sample, ceiling) - mean : 0;
+    const SamplePair most{ceiling, ceiling};
+    const SamplePair about{mean, mean};
+    const SamplePair none{};
+    const SamplePair limit{sample_max, sample_max};
+    const auto off = [&](std::size_t at) {
+        const SamplePair sample = pair_of(samples, at);
+        const SamplePair off_mean = (sample < most ? sample : most) - about;
+        return ((sample >= none) & (sample <= limit)) ? off_mean : none;
     };
+    SamplePair low{};
+    SamplePair high{};
     std::size_t i = 0;
     for (; i + lanes <= samples.size(); i += lanes) {
-        for (std::size_t l = 0; l < lanes; ++l) {
-            squares[l] += off(i + l) * off(i + l);
-        }
+        const SamplePair a = off(i);
+        const SamplePair b = off(i + 2);
+        low += a * a;
+        high += b * b;
     }
+    double first = low[0];
     for (; i < samples.size(); ++i) {
-        squares[0] += off(i) * off(i);
+        const auto sample = static_cast<double>(samples[i]);
+        const double each = is_good(sample) ? std::min(sample, ceiling) - mean : 0;
+        first += each * each;
     }
-    return (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    return (first + low[1]) + (high[0] + high[1]);
 }
 
 }  // namespace

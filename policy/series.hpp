@@ -77,6 +77,14 @@ class Series {
     std::size_t size_ = 0;
 };
 
+// Two samples as one value: what is done to it is one instruction on any processor, without jumps.
+using SamplePair [[gnu::vector_size(2 * sizeof(double))]] = double;
+// REQUIRES: at + 1 < samples.size().
+template <class Sample>
+SamplePair pair_of(std::span<const Sample> samples, std::size_t at) noexcept {
+    return SamplePair{static_cast<double>(samples[at]), static_cast<double>(samples[at + 1])};
+}
+
 inline constexpr double no_ceiling = std::numeric_limits<double>::infinity();
 
 // Above this no unit makes sense, and sums would lose what is small beside it: as good as infinite.

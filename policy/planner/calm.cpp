@@ -20,24 +20,24 @@ struct Past {
 
     // A sample that cannot be counts nothing. Side by side, since this is most of the time of a calm round.
     void add(Series series, double ceiling) noexcept {
-        constexpr std::size_t lanes = 4;
         const Series recent = series.last(std::min(series.size(), total.size()));
         instants = std::max(instants, recent.size());
         recent.as_stored([&](auto samples) {
             double* const to = total.data() + (total.size() - samples.size());
-            const auto* const from = samples.data();
-            const auto value = [&](std::size_t i) {
-                const auto sample = static_cast<double>(from[i]);
-                return std::min(is_good(sample) ? sample : 0.0, ceiling);
-            };
+            const SamplePair most{ceiling, ceiling};
+            const SamplePair none{};
+            const SamplePair limit{sample_max, sample_max};
             std::size_t i = 0;
-            for (; i + lanes <= samples.size(); i += lanes) {
-                for (std::size_t lane = 0; lane < lanes; ++lane) {
-                    to[i + lane] += value(i + lane);
-                }
+            for (; i + 2 <= samples.size(); i += 2) {
+                const SamplePair sample = pair_of(samples, i);
+                const SamplePair good = ((sample >= none) & (sample <= limit)) ? sample : none;
+                const SamplePair sum = SamplePair{to[i], to[i + 1]} + (good < most ? good : most);
+                to[i] = sum[0];
+                to[i + 1] = sum[1];
             }
             for (; i < samples.size(); ++i) {
-                to[i] += value(i);
+                const auto sample = static_cast<double>(samples[i]);
+                to[i] += std::min(is_good(sample) ? sample : 0.0, ceiling);
             }
         });
     }
