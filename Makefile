@@ -184,8 +184,14 @@ vif_program := $(OUT)/ballast-vif-bridge
 programs := $(daemons) $(OUT)/ballast $(guest_program) $(vif_program)
 
 .PHONY: all
+ifneq ($(and $(filter all,$(MAKECMDGOALS)),$(filter-out all,$(MAKECMDGOALS))),)
+# Beside another goal: by this make itself, because two that make the same objects at once write into each other's.
+all: programs
+$(programs) $(gen_hdr): | deps
+else
 all: deps
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) programs
+endif
 
 # Inner goals: called by the verbs once the packages are there.
 .PHONY: programs
