@@ -26,7 +26,7 @@ struct ConnectionOptions {
     std::string certificate;
     std::string key;
     std::string profile;
-    std::int64_t request_timeout_seconds = 0;  // 0: by default, which is longer for requests that change something
+    std::int64_t request_timeout_seconds = 0;  // 0: by default, which is longer for changes
 };
 
 void declare_output(Options& options, OutputOptions& into);

@@ -163,7 +163,9 @@ Exit status(Online& online) {
     const Json balance = now.at("balance");
     out += "balancing   " + std::string{balance.at("enabled").flag() ? "on" : "off"} + ", " +
            printable(balance.at("policy").plain());
-    if (const Json decision = balance.at("last_decision"); !decision.is_null()) {
+    if (const std::string waits = waits_for_samples(now); !waits.empty()) {
+        out += "; " + waits;
+    } else if (const Json decision = balance.at("last_decision"); !decision.is_null()) {
         const std::optional<std::int64_t> at = parse_time(decision.at("last_repeated_at").text());
         out += "; " + (at.has_value() ? duration_for_people(wall_now_ms() - *at) + " ago: " : std::string{}) +
                printable(decision.at("why").plain());
@@ -178,6 +180,16 @@ struct DescribeOptions {
 };
 
 }  // namespace
+
+std::string waits_for_samples(Json status) {
+    const std::uint64_t there = status.at("hosts.all").count() - status.at("hosts.down").count();
+    const std::uint64_t measured = status.at("hosts_measured").count();
+    if (!status.at("hosts_measured").is_number() || measured >= there) {
+        return {};
+    }
+    return "waits for samples: " + std::to_string(measured) + " of " + std::to_string(there) +
+           " hosts have been measured";
+}
 
 std::string describe_object(Json object) {
     std::string out;

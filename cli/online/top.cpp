@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "cli/online/describe.hpp"
 #include "cli/online/full_screen.hpp"
 #include "cli/online/online.hpp"
 #include "cli/online/progress.hpp"
@@ -95,11 +96,12 @@ class Fetch {
     static void summarise(const std::string& body, TopData& data) {
         const JsonText text{body};
         const Json status = text.root();
-        data.summary = status.at("hosts.all").plain() + " hosts, " + status.at("hosts_overloaded").plain() +
-                       " overloaded, " + status.at("vms.all").plain() + " vms, " +
-                       status.at("jobs_open").plain() + " jobs, balancing " +
-                       (status.at("balance.enabled").flag() ? "on: " : "off: ") +
-                       status.at("balance.last_decision.why").plain();
+        data.pool = status.at("hosts.all").plain() + " hosts, " + status.at("hosts_overloaded").plain() +
+                    " overloaded, " + status.at("vms.all").plain() + " vms, " +
+                    status.at("jobs_open").plain() + " jobs";
+        const std::string waits = waits_for_samples(status);
+        data.balance = (status.at("balance.enabled").flag() ? "balancing on: " : "balancing off: ") +
+                       (waits.empty() ? status.at("balance.last_decision.why").plain() : waits);
     }
 
     Online& online_;
@@ -145,9 +147,9 @@ Exit top(Online& online, const TopOptions& in) {
     if (!in.once && context.terminal() && ::isatty(STDIN_FILENO) == 1) {
         return run_screen(fetch, data, view, in.every_seconds * 1000);
     }
-    // All VMs fit: the summary, the hosts, moves, headings and the keys beside them.
+    // All VMs fit: the headline, the hosts, moves, headings and the keys beside them.
     view.columns = context.terminal() ? terminal_columns() : 120;
-    view.rows = 2 * data.hosts.size() + data.vms.size() + data.moves.size() + 10;
+    view.rows = 2 * data.hosts.size() + data.vms.size() + data.moves.size() + 16;
     std::vector<std::string> lines = draw_top(data, view);
     lines.pop_back();
     while (!lines.empty() && lines.back().empty()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 
 #include "cli/online/kinds.hpp"
 #include "cli/table.hpp"
@@ -14,8 +15,8 @@ namespace {
 constexpr std::size_t bar_cells_max = 24;
 constexpr std::size_t bar_cells_min = 5;
 constexpr std::size_t moves_shown_max = 4;
-// Rows that are never given to hosts: summary, a blank, headings, three VMs, keys.
-constexpr std::size_t rows_kept = 7;
+// Rows below the headline that are never given to hosts: a blank, headings, three VMs, keys.
+constexpr std::size_t rows_kept = 6;
 constexpr std::string_view keys =
     " q quit  sort: c CPU m memory n net d disk a name h host  r reverse  / filter";
 
@@ -137,7 +138,8 @@ void add_vms(std::vector<std::string>& lines, const TopData& data, TopView& view
 }
 
 void add_hosts(std::vector<std::string>& lines, const TopData& data, const TopView& view) {
-    const std::size_t room = view.rows > rows_kept ? std::min((view.rows - rows_kept), view.rows / 2) : 1;
+    const std::size_t kept = lines.size() + rows_kept;
+    const std::size_t room = view.rows > kept ? std::min(view.rows - kept, view.rows / 2) : 1;
     std::vector<const TopHost*> hosts;
     for (const TopHost& host : data.hosts) {
         hosts.push_back(&host);
@@ -157,14 +159,56 @@ void add_hosts(std::vector<std::string>& lines, const TopData& data, const TopVi
     }
 }
 
+// The text in lines of the screen's width, broken at blanks; what is beyond `lines_max` is cut.
+std::vector<std::string> folded(std::string_view text, std::size_t columns, std::size_t lines_max) {
+    std::vector<std::string> lines;
+    while (lines.size() + 1 < lines_max && display_width(text) > columns) {
+        std::size_t end = 0;  // of the last word that fits
+        for (std::size_t at = text.find(' '); at != std::string_view::npos; at = text.find(' ', at + 1)) {
+            if (display_width(text.substr(0, at)) > columns) {
+                break;
+            }
+            end = at;
+        }
+        if (end == 0) {
+            break;  // one word that is wider than the screen
+        }
+        lines.emplace_back(text.substr(0, end));
+        text.remove_prefix(end + 1);
+    }
+    lines.push_back(cut_to(text, columns));
+    return lines;
+}
+
+// The pool on one line, what balancing decided on the next one or two where there is room for them: a small
+// screen has the pool first.
+std::vector<std::string> headline(const TopData& data, const TopView& view) {
+    constexpr std::size_t rows_for_more = 16;
+    const std::string first = "ballast top  " + data.clock + "  ";
+    std::vector<std::string> lines;
+    if (!data.failure.empty()) {
+        lines = folded(printable(first + data.failure), view.columns, view.rows < rows_for_more ? 1 : 2);
+    } else if (view.rows < rows_for_more) {
+        lines.push_back(cut_to(printable(first + data.pool + ", " + data.balance), view.columns));
+    } else {
+        lines.push_back(cut_to(printable(first + data.pool), view.columns));
+        if (!data.balance.empty()) {
+            std::ranges::move(folded(printable(data.balance), view.columns, 2), std::back_inserter(lines));
+        }
+    }
+    for (std::string& line : lines) {
+        const Tone tone = !data.failure.empty()     ? Tone::bad
+                          : &line == &lines.front() ? Tone::strong
+                                                    : Tone::plain;
+        line = painted(line, tone, view.colour);
+    }
+    return lines;
+}
+
 }  // namespace
 
 std::vector<std::string> draw_top(const TopData& data, TopView& view) {
-    std::vector<std::string> lines;
-    const std::string first =
-        "ballast top  " + data.clock + "  " + (data.failure.empty() ? data.summary : data.failure);
-    lines.push_back(painted(cut_to(printable(first), view.columns),
-                            data.failure.empty() ? Tone::strong : Tone::bad, view.colour));
+    std::vector<std::string> lines = headline(data, view);
     add_hosts(lines, data, view);
     for (std::size_t i = 0; i < data.moves.size() && i < moves_shown_max && lines.size() + 5 < view.rows;
          ++i) {

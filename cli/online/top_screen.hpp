@@ -35,7 +35,8 @@ struct TopVm {
 
 struct TopData {
     std::string clock;    // "08:15:42"
-    std::string summary;  // of the pool
+    std::string pool;     // "4 hosts, 1 overloaded, 40 vms, 2 jobs"
+    std::string balance;  // whether it is on, and what was decided last
     std::string failure;  // why what is shown is old; empty: it is not
     std::vector<TopHost> hosts;
     std::vector<TopVm> vms;

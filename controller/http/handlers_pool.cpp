@@ -1,6 +1,7 @@
 // The pool as a whole: health, status, limits, snapshot.
 #include <array>
 
+#include "base/compose.hpp"
 #include "controller/http/api.hpp"
 #include "controller/http/feed/feed.hpp"
 #include "controller/http/forms.hpp"
@@ -21,6 +22,8 @@ struct PoolCensus {
     std::uint64_t vms_all = 0;
     std::uint64_t jobs_open = 0;
     std::uint64_t overloaded = 0;
+    std::uint64_t hosts_measured =
+        0;  // whose load is known: a host's first sample has counters only, no rates
 };
 
 PoolCensus census_of(const Core& core) {
@@ -32,6 +35,7 @@ PoolCensus census_of(const Core& core) {
             ++census.hosts[static_cast<std::size_t>(host.state)];
             census.overloaded += host.state == HostState::up &&
                                  core.host_load(i).cpu >= core.settings().balance.parameters.critical_load;
+            census.hosts_measured += host.state != HostState::down && host.dom0_cpu_cores.size > 0;
         }
     }
     for (const VmRow& vm : core.vms()) {
@@ -99,7 +103,13 @@ std::string status_text(const Core& core, const PoolCensus& census) {
     table.cell("open jobs"), table.cell(census.jobs_open), table.cell("");
     const DecisionRow* decision = core.decision(0);
     table.cell("balancing"), table.cell(core.settings().balance.enabled ? "on" : "off");
-    table.cell(decision != nullptr ? decision->why.view() : std::string_view{});
+    const std::uint64_t there = census.hosts_all - census.hosts[static_cast<std::size_t>(HostState::down)];
+    table.cell(census.hosts_measured < there
+                   ? std::string{compose("waits for samples: ", census.hosts_measured, " of ", there,
+                                         " hosts have been measured")
+                                     .view()}
+               : decision != nullptr ? std::string{decision->why.view()}
+                                     : std::string{});
     return table.text();
 }
 
@@ -138,6 +148,7 @@ Answer get_status(Api& api, const Call& call) {
     write_census<VmState>(json, "vms", census.vms_all, census.vms);
     json.member("jobs_open", census.jobs_open);
     json.member("hosts_overloaded", census.overloaded);
+    json.member("hosts_measured", census.hosts_measured);
     write_balance(json, core);
     json.key("memory");
     json.object();

@@ -90,6 +90,7 @@ class Watcher:
     def __init__(self, pool):
         self.pool = pool
         self.states = {}
+        self.measured = 0  # hosts whose load is known
         self.moves = []
         self.started = time.monotonic()
 
@@ -97,6 +98,7 @@ class Watcher:
         return time.monotonic() - self.started
 
     def look(self):
+        self.measured = self.pool.get("/v1/status")["hosts_measured"]  # first: what follows is at least as new
         hosts = self.pool.get("/v1/hosts")["hosts"]
         news = []
         for job in reversed(self.pool.get("/v1/jobs?kind=migrate&limit=100")["jobs"]):
@@ -116,6 +118,15 @@ class Watcher:
         return text
 
 
+def verdict(hosts, measured):
+    """What a line says of the pool as a whole. A host that has not been measured shows 0 %, which means nothing."""
+    if measured < len(hosts):
+        return f"waits for samples: {measured} of {len(hosts)} hosts have been measured"
+    if balanced(hosts):
+        return f"balanced: every host is below {CRITICAL_LOAD:.0%}"
+    return f"a host at or above {CRITICAL_LOAD:.0%} is overloaded"
+
+
 def balanced(hosts):
     return all(host["state"] == "up" and host["cpu"] < CRITICAL_LOAD for host in hosts)
 
@@ -126,8 +137,7 @@ def show_table(watcher, hosts):
         lines.append(f"{host['name']:<6}{host['cpu'] * 100:>4.0f}%  {bar(host['cpu'])}  {host['vms']:>4} "
                      f"{host['memory'] * 100:>4.0f}% {host['migrations_in']:>3} {host['migrations_out']:>4}")
     lines.append("")
-    lines.append("balanced: every host is below the critical load" if balanced(hosts) else
-                 f"a host at or above {CRITICAL_LOAD:.0%} is overloaded")
+    lines.append(verdict(hosts, watcher.measured))
     lines.append("")
     lines += watcher.moves[-10:]
     width = shutil.get_terminal_size().columns
@@ -155,11 +165,12 @@ def follow(pool, seconds):
                 if watcher.seconds() >= next_line:
                     next_line = watcher.seconds() + 5
                     loads = "  ".join(f"{host['name']} {host['cpu'] * 100:3.0f}% {host['vms']:2} vms" for host in hosts)
-                    print(f"{watcher.seconds():5.0f} s  {loads}", flush=True)
+                    waits = watcher.measured < len(hosts)
+                    print(f"{watcher.seconds():5.0f} s  {verdict(hosts, watcher.measured) if waits else loads}", flush=True)
             if overloaded and not settled and balanced(hosts) and not any(host["migrations_out"] for host in hosts):
                 settled = True
                 if not terminal:
-                    print(f"{watcher.seconds():5.0f} s  balanced: every host is below {CRITICAL_LOAD:.0%}", flush=True)
+                    print(f"{watcher.seconds():5.0f} s  {verdict(hosts, watcher.measured)}", flush=True)
             time.sleep(0.5)
     finally:
         if terminal:

@@ -250,6 +250,28 @@ TEST(CliTop, FillsTheScreenExactlyWhateverItsSize) {
     }
 }
 
+TEST(CliTop, TheHeadlineIsFoldedAndTheShortestScreenHasThePoolFirst) {
+    TopData data = top_of(4, 8);
+    data.clock = "08:15:42";
+    data.pool = "4 hosts, 1 overloaded, 8 vms, 2 jobs";
+    data.balance =
+        "balancing on: nothing to do: no host is overloaded; the nearest, h1 has cpu at 57.6% of 80.0%";
+    TopView view;
+    std::vector<std::string> lines = draw_top(data, view);
+    EXPECT_EQ(lines[0], "ballast top  08:15:42  " + data.pool);
+    EXPECT_EQ(lines[1] + " " + lines[2], data.balance);
+    EXPECT_TRUE(lines[3].starts_with("host0 ")) << lines[3];
+    view.columns = 120;
+    lines = draw_top(data, view);
+    EXPECT_EQ(lines[1], data.balance);
+    EXPECT_TRUE(lines[2].starts_with("host0 ")) << lines[2];
+    view.rows = 10;
+    view.columns = 80;
+    lines = draw_top(data, view);
+    EXPECT_TRUE(lines[0].starts_with("ballast top  08:15:42  " + data.pool + ", balancing on")) << lines[0];
+    EXPECT_TRUE(lines[1].starts_with("host")) << lines[1];
+}
+
 TEST(CliTop, SortsFiltersAndScrollsWithKeys) {
     const TopData data = top_of(2, 60);
     TopView view;
