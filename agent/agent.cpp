@@ -79,17 +79,7 @@ bool Agent::open(std::string& why) {
         loop_,
         WorkerPool::Events{
             .on_report = [this](WorkerId id, const WorkerReport& report) { on_worker_report(id, report); },
-            .on_gone =
-                [this](WorkerId id, const Detail& how) {
-                    if (!locks_timer_.active()) {
-                        locks_timer_.start_once(locks_swept_after);
-                    }
-                    if (id == sweeper_) {
-                        on_swept();
-                    } else if (desktops_ == nullptr || !desktops_->store().on_gone(id)) {
-                        handle(WorkerGoneEvent{id, how});
-                    }
-                }});
+            .on_gone = [this](WorkerId id, const Detail& how) { on_worker_gone(id, how); }});
     listener_ = Listener::open(
         loop_, config_.migration_listen, config_.migration_port, [this](int fd) { on_accept(fd); }, why);
     if (!listener_ || !recover(why)) {
@@ -104,38 +94,55 @@ bool Agent::open(std::string& why) {
     controller_ = std::make_unique<ControllerLink>(
         loop_, config_, tls_,
         ControllerLink::Events{
-            .fill_hello =
-                [this](wire::Hello& hello) {
-                    hello.version = limits::protocol_version;
-                    hello.software = "ballast-agent " BALLAST_VERSION;
-                    hello.host_name.assign_cut(config_.host_name);
-                    hello.host_uuid = journal_.id();
-                    hello.frame_bytes_max = limits::frame_bytes_max;
-                    hello.migration_address.assign_cut(config_.migration_advertised);
-                    hello.migration_port = migration_port();
-                    hello.boot_ms = static_cast<std::uint64_t>(mono_now().ms);
-                    hello.jobs_max = limits::agent_jobs_max;
-                    hello.watches_life = true;
-                },
+            .fill_hello = [this](wire::Hello& hello) { introduce(hello); },
             .on_ready = [this](const wire::HelloReply& reply) { on_controller_ready(reply); },
             .on_message = [this](const wire::Message& message) { on_controller_message(message); },
             .on_lost = [this] { sample_timer_.stop(); }});
     controller_->start();
-    if (!config_.images_directory.empty()) {
-        sketches_ =
-            std::make_unique<Sketches>(sketches_directory(config_), [this](const wire::Message& message) {
-                if (controller_->ready()) {
-                    controller_->send(message);
-                }
-            });
-        start_sweep();
-        sweep_timer_.start_every(sweep_every);
-    }
+    keep_images();
     locks_timer_.start_once(locks_swept_after);  // those of the agent before this one
     if (watchdog_period().ms > 0) {
         watchdog_timer_.start_every(watchdog_period());
     }
     return true;
+}
+
+void Agent::introduce(wire::Hello& hello) const {
+    hello.version = limits::protocol_version;
+    hello.software = "ballast-agent " BALLAST_VERSION;
+    hello.host_name.assign_cut(config_.host_name);
+    hello.host_uuid = journal_.id();
+    hello.frame_bytes_max = limits::frame_bytes_max;
+    hello.migration_address.assign_cut(config_.migration_advertised);
+    hello.migration_port = migration_port();
+    hello.boot_ms = static_cast<std::uint64_t>(mono_now().ms);
+    hello.jobs_max = limits::agent_jobs_max;
+    hello.watches_life = true;
+}
+
+// Deletes images that left long ago, and has samples of those that are here, for the controller.
+void Agent::keep_images() {
+    if (config_.images_directory.empty()) {
+        return;
+    }
+    sketches_ = std::make_unique<Sketches>(sketches_directory(config_), [this](const wire::Message& message) {
+        if (controller_->ready()) {
+            controller_->send(message);
+        }
+    });
+    start_sweep();
+    sweep_timer_.start_every(sweep_every);
+}
+
+void Agent::on_worker_gone(WorkerId id, const Detail& how) {
+    if (!locks_timer_.active()) {
+        locks_timer_.start_once(locks_swept_after);
+    }
+    if (id == sweeper_) {
+        on_swept();
+    } else if (desktops_ == nullptr || !desktops_->store().on_gone(id)) {
+        handle(WorkerGoneEvent{id, how});
+    }
 }
 
 bool Agent::recover(std::string& why) {
@@ -281,7 +288,7 @@ Status Agent::perform_file(const Action& action, std::string& why) const {
     const JobRecord& record = core_->record(action.row);
     switch (action.file) {
         case FileStep::retract_images: return retract_images(record.disks, why);
-        case FileStep::retire_images: return retire_images(record.disks, wall_now(), why);
+        case FileStep::retire_images: return retire_images(record.disks, record.begun, wall_now(), why);
         case FileStep::discard_partial:
         case FileStep::publish:
         case FileStep::discard_complete:

@@ -44,6 +44,8 @@ class Agent {
 
     Agent(Loop& loop, const AgentConfig& config);
     bool open(std::string& why);
+    void introduce(wire::Hello& hello) const;
+    void keep_images();
     bool open_directories(std::string& why);
     bool recover(std::string& why);
 
@@ -70,6 +72,7 @@ class Agent {
     // data connections and workers
     void on_accept(int socket_fd);
     void on_worker_report(WorkerId worker, const WorkerReport& report);
+    void on_worker_gone(WorkerId id, const Detail& how);
     Status perform_file(const Action& action, std::string& why) const;
     void start_sweep();
     void on_swept();

@@ -32,6 +32,64 @@ void get_images(ByteReader& in, JobRecord& record) {
     }
 }
 
+void get_order(ByteReader& in, JobRecord& record) {
+    in.get(record.job_id);
+    in.get(record.kind, JobKind::image_index);
+    in.get(record.stage, Stage::indexing);
+    in.get(record.state, JobState::cancelled);
+    in.get(record.fault, Fault::handover_lost);
+    in.get(record.detail);
+    in.get(record.uuid);
+    in.get(record.name);
+    in.get(record.begun.unix_ms);
+    in.get(record.deadline.unix_ms);
+    in.get(record.acknowledged);
+    in.get(record.memory_kib);
+}
+
+void get_migration(ByteReader& in, JobRecord& record) {
+    in.get(record.migration_id);
+    in.get(record.peer_host);
+    in.get(record.peer_address);
+    in.get(record.peer_port);
+    in.get(record.journal_id);
+    in.get(record.mode, MigrationMode::automatic);
+    in.get(record.link_mbps);
+    in.get(record.effect.memory_bytes);
+    in.get(record.effect.wire_bytes);
+    in.get(record.effect.downtime_ms);
+    in.get(record.effect.total_ms);
+    in.get(record.effect.rounds);
+    in.get(record.effect.compression, wire::Compression::lz4);
+}
+
+void get_volume(ByteReader& in, JobRecord& record) {
+    in.get(record.volume.path);
+    in.get(record.volume.source, wire::VolumeSource::blank);
+    in.get(record.volume.template_path);
+    in.get(record.volume.size_bytes);
+}
+
+// The record between its checksum and its version; nothing of it is believed before.
+Status open_record(std::string_view bytes, std::string_view& body, std::uint32_t& version) {
+    if (bytes.size() < 2 * sizeof(std::uint32_t) + checksum_bytes || bytes.size() > record_bytes_max) {
+        return Err{Fault::image_corrupt};
+    }
+    std::uint64_t checksum = 0;
+    ByteReader tail{bytes.substr(bytes.size() - checksum_bytes)};
+    tail.get(checksum);
+    bytes.remove_suffix(checksum_bytes);
+    ByteReader in{bytes};
+    std::uint32_t magic = 0;
+    in.get(magic);
+    in.get(version);
+    if (magic != record_magic || checksum != XXH3_64bits(bytes.data(), bytes.size())) {
+        return Err{Fault::image_corrupt};
+    }
+    body = bytes.substr(sizeof magic + sizeof version);
+    return version == 0 || version > record_version ? Status{Err{Fault::version_mismatch}} : Status{};
+}
+
 }  // namespace
 
 std::string encode_record(const JobRecord& record) {
@@ -86,55 +144,15 @@ std::string encode_record(const JobRecord& record) {
 }
 
 Status decode_record(std::string_view bytes, JobRecord& out) {
-    if (bytes.size() < 2 * sizeof(std::uint32_t) + checksum_bytes || bytes.size() > record_bytes_max) {
-        return Err{Fault::image_corrupt};
-    }
-    std::uint64_t checksum = 0;
-    ByteReader tail{bytes.substr(bytes.size() - checksum_bytes)};
-    tail.get(checksum);
-    bytes.remove_suffix(checksum_bytes);
-    ByteReader in{bytes};
-    std::uint32_t magic = 0;
+    std::string_view body;
     std::uint32_t version = 0;
-    in.get(magic);
-    in.get(version);
-    if (magic != record_magic || checksum != XXH3_64bits(bytes.data(), bytes.size())) {
-        return Err{Fault::image_corrupt};
-    }
-    if (version == 0 || version > record_version) {
-        return Err{Fault::version_mismatch};
-    }
+    BALLAST_CHECK(open_record(bytes, body, version));
+    ByteReader in{body};
     JobRecord record;
-    in.get(record.job_id);
-    in.get(record.kind, JobKind::image_index);
-    in.get(record.stage, Stage::indexing);
-    in.get(record.state, JobState::cancelled);
-    in.get(record.fault, Fault::handover_lost);
-    in.get(record.detail);
-    in.get(record.uuid);
-    in.get(record.name);
-    in.get(record.begun.unix_ms);
-    in.get(record.deadline.unix_ms);
-    in.get(record.acknowledged);
-    in.get(record.memory_kib);
-    in.get(record.migration_id);
-    in.get(record.peer_host);
-    in.get(record.peer_address);
-    in.get(record.peer_port);
-    in.get(record.journal_id);
-    in.get(record.mode, MigrationMode::automatic);
-    in.get(record.link_mbps);
-    in.get(record.effect.memory_bytes);
-    in.get(record.effect.wire_bytes);
-    in.get(record.effect.downtime_ms);
-    in.get(record.effect.total_ms);
-    in.get(record.effect.rounds);
-    in.get(record.effect.compression, wire::Compression::lz4);
+    get_order(in, record);
+    get_migration(in, record);
     if (version >= 2) {
-        in.get(record.volume.path);
-        in.get(record.volume.source, wire::VolumeSource::blank);
-        in.get(record.volume.template_path);
-        in.get(record.volume.size_bytes);
+        get_volume(in, record);
     }
     if (version >= 3) {
         get_images(in, record);

@@ -54,6 +54,10 @@ class Worker final : public ProgressSink {
     Status ask();
     Status incoming();
     Status receive_guest(BlockingLink& link, const wire::MigrationOpen& open);
+    Status admit(BlockingLink& link, const wire::MigrationOpen& open);
+    Status make_ready(BlockingLink& link, const wire::MigrationOpen& open);
+    // False: the source does not hear it any more.
+    bool answer_open(BlockingLink& link, Fault fault, const Detail& detail) const;
     Status receive_memory(BlockingLink& link, const wire::MigrationOpen& open);
     Status await_right_to_run(BlockingLink& link);
     void answer_ask(BlockingLink& link, const wire::MigrationAsk& ask);

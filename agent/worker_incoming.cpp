@@ -54,20 +54,17 @@ void Worker::answer_ask(BlockingLink& link, const wire::MigrationAsk& question) 
     }
 }
 
-Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open) {
+// Whether this guest is expected is the agent's to say.
+Status Worker::admit(BlockingLink& link, const wire::MigrationOpen& open) {
     WorkerReport news;
     news.kind = WorkerReport::Kind::incoming_open;
     news.peer_name = link.peer_name();
     news.open = open;
     report(news);
-    std::optional<WorkerCommand> command = next_command();
+    const std::optional<WorkerCommand> command = next_command();
     if (!command || command->tell != Tell::accept) {
         const Fault fault = command ? command->fault : Fault::peer_refused;
-        (void)link.send(wire::Message{wire::MigrationAccept{.accepted = false,
-                                                            .fault = fault,
-                                                            .detail = command ? command->detail : Detail{},
-                                                            .journal_id = {},
-                                                            .page_references = false}});
+        answer_open(link, fault, command ? command->detail : Detail{});
         return failed(fault, "the migration was not expected");
     }
     setup_.record.uuid = command->uuid;
@@ -75,28 +72,40 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     setup_.record.name = open.name;
     setup_.time_left_ms = command->time_left_ms;
     begun_ = mono_now();
+    return {};
+}
+
+// What its memory and its images need here; the source hears that it may begin.
+Status Worker::make_ready(BlockingLink& link, const wire::MigrationOpen& open) {
     BALLAST_CHECK(lock_guest(open.uuid));
     BALLAST_CHECK(open_hypervisor_of_host());
     if (open.copy_storage) {
         watch_peer_host(link.fd());
         if (const Status status = prepare_images(open); !status.ok()) {
-            (void)link.send(wire::Message{wire::MigrationAccept{.accepted = false,
-                                                                .fault = status.fault(),
-                                                                .detail = detail_,
-                                                                .journal_id = {},
-                                                                .page_references = false}});
+            answer_open(link, status.fault(), detail_);
             return status;
         }
     }
     page_references_ = open.copy_storage && open.page_references;
-    if (!link.send(wire::Message{wire::MigrationAccept{.accepted = true,
-                                                       .fault = Fault::none,
-                                                       .detail = {},
-                                                       .journal_id = setup_.journal_id,
-                                                       .page_references = page_references_}})
-             .ok()) {
-        return failed(Fault::connection_lost, "the source was gone when it was accepted");
-    }
+    return answer_open(link, Fault::none, {})
+               ? Status{}
+               : failed(Fault::connection_lost, "the source was gone when it was accepted");
+}
+
+bool Worker::answer_open(BlockingLink& link, Fault fault, const Detail& detail) const {
+    const bool accepted = fault == Fault::none;
+    return link
+        .send(wire::Message{wire::MigrationAccept{.accepted = accepted,
+                                                  .fault = fault,
+                                                  .detail = detail,
+                                                  .journal_id = accepted ? setup_.journal_id : Uuid{},
+                                                  .page_references = accepted && page_references_}})
+        .ok();
+}
+
+Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open) {
+    BALLAST_CHECK(admit(link, open));
+    BALLAST_CHECK(make_ready(link, open));
     if (open.copy_storage) {
         // What fails here is the source's matter: it dials again, or gives up.
         BALLAST_CHECK(fetch_images(link));
@@ -113,7 +122,7 @@ Status Worker::receive_guest(BlockingLink& link, const wire::MigrationOpen& open
     failure.fault = status.fault();
     failure.detail = detail_;
     report(failure);
-    command = next_command();
+    const std::optional<WorkerCommand> command = next_command();
     if (command && command->tell == Tell::aborted &&
         link.send(wire::Message{wire::MigrationAborted{open.migration_id, command->fault, command->detail}})
             .ok()) {

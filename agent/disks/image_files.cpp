@@ -22,6 +22,8 @@ namespace {
 
 // An unfinished image may be of a transfer that pauses: none lasts longer than its order may.
 constexpr std::int64_t unfinished_hours_min = 25;
+// Far more than images in one directory.
+constexpr std::size_t directory_entries_max = 65536;
 
 bool exists(const std::string& path) {
     struct stat status {};
@@ -79,6 +81,22 @@ std::int64_t left_at(std::string_view name) {
     return parsed.ec == std::errc{} && parsed.ptr == digits.data() + digits.size() ? seconds_unix : 0;
 }
 
+// When an image of this place left, not before `since_s`; 0: none did.
+std::int64_t has_left_since(const std::string& path, std::int64_t since_s) {
+    std::vector<std::string> names;
+    std::string why;
+    // What cannot be listed cannot be renamed either.
+    (void)list_directory(directory_of(path), "", directory_entries_max, names, why);
+    const std::string image = path.substr(path.rfind('/') + 1) + left_infix;
+    for (const std::string& name : names) {
+        const std::int64_t left_s = left_at(name);
+        if (left_s >= since_s && left_s != 0 && name == image + std::to_string(left_s)) {
+            return left_s;
+        }
+    }
+    return 0;
+}
+
 bool is_unfinished(std::string_view name) {
     return name.ends_with(incoming_image_suffix) || name.ends_with(sent_suffix) ||
            name.ends_with(fmt::format("{}{}", incoming_image_suffix, journal_suffix));
@@ -110,10 +128,16 @@ Status retract_images(const ImageDisks& disks, std::string& why) {
     return {};
 }
 
-Status retire_images(const ImageDisks& disks, WallTime now, std::string& why) {
+Status retire_images(const ImageDisks& disks, WallTime begun, WallTime now, std::string& why) {
     for (const ImageDisk& disk : disks) {
         const std::string path{disk.path.view()};
-        const std::string left = fmt::format("{}{}{}", path, left_infix, now.unix_ms / 1000);
+        const std::int64_t before_s = has_left_since(path, begun.unix_ms / 1000);
+        const std::string left =
+            fmt::format("{}{}{}", path, left_infix, before_s != 0 ? before_s : now.unix_ms / 1000);
+        if (before_s != 0 && exists(path) && !has_both_names(path, left)) {
+            BALLAST_CHECK(sync_directory(directory_of(path), why));
+            continue;
+        }
         BALLAST_CHECK(rename_if_there(path, left, why));
         BALLAST_CHECK(rename_if_there(path + index_suffix, left + index_suffix, why));
         (void)::unlink((path + sent_suffix).c_str());

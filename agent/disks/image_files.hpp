@@ -17,8 +17,9 @@ namespace ballast::agent {
 Status publish_images(const ImageDisks& disks, std::string& why);
 // Back again, those that have been renamed. May be repeated.
 Status retract_images(const ImageDisks& disks, std::string& why);
-// FILE -> FILE.left-SECONDS. May be repeated.
-Status retire_images(const ImageDisks& disks, WallTime now, std::string& why);
+// FILE -> FILE.left-SECONDS. May be repeated: of an image that has left since `begun`, when its guest's
+// departure began, a file that has its name by now is somebody else's.
+Status retire_images(const ImageDisks& disks, WallTime begun, WallTime now, std::string& why);
 
 // The path that is expected to be free has none; otherwise a sentence.
 bool images_vacant(const ImageDisks& disks, std::string& why);
