@@ -203,6 +203,10 @@ Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, cons
 Exit get(Online& online, const GetOptions& in) {
     Context& context = online.context();
     if (in.kind == events_word) {
+        if (!in.names.empty() || !in.state.empty() || !in.host.empty() || !in.vm_kind.empty()) {
+            context.complain("events are listed whole here; some of them: ballast events --kind, --since");
+            return Exit::usage;
+        }
         return show_events(online, {.watch = in.watch, .no_reconnect = in.no_reconnect});
     }
     const Kind& kind = *find_kind(in.kind);

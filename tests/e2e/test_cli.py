@@ -204,6 +204,8 @@ class CommandLine(CliCase):
             self.assertIn("see: ballast help vm migrate", self.run_it(*arguments, code=2).stderr)
         self.assertIn("see: ballast help", self.run_it("frobnicate", code=2).stderr)
         self.assertIn("see: ballast help", self.run_it("help", "frobnicate", code=2).stderr)
+        self.assertIn("ballast events --kind", self.run_it("get", "events", "vm1-01", code=2).stderr)
+        self.assertIn("ballast events --kind", self.run_it("get", "events", "--host", "h1", code=2).stderr)
         self.run_it("rebalance", "--set", "critical_load=high", code=2)
         self.run_it("rebalance", "--set", "critical_load=nan", code=2)
         self.assertIn("hbal", self.run_it("rebalance", "--set", "objective=best", code=2).stderr)
