@@ -293,7 +293,9 @@ bool Store::commit() {
 bool Store::try_again() {
     wait();
     impl_->writer->start_over();
-    return impl_->read_last_change() && impl_->raise_identity(0, 0, 0) && commit();
+    // One job's number: what says the same as before SQLite does not write at all, and a full disk would take
+    // it.
+    return impl_->read_last_change() && impl_->line(Sql::try_identity).end() && commit();
 }
 
 std::string Store::last_error() const {

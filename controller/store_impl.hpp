@@ -18,6 +18,7 @@ namespace ballast::controller {
 // The statements that lines of a batch name.
 enum class Sql : std::uint8_t {
     put_identity,
+    try_identity,
     put_store_mark,
     put_host,
     put_vm,
@@ -65,6 +66,7 @@ struct Store::Impl {
         return {
             "UPDATE identity SET next_job_id=max(next_job_id,?), next_plan_id=max(next_plan_id,?), "
             "next_session_id=max(next_session_id,?)",
+            "UPDATE identity SET next_job_id=next_job_id+1",
             "UPDATE identity SET store_marked=1",
             records::put_host,
             records::put_vm,

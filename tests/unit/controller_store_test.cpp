@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <fstream>
 #include <vector>
 
@@ -50,6 +52,24 @@ class StoreTest : public ::testing::Test {
     std::vector<std::byte> memory_;
     std::unique_ptr<Core> core_;
 };
+
+TEST_F(StoreTest, IsNotTakenToBeWritableAgainWhileItsDiskIsFull) {
+    const auto store = open();
+    ASSERT_NE(store, nullptr) << why_;
+    // A limit on the size of files stands for a full disk.
+    const auto before = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+    const bool first = store->try_again();
+    const bool second = store->try_again();
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    std::signal(SIGXFSZ, before);
+    EXPECT_FALSE(first || second);
+    EXPECT_TRUE(store->try_again()) << store->last_error();
+    EXPECT_TRUE(restore(*store).ok()) << why_;
+}
 
 TEST_F(StoreTest, OfANewControllerIsEmptyPrivateAndStartsTheJobNumbersAtTheClock) {
     const auto store = open();
