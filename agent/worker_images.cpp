@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -274,6 +275,12 @@ Status Worker::fetch_images(BlockingLink& link) {
         if (const Status taken = take_disk(link, *step, why); !taken.ok()) {
             return failed(taken.fault(), why);
         }
+    }
+    const auto missing = std::find(image_seen_.begin(), image_seen_.end(), false) - image_seen_.begin();
+    if (const auto number = static_cast<std::size_t>(missing); number < setup_.record.disks.size()) {
+        return failed(Fault::protocol_violation,
+                      fmt::format("the source says that all images are there, and {} has not come",
+                                  setup_.record.disks[number].device.view()));
     }
     report(WorkerNews::fetched);
     const std::optional<WorkerCommand> go = next_command();

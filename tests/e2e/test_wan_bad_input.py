@@ -2,15 +2,44 @@
 Each ends with a reason, and the guest runs on where it was. And what is left behind is kept as long as it should be."""
 
 import os
+import socket
+import struct
 import subprocess
 import time
 import unittest
 
-from agent_driver import FAILED, RUNNING, SUCCEEDED, Agent, disk
+from agent_driver import CANCELLED, FAILED, RUNNING, SUCCEEDED, Agent, decode, disk, encode, first, new_guest
 from wan_case import MIB, PROGRAM, WanCase, content
 
 IMAGE_CORRUPT, NO_DISK_SPACE, STORAGE_MISMATCH = 34, 15, 33
 HOUR = 3600
+
+ACCEPT, OPEN, IMAGE = 33, 32, 42  # fields of Message
+COMPLETE = 2
+
+
+class LyingSource:
+    """Speaks to an agent as a source does, over plain TCP, as far as it pleases."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.stream = self.socket.makefile("rb")
+
+    def say(self, number, fields):
+        payload = encode({number: encode(fields)})
+        self.socket.sendall(struct.pack("<I", len(payload)) + payload)
+
+    def hear(self, number):
+        """The next message of this kind; None when the destination has ended the connection first."""
+        while len(head := self.stream.read(4)) == 4:
+            message = decode(self.stream.read(struct.unpack("<I", head)[0]))
+            if number in message:
+                return decode(message[number][0])
+        return None
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
 
 
 class WanBadInput(WanCase):
@@ -75,6 +104,28 @@ class WanBadInput(WanCase):
         self.write(self.source, "template.img", content(26, 1))
         self.assert_moved(self.migrate(), expected=image)
         self.assertTrue(os.path.exists(template))
+
+    def test_a_source_that_says_images_are_there_and_has_sent_none_touches_nobodys_image(self):
+        self.hear_both()
+        migration = new_guest()
+        job = self.controller.order(self.destination, "migrate_in", self.guest, self.name, peer="h1", migration=migration,
+                                    memory_kib=128 * 1024, copy_storage=True)
+        self.controller.wait(lambda: job in self.destination.updates, "the destination's word")
+        source = LyingSource(self.destination.port)
+        self.addCleanup(source.close)
+        source.say(OPEN, {1: 1, 2: migration, 3: self.guest, 4: self.name, 5: "h1", 6: 128 * 1024, 9: True,
+                          10: encode({1: "xvda", 2: "disk.img", 3: 8 * MIB})})
+        accepted = source.hear(ACCEPT)
+        self.assertTrue(first(accepted, 1), first(accepted, 3))
+        image = content(27, 1)
+        path = self.write(self.destination, "disk.img", image)  # another guest's, meanwhile
+        source.say(IMAGE, {1: COMPLETE})
+        self.assertIsNone(source.hear(0), "the destination ends the connection")
+        self.controller.cancel(self.destination, job)
+        result = self.controller.finish(self.destination, job)
+        self.assertIn(result.state, (CANCELLED, FAILED), result.detail)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), image)
 
     def test_what_was_left_is_kept_for_as_long_as_it_was_said_and_then_deleted(self):
         directory = os.path.join(self.folder, "h3")
