@@ -98,6 +98,18 @@ void append_bad_data(const Pool& pool, const DataReport& data, Detail& out) noex
     }
 }
 
+// Before the first samples every host looks idle.
+bool nothing_is_measured(const Pool& pool, const DataReport& data) noexcept {
+    const auto running =
+        static_cast<std::uint32_t>(std::count_if(pool.vms.begin(), pool.vms.end(), [](const Vm& vm) {
+            return vm.host != no_index && vm.state == VmState::running;
+        }));
+    const auto absent = [&data](DataFault fault) {
+        return data.counts[static_cast<std::size_t>(fault)][Resource::cpu];
+    };
+    return running > 0 && absent(DataFault::missing_series) + absent(DataFault::zero_length) == running;
+}
+
 Detail conclude(const Policy& policy, const Pool& pool, const Plan& out) noexcept {
     if (out.nearest.host == no_index) {
         return "nothing to do: no host is up";
@@ -107,6 +119,9 @@ Detail conclude(const Policy& policy, const Pool& pool, const Plan& out) noexcep
                                  Decimals{at.have * 100, 1}, "% of ", Decimals{at.limit * 100, 1}, "%");
     if (!out.moves.empty()) {
         return compose(out.moves.size(), out.moves.size() == 1 ? " move: " : " moves: ", nearest);
+    }
+    if (!at.overloaded && nothing_is_measured(pool, out.data)) {
+        return "nothing to do: no guest's load has been measured yet";
     }
     if (!at.overloaded) {
         return compose("nothing to do: no host is overloaded; the nearest, ", nearest);

@@ -35,6 +35,27 @@ TEST(PolicyVerdicts, NothingToDoSaysHowNearTheNearestThresholdIs) {
     }
 }
 
+TEST(PolicyVerdicts, NothingToDoBeforeTheFirstSampleSaysSo) {
+    PoolBook book;
+    book.host("h1");
+    book.host("h2");
+    book.vm("a", 0, 3.0);
+    book.vm("b", 1, 7.1);
+    for (Vm& vm : book.vms) {
+        vm.cpu_cores = {};
+    }
+    for (const Policy& policy : policies()) {
+        (void)book.moves(policy.name);
+        EXPECT_EQ(book.plan.conclusion.view(), "nothing to do: no guest's load has been measured yet")
+            << policy.name;
+    }
+    book.vms[1].state = VmState::paused;
+    book.vms[0].state = VmState::paused;
+    (void)book.moves("ballast");
+    EXPECT_TRUE(book.plan.conclusion.view().starts_with("nothing to do: no host is overloaded"))
+        << "there is no load to be measured";
+}
+
 TEST(PolicyVerdicts, EveryGuestAndHostIsToldWhatKeptIt) {
     PoolBook book;
     book.host("h1");

@@ -250,6 +250,25 @@ const scenarios = {
     await finish();
   },
 
+  async "says that it waits for samples until each host has been measured"(browser) {
+    const unmeasured = (host) => ({...host, last_sample_at: null});
+    // Of h2 the next event tells a sample; of h3, which is not there, none will.
+    const lacking = async (route) => {
+      const answer = await route.fetch();
+      const [h1, h2] = (await answer.json()).hosts;
+      await route.fulfill({json: {hosts: [h1, unmeasured(h2), {...unmeasured(h2), name: "h3", uuid: "00000000-0000-4000-8000-000000000003"}]}});
+    };
+    const {page, finish} = await open(browser, {prepare: (fresh) => fresh.route("**/v1/hosts?*", lacking)});
+    await page.locator("#sentence", {hasText: "waits for samples: 2 of 3 hosts measured"}).waitFor();
+    await page.evaluate(async () => {
+      const store = await import("/js/store.js");
+      store.pool.hosts.get("h3").last_sample_at = new Date().toISOString();
+      store.tell("hosts");
+    });
+    await page.locator("#sentence", {hasText: "every host below"}).waitFor();
+    await finish();
+  },
+
   async "is worked with the keyboard"(browser) {
     const {page, finish} = await open(browser);
     await live(page);

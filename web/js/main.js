@@ -10,6 +10,14 @@ import {follow, isOpen, on, pool, tell} from "./store.js";
 
 const THEME_KEY = "ballast-theme";
 
+// Before its first sample a host looks idle.
+function loadWords(up, hot, critical) {
+  const percent = `${Math.round(critical * 100)}% CPU`;
+  const measured = up.filter((host) => host.last_sample_at).length;
+  if (hot.length) return [h("b.warn", {}, `${hot.map((host) => host.name).slice(0, 4).join(", ")}${hot.length > 4 ? "…" : ""} at or above ${percent}`)];
+  return [measured < up.length ? `waits for samples: ${measured} of ${plural(up.length, "host")} measured` : `every host below ${percent}`];
+}
+
 function paintSentence() {
   if (!pool.status) return; // nothing is known yet
   const hosts = [...pool.hosts.values()];
@@ -21,7 +29,7 @@ function paintSentence() {
   const parts = [bold(plural(hosts.length, "host")), up.length === hosts.length ? " up" : `, ${up.length} up`, " · ",
     bold(plural(hosts.reduce((sum, host) => sum + host.vms, 0), "guest"))];
   if (!hosts.length) parts.splice(0, parts.length, "No host has reported yet: ballast-agent in its dom0 does");
-  if (up.length) parts.push(" · ", hot.length ? h("b.warn", {}, `${hot.map((host) => host.name).slice(0, 4).join(", ")}${hot.length > 4 ? "…" : ""} at or above ${Math.round(critical * 100)}% CPU`) : `every host below ${Math.round(critical * 100)}% CPU`);
+  if (up.length) parts.push(" · ", ...loadWords(up, hot, critical));
   if (moving) parts.push(" · ", bold(`${plural(moving, "guest")} on the move`));
   byId("sentence").replaceChildren(...parts);
   document.title = hot.length ? `${hot.length} hot – Ballast` : "Ballast";

@@ -67,8 +67,8 @@ function trim(map, max, keep = () => false) {
 function applyLoad(load, at) {
   const host = pool.hosts.get(load.host);
   if (host) {
-    const {cpu, memory, net, memory_used_mib, memory_free_mib} = load;
-    Object.assign(host, {cpu, memory, net, memory_used_mib, memory_free_mib});
+    const {cpu, memory, net, memory_used_mib, memory_free_mib, last_sample_at} = load;
+    Object.assign(host, {cpu, memory, net, memory_used_mib, memory_free_mib, last_sample_at});
   }
   for (const [name, cores] of Object.entries(load.vm_cpu_cores)) {
     const vm = pool.vms.get(pool.vmNames.get(name));
