@@ -29,6 +29,7 @@ IMAGE_BYTES = 1024 * 1024 * 1024
 NEWER = 0.3
 CHANGED = 0.05
 SCANS = 7
+TURNS = 5  # of what takes seconds only: where little is to be done, a run differs from the next by a third
 
 
 def figures(command):
@@ -184,16 +185,20 @@ def _ours(programs, folder, source):
 
 
 def transfers(programs, folder):
-    """For B and C: ours and the peers', each checked against the source."""
-    tools = {"ours": functools.partial(_ours, programs), "casync": _casync, "rsync": _rsync, "zsync": _zsync}
+    """For B and C: ours and the peers', each checked against the source. Of ours and rsync's, which take turns, the run of
+    median time; casync and zsync, which take many times as long, run once."""
+    several = {"ours": functools.partial(_ours, programs), "rsync": _rsync}
+    once = {"casync": _casync, "zsync": _zsync}
     for name in ("b", "c"):
         source, out = folder / f"{name}.raw", folder / "out.raw"
-        row = {"image": name}
-        for tool, run in tools.items():
+        runs = {}
+        for tool, run in [*several.items()] * TURNS + [*once.items()]:
             out.unlink(missing_ok=True)
-            row[tool] = run(folder, source)
+            runs.setdefault(tool, []).append(run(folder, source))
             subprocess.run(["cmp", source, out], check=True)
-        yield row
+        yield {"image": name, **{tool: sorted(rows, key=lambda row: row["seconds"])[len(rows) // 2]
+                                 for tool, rows in runs.items()},
+               "seconds": {tool: [round(row["seconds"], 2) for row in rows] for tool, rows in runs.items()}}
 
 
 def scan(programs, image):

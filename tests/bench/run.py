@@ -237,6 +237,7 @@ def disk_images(programs):
         for key, what in (("seconds", "time"), ("cpu_s", "processor time")):
             report(f"index of a cached image: {what} beside cat's", scan["ours"][key], scan["cat"][key], "s", 1 / 0.75)
         for row in images.transfers(programs, folder):
+            print(f"image {row['image']}: seconds of each run:", row["seconds"], flush=True)
             for peer in ("casync", "rsync", "zsync"):
                 wire, seconds = IMAGE_BOUNDS[row["image"], peer]
                 report(f"image {row['image']}: bytes on the wire beside {peer}'s", row["ours"]["wire"] / 1e6,
@@ -250,7 +251,7 @@ def disk_images(programs):
                        unit="MiB", bound=64)
 
 
-# Segments of 1 MiB that may be under way when the link is cut.
+# A quarter of what may be under way when the link is cut.
 WINDOW_MB = 64 * 1.048576
 
 
