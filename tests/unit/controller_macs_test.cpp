@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/mac.hpp"
 #include "controller/core/desktop/parts.hpp"
@@ -13,18 +14,32 @@
 namespace ballast::controller::test {
 namespace {
 
+// The controller's tables with one pool, whose desktops have one network card.
+struct OnePool {
+    explicit OnePool(std::uint32_t desktops_max) {
+        settings.limits.desktops = desktops_max;
+        Arena counting;
+        { const Tables counted{settings, counting}; }
+        memory.resize(counting.used_bytes() + 64);
+        arena = Arena{memory};
+        tables = std::make_unique<Tables>(settings, arena);
+        tables->identity.store_id.bytes.fill(3);
+        pool = tables->desktop_pools.add();
+        tables->desktop_pools[pool].record.guest.vifs.push({});
+    }
+
+    Settings settings = World::default_settings();
+    std::vector<std::byte> memory;
+    Arena arena;
+    std::unique_ptr<Tables> tables;
+    std::uint32_t pool = 0;
+};
+
 TEST(DesktopMacs, NoTwoOfThousandsOfDesktopsShareOne) {
     constexpr std::uint32_t desktops = 9000;  // of 2^23 addresses: by chance some of them meet
-    Settings settings = World::default_settings();
-    settings.limits.desktops = desktops;
-    Arena counting;
-    { const Tables counted{settings, counting}; }
-    const auto memory = std::make_unique<std::byte[]>(counting.used_bytes() + 64);
-    Arena arena{{memory.get(), counting.used_bytes() + 64}};
-    Tables tables{settings, arena};
-    tables.identity.store_id.bytes.fill(3);
-    const std::uint32_t pool = tables.desktop_pools.add();
-    tables.desktop_pools[pool].record.guest.vifs.push({});
+    OnePool book{desktops};
+    Tables& tables = *book.tables;
+    const std::uint32_t pool = book.pool;
     std::set<std::string> macs;
     std::uint32_t others = 0;
     wire::GuestSpec spec;
@@ -57,15 +72,9 @@ TEST(DesktopMacs, NoTwoOfThousandsOfDesktopsShareOne) {
 }
 
 TEST(DesktopMacs, ANewDesktopTakesNoneOfAnotherGuest) {
-    const Settings settings = World::default_settings();
-    Arena counting;
-    { const Tables counted{settings, counting}; }
-    const auto memory = std::make_unique<std::byte[]>(counting.used_bytes() + 64);
-    Arena arena{{memory.get(), counting.used_bytes() + 64}};
-    Tables tables{settings, arena};
-    tables.identity.store_id.bytes.fill(3);
-    const std::uint32_t pool = tables.desktop_pools.add();
-    tables.desktop_pools[pool].record.guest.vifs.push({});
+    OnePool book{1};
+    Tables& tables = *book.tables;
+    const std::uint32_t pool = book.pool;
     const Uuid first = new_desktop_uuid(tables, pool, "desktop", 0);
     const std::uint32_t row = tables.desktops.add();
     tables.desktops[row].pool = pool;
