@@ -98,9 +98,12 @@ HttpClient::~HttpClient() = default;
 HttpResponse HttpClient::send(const HttpRequest& request) {
     context_.explain(curl_line(server_, request));
     const bool repeatable = request.method == "GET" || !request.idempotency_key.empty();
+    bool lost = false;
     for (std::size_t attempt = 0;; ++attempt) {
         bool broken = false;
         HttpResponse response = send_once(request, broken);
+        lost = lost || response.lost;
+        response.lost = lost && response.status == 0;
         if (!broken || !repeatable || attempt == retry_after_ms.size()) {
             return response;
         }
@@ -156,13 +159,21 @@ HttpResponse HttpClient::send_once(const HttpRequest& request, bool& broken) {
     const CURLcode code = curl_easy_perform(handle);
     if (code == CURLE_OK) {
         curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &response.status);
+        reached_ = reached_ || response.ok();
         return response;
     }
     broken = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
              code == CURLE_PARTIAL_FILE;
+    reached_ = reached_ || broken;
+    response.lost = broken || (code == CURLE_OPERATION_TIMEDOUT && connected());
     const std::string where = server_.socket.empty() ? server_.base : "unix:" + server_.socket;
     response.failure = where + ": " + why_failed(code, request);
     return response;
+}
+
+bool HttpClient::connected() const {
+    curl_off_t after_us = 0;
+    return curl_easy_getinfo(curl_->handle, CURLINFO_CONNECT_TIME_T, &after_us) == CURLE_OK && after_us > 0;
 }
 
 long HttpClient::seconds_for(const HttpRequest& request) const noexcept {
@@ -174,9 +185,7 @@ long HttpClient::seconds_for(const HttpRequest& request) const noexcept {
 std::string HttpClient::why_failed(int code, const HttpRequest& request) const {
     if (code == CURLE_OPERATION_TIMEDOUT) {
         return "no answer within " + std::to_string(seconds_for(request)) +
-               " s: it is stopped, busy, or not to be reached from here (--request-timeout waits longer)" +
-               (request.idempotency_key.empty() ? ""
-                                                : "; what was asked for may have been done all the same");
+               " s: it is stopped, busy, or not to be reached from here (--request-timeout waits longer)";
     }
     if (code == CURLE_COULDNT_CONNECT && !server_.socket.empty()) {
         // curl speaks of a port there.

@@ -31,6 +31,7 @@ struct HttpResponse {
     std::string next_page_token;
     std::string entity_tag;  // of what was read or made
     bool replayed = false;
+    bool lost = false;  // a connection broke, or nothing came in time: the request may have been carried out
     std::string failure;
 
     bool ok() const noexcept { return status >= 200 && status < 300; }
@@ -49,6 +50,9 @@ class HttpClient {
     // effect.
     HttpResponse send(const HttpRequest& request);
 
+    // Somebody was there: a request was granted, or its connection broke only once it stood.
+    bool reached() const noexcept { return reached_; }
+
     // No request takes longer than this, whatever it asks for.
     void limit_seconds(long seconds) noexcept { limit_seconds_ = seconds; }
 
@@ -57,12 +61,14 @@ class HttpClient {
   private:
     long seconds_for(const HttpRequest& request) const noexcept;
     HttpResponse send_once(const HttpRequest& request, bool& broken);
+    bool connected() const;  // the last request had a connection to go through
     std::string why_failed(int code, const HttpRequest& request) const;  // a CURLcode
 
     struct Curl;
     Server server_;
     const Context& context_;
     long limit_seconds_ = 0;  // 0: none
+    bool reached_ = false;
     std::unique_ptr<Curl> curl_;
 };
 

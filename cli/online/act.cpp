@@ -285,7 +285,7 @@ Action declare_drain(Options& options) {
         if (asked != Exit::ok || in->act.dry_run || !in->act.waits(connection.context())) {
             return asked;
         }
-        return follow_drain(connection, in->name, in->act.timeout_seconds);
+        return follow_drain(connection, in->name, in->act.stay);
     });
 }
 
@@ -310,8 +310,9 @@ constexpr std::array host_table{
     Command{"host uncordon", "Lets guests in again, and ends draining", "", "", "uncordonHost",
             &declare_host_action<uncordon_word>},
     Command{"host drain", "Lets no more guests in and moves those there away",
-            "With --wait it stays until no guest is left: then the host can be switched off.", "",
-            "drainHost getHost", &declare_drain},
+            "With --wait it stays until no guest is left: then the host can be switched off. A host that the "
+            "controller, once restarted, has not heard of yet is not taken to be empty.",
+            "", "drainHost getHost", &declare_drain},
     Command{"host forget", "Forgets a host that is down", "", "", "forgetHost", &declare_forget_host},
 };
 
@@ -321,7 +322,7 @@ struct JobOptions {
     std::vector<std::string> ids;
     std::string id;
     std::int64_t bandwidth_mbps = 0;
-    std::int64_t timeout_seconds = 0;
+    Stay stay;
     ActOptions act;
 };
 
@@ -329,9 +330,10 @@ Action declare_job_wait(Options& options) {
     const auto in = std::make_shared<JobOptions>();
     options.argument("ID", &in->ids, "numbers of jobs").required().completes(Completes::jobs);
     options
-        .value("--timeout", &in->timeout_seconds, "SECONDS",
+        .value("--timeout", &in->stay.timeout_seconds, "SECONDS",
                "end with code 8 when they have not ended by then")
         .between(1, 86400);
+    declare_patience(options, in->stay);
     return online([in](Online& connection) {
         std::vector<std::uint64_t> ids;
         for (const std::string& text : in->ids) {
@@ -342,7 +344,7 @@ Action declare_job_wait(Options& options) {
             }
             ids.push_back(*id);
         }
-        return follow_jobs(connection, ids, in->timeout_seconds);
+        return follow_jobs(connection, ids, in->stay);
     });
 }
 
@@ -378,8 +380,11 @@ Action declare_job_limit(Options& options) {
 }
 
 constexpr std::array job_table{
-    Command{"job wait", "Stays until jobs have ended", "Ends as the worst of them.", "", "getJob",
-            &declare_job_wait},
+    Command{
+        "job wait", "Stays until jobs have ended",
+        "Ends as the worst of them. While the controller is away, as for its restart, it asks again for as "
+        "long as --patience says.",
+        "", "getJob", &declare_job_wait},
     Command{"job cancel", "Asks a job to stop",
             "A migration is given up only while the guest still runs at its source.", "", "cancelJob",
             &declare_job_cancel},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "cli/online/destinations_table.hpp"
 #include "cli/online/follow.hpp"
@@ -36,6 +37,16 @@ bool is_open_job(Json answer) {
     return answer.at("percent").is_number() && answer.at("kind").is_text() && !job_ended(answer);
 }
 
+void say_not_asked(Context& context, std::span<const Change> changes) {
+    std::string list;
+    for (const Change& change : changes) {
+        list += (list.empty() ? "" : ", ") + printable(change.what);
+    }
+    if (!list.empty()) {
+        context.complain("not asked for: " + list);
+    }
+}
+
 }  // namespace
 
 Exit change_all(Online& online, const std::vector<Change>& changes, const ActOptions& options) {
@@ -50,6 +61,12 @@ Exit change_all(Online& online, const std::vector<Change>& changes, const ActOpt
         const HttpResponse response = send_change(online, change.method, change.path, change.body, options);
         if (!response.ok()) {
             worst = std::max(worst, online.refuse(response));
+            if (response.status == 0) {
+                // Nobody would answer for the others either.
+                say_not_asked(context, std::span{changes}.subspan(
+                                           static_cast<std::size_t>(&change - changes.data()) + 1));
+                break;
+            }
             continue;
         }
         const JsonText text{response.body};
@@ -66,7 +83,7 @@ Exit change_all(Online& online, const std::vector<Change>& changes, const ActOpt
             context.print(response.body);
         }
     }
-    return jobs.empty() ? worst : std::max(worst, follow_jobs(online, jobs, options.timeout_seconds));
+    return jobs.empty() ? worst : std::max(worst, follow_jobs(online, jobs, options.stay));
 }
 
 std::optional<std::uint64_t> parse_id(const std::string& text) noexcept {

@@ -18,8 +18,8 @@ struct Change {
 };
 
 // Sends all of them, then waits for the jobs that they started as the options say. A refused one does not
-// keep the others from being sent; the worst end is the command's. With an idempotency key of the user's,
-// there must be one change only.
+// keep the others from being sent, a controller that is not there does; the worst end is the command's. With
+// an idempotency key of the user's, there must be one change only.
 Exit change_all(Online& online, const std::vector<Change>& changes, const ActOptions& options);
 
 // The number of a job, plan or decision.

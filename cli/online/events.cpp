@@ -94,7 +94,7 @@ void print_kept(Context& context, Json answer, const std::string& since) {
 Exit watch_events(Online& online, const EventOptions& in) {
     constexpr long gone = 410;
     Context& context = online.context();
-    Patience patience{online, !in.no_reconnect};
+    Patience patience{online, {.away_ms = in.no_reconnect ? 0 : Patience::no_end}};
     std::string since = in.since;
     std::int64_t limit = since.empty() ? in.limit : events_per_answer;
     std::string lost;  // the revision after which events are not kept; empty: none were lost

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 #include <map>
 #include <thread>
 
 #include "cli/online/events.hpp"
+#include "cli/online/patience.hpp"
 #include "cli/online/progress.hpp"
 #include "cli/table.hpp"
 #include "cli/times.hpp"
@@ -20,9 +20,12 @@ constexpr std::int64_t repaint_ms = 300;
 // Where nobody looks, the controller is asked to answer at the end, or after this.
 constexpr std::int64_t wait_seconds_max = 30;
 
-std::int64_t deadline_of(std::int64_t timeout_seconds) {
-    return timeout_seconds == 0 ? std::numeric_limits<std::int64_t>::max()
-                                : steady_now_ms() + timeout_seconds * 1000;
+std::int64_t deadline_of(const Stay& stay) {
+    return stay.timeout_seconds == 0 ? Patience::no_end : steady_now_ms() + stay.timeout_seconds * 1000;
+}
+
+Patience patience_of(Online& online, const Stay& stay, std::int64_t deadline) {
+    return {online, {.away_ms = stay.patience_seconds * 1000, .until_ms = deadline, .silent = stay.silent}};
 }
 
 std::string wait_until(std::int64_t deadline) {
@@ -61,6 +64,15 @@ struct Followed {
     std::string text;
     bool ended = false;
 };
+
+// " 12 13"
+std::string open_numbers(const std::vector<Followed>& jobs) {
+    std::string numbers;
+    for (const Followed& job : jobs) {
+        numbers += job.ended ? std::string{} : " " + std::to_string(job.id);
+    }
+    return numbers;
+}
 
 void say_outcome(Online& online, const std::string& text) {
     const JsonText job{text};
@@ -118,15 +130,27 @@ void show_plan(Online& online, Json plan, std::map<std::uint64_t, JobProgress>& 
     live.show(lines);
 }
 
+std::string not_known(const std::string& jobs) {
+    return "whether these have ended is not known: job" + jobs + "; later: ballast job wait" + jobs;
+}
+
+// Whether the host says itself how many guests it has. Just after the controller's start it has none that
+// anybody knows of.
+bool speaks(Json host) {
+    const std::string_view state = host.at("state").text();
+    return state != "down" && state != "suspect";
+}
+
 }  // namespace
 
-Exit follow_jobs(Online& online, const std::vector<std::uint64_t>& jobs, std::int64_t timeout_seconds) {
+Exit follow_jobs(Online& online, const std::vector<std::uint64_t>& jobs, const Stay& stay) {
     LiveLines live;
     std::vector<Followed> all;
     for (const std::uint64_t id : jobs) {
         all.push_back({.id = id});
     }
-    const std::int64_t deadline = deadline_of(timeout_seconds);
+    const std::int64_t deadline = deadline_of(stay);
+    Patience patience = patience_of(online, stay, deadline);
     Exit worst = Exit::ok;
     for (std::size_t open = all.size(); open > 0;) {
         std::vector<std::string> lines;
@@ -138,8 +162,12 @@ Exit follow_jobs(Online& online, const std::vector<std::uint64_t>& jobs, std::in
                 online.get("/v1/jobs/" + std::to_string(job.id) + wait_query(live.on(), deadline));
             if (!response.ok()) {
                 live.show({});
-                return online.refuse(response);
+                if (patience.bears(response)) {
+                    break;
+                }
+                return std::max(worst, patience.gives_up(response, not_known(open_numbers(all))));
             }
+            (void)patience.answered();
             job.text = response.body;
             const JsonText text{job.text};
             job.progress.look(text.root(), steady_now_ms());
@@ -154,9 +182,9 @@ Exit follow_jobs(Online& online, const std::vector<std::uint64_t>& jobs, std::in
             }
         }
         live.show(lines);
-        if (open > 0 && steady_now_ms() >= deadline) {
+        if (open > 0 && !patience.away() && steady_now_ms() >= deadline) {
             live.show({});
-            online.context().complain("not ended in time; it goes on: ballast job wait ID");
+            online.context().complain("not ended in time; it goes on: ballast job wait" + open_numbers(all));
             return Exit::timeout;
         }
         if (open > 0 && live.on()) {
@@ -166,18 +194,25 @@ Exit follow_jobs(Online& online, const std::vector<std::uint64_t>& jobs, std::in
     return worst;
 }
 
-Exit follow_plan(Online& online, std::uint64_t id, std::int64_t timeout_seconds, std::string& plan) {
+Exit follow_plan(Online& online, std::uint64_t id, const Stay& stay, std::string& plan) {
     LiveLines live;
     std::map<std::uint64_t, JobProgress> jobs;
     const std::int64_t started = steady_now_ms();
-    const std::int64_t deadline = deadline_of(timeout_seconds);
+    const std::int64_t deadline = deadline_of(stay);
+    Patience patience = patience_of(online, stay, deadline);
+    const std::string later = "; later: ballast plan show " + std::to_string(id);
     for (;;) {
         const HttpResponse response =
             online.get("/v1/plans/" + std::to_string(id) + wait_query(live.on(), deadline));
         if (!response.ok()) {
             live.show({});
-            return online.refuse(response);
+            if (patience.bears(response)) {
+                continue;
+            }
+            return patience.gives_up(response,
+                                     "whether plan " + std::to_string(id) + " is done is not known" + later);
         }
+        (void)patience.answered();
         plan = response.body;
         const JsonText text{plan};
         const std::string_view state = text.root().at("state").text();
@@ -186,7 +221,8 @@ Exit follow_plan(Online& online, std::uint64_t id, std::int64_t timeout_seconds,
         }
         if (steady_now_ms() >= deadline) {
             live.show({});
-            online.context().complain("plan " + std::to_string(id) + " is not done in time; it goes on");
+            online.context().complain("plan " + std::to_string(id) + " is not done in time; it goes on" +
+                                      later);
             return Exit::timeout;
         }
         if (live.on()) {
@@ -196,10 +232,12 @@ Exit follow_plan(Online& online, std::uint64_t id, std::int64_t timeout_seconds,
     }
 }
 
-Exit follow_drain(Online& online, const std::string& host, std::int64_t timeout_seconds) {
+Exit follow_drain(Online& online, const std::string& host, const Stay& stay) {
     LiveLines live;
     const std::int64_t started = steady_now_ms();
-    const std::int64_t deadline = deadline_of(timeout_seconds);
+    const std::int64_t deadline = deadline_of(stay);
+    Patience patience = patience_of(online, stay, deadline);
+    std::int64_t known_ms = started;  // when it last answered for its guests
     std::uint64_t at_first = 0;
     // Asked for before the host is looked at: what changes afterwards is a newer event.
     std::string since = newest_revision(online);
@@ -207,12 +245,20 @@ Exit follow_drain(Online& online, const std::string& host, std::int64_t timeout_
         const HttpResponse response = online.get("/v1/hosts/" + url_escape(host));
         if (!response.ok()) {
             live.show({});
-            return online.refuse(response);
+            if (patience.bears(response)) {
+                continue;
+            }
+            return patience.gives_up(response, "how far the drain of " + printable(host) +
+                                                   " has come is not known; later: ballast get hosts");
         }
+        (void)patience.answered();
         const JsonText text{response.body};
         const std::uint64_t left = text.root().at("vms").count();
         at_first = std::max(at_first, left);
-        if (left == 0) {
+        if (left > 0 || speaks(text.root())) {
+            known_ms = steady_now_ms();
+        }
+        if (left == 0 && speaks(text.root())) {
             live.show({});
             online.context().print(online.context().format() == Format::table
                                        ? printable(host) + ": no guest is left\n"
@@ -224,6 +270,16 @@ Exit follow_drain(Online& online, const std::string& host, std::int64_t timeout_
             online.context().complain(printable(host) +
                                       " is not draining any more; guests left: " + std::to_string(left));
             return Exit::conflict;
+        }
+        if (left == 0) {
+            live.show({});
+            if (steady_now_ms() < std::min(deadline, known_ms + stay.patience_seconds * 1000)) {
+                await_hosts(online, since, deadline);
+                continue;
+            }
+            online.context().complain("whether guests are left on " + printable(host) +
+                                      " is not known: " + text.root().at("state_reason").plain());
+            return steady_now_ms() < deadline ? Exit::unreachable : Exit::timeout;
         }
         const std::uint64_t percent = (at_first - left) * 100 / at_first;
         const std::string estimate = time_left(percent, steady_now_ms() - started);

@@ -179,7 +179,7 @@ class Changes {
 };
 
 Exit follow_changes(Online& online, const Kind& kind, const GetOptions& in, const std::string& query) {
-    Patience patience{online, !in.no_reconnect};
+    Patience patience{online, {.away_ms = in.no_reconnect ? 0 : Patience::no_end}};
     Changes changes{online.context(), kind};
     for (;;) {
         std::vector<std::string> lines;

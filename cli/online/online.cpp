@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/uuid.hpp"
+#include "cli/online/patience.hpp"
 #include "cli/problem.hpp"
 #include "shell/random.hpp"
 
@@ -69,15 +70,24 @@ Action online(std::function<Exit(Online&)> run) {
     };
 }
 
+void declare_patience(Options& options, Stay& into) {
+    options
+        .value("--patience", &into.patience_seconds, "SECONDS",
+               "while it stays: how long the controller may be away, as for its restart, before the command "
+               "ends with code 7 (default 300; 0: not at all)")
+        .between(0, 86400);
+}
+
 void declare_act(Options& options, ActOptions& into, bool ends_in_a_job) {
     options.flag("--dry-run", into.dry_run, "say what would be done; nothing happens");
     if (ends_in_a_job) {
         options.flag("--wait", into.wait, "stay until it has ended; on a terminal that is so anyway");
         options.flag("--no-wait", into.no_wait, "do not stay until it has ended").excludes("--wait");
         options
-            .value("--timeout", &into.timeout_seconds, "SECONDS",
+            .value("--timeout", &into.stay.timeout_seconds, "SECONDS",
                    "end with code 8 when it has not ended by then; the job goes on")
             .between(1, 86400);
+        declare_patience(options, into.stay);
     }
     options.value(
         "--idempotency-key", &into.idempotency_key, "WORD",
@@ -95,7 +105,25 @@ HttpResponse send_change(Online& online, std::string_view method, const std::str
         request.idempotency_key = options.idempotency_key.empty() ? std::string{to_text(new_uuid()).view()}
                                                                   : options.idempotency_key;
     }
-    return online.client().send(request);
+    const bool stays = !options.dry_run && options.waits(online.context());
+    Patience patience{
+        online, {.away_ms = stays ? options.stay.patience_seconds * 1000 : 0, .silent = options.stay.silent}};
+    for (;;) {
+        HttpResponse response = online.client().send(request);
+        if (response.status == 0 && patience.bears(response)) {
+            // One that has just been started knows no guest, and would refuse what the first has granted.
+            await_ready(online);
+            continue;
+        }
+        (void)(response.status != 0 && patience.answered());
+        if (response.lost && !request.idempotency_key.empty()) {
+            response.failure +=
+                "; what was asked for may have been done all the same. With "
+                "--idempotency-key " +
+                request.idempotency_key + " the same command does nothing twice";
+        }
+        return response;
+    }
 }
 
 bool confirm(Context& context, bool yes, const std::string& question) {

@@ -38,21 +38,32 @@ class Online {
 // An action that needs the controller: without a way to it, it ends before `run`.
 Action online(std::function<Exit(Online&)> run);
 
+// How long to stay with what was begun.
+struct Stay {
+    static constexpr std::int64_t patience_seconds_usual = 300;  // a restart, or an upgrade that goes well
+
+    std::int64_t timeout_seconds = 0;                        // 0: as long as it takes
+    std::int64_t patience_seconds = patience_seconds_usual;  // with a controller that has gone away
+    bool silent = false;                                     // says nothing when that comes back
+};
+void declare_patience(Options& options, Stay& into);
+
 // Options of commands that change something.
 struct ActOptions {
     bool dry_run = false;
     bool wait = false;
     bool no_wait = false;
-    std::int64_t timeout_seconds = 0;  // 0: as long as it takes
-    std::string idempotency_key;       // empty: a random one
-    std::string if_match;              // only while it has this entity tag; empty: however it is
+    Stay stay;
+    std::string idempotency_key;  // empty: a random one
+    std::string if_match;         // only while it has this entity tag; empty: however it is
 
     // Whether to stay until the job has ended: as said, else on a terminal.
     bool waits(const Context& context) const { return wait || (!no_wait && context.terminal()); }
 };
 void declare_act(Options& options, ActOptions& into, bool ends_in_a_job = true);
 
-// One changing request with its dry run and its key. `path` is without a query.
+// One changing request with its dry run and its key. `path` is without a query. A command that stays sends it
+// again, with the same key, when its answer was lost.
 HttpResponse send_change(Online& online, std::string_view method, const std::string& path,
                          const std::string& body, const ActOptions& options);
 

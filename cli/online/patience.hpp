@@ -1,8 +1,9 @@
 // Staying with a controller that goes away for a while: restarting it is routine, and no reason to end a
-// watch.
+// watch, or the wait for what it was asked to do.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "cli/online/online.hpp"
 
@@ -28,24 +29,38 @@ class Backoff {
 
 class Patience {
   public:
-    // `connects_again` false: every failure ends the watch.
-    Patience(Online& online, bool connects_again) : online_{online}, connects_again_{connects_again} {}
+    static constexpr std::int64_t no_end = std::numeric_limits<std::int64_t>::max();
+    struct Bounds {
+        std::int64_t away_ms = no_end;   // from one answer to the next; 0: none is waited for
+        std::int64_t until_ms = no_end;  // of steady_now_ms
+        bool silent = false;             // says nothing of a controller that comes back
+    };
+
+    Patience(Online& online, Bounds bounds) : online_{online}, bounds_{bounds} {}
 
     // After an answer that is none: says so (once until there is one), waits, and is true when it shall be
-    // asked again. False: the response is to be refused. The very first answer is not waited for: whoever
-    // mistyped the address wants to know at once.
+    // asked again. False: the response is to be refused. A controller that was never there is not waited for:
+    // whoever mistyped the address wants to know at once.
     bool bears(const HttpResponse& response);
+
+    // Since the last answer there was none.
+    bool away() const noexcept { return away_; }
 
     // After an answer. True when there had been none before it: what was known may be out of date.
     bool answered();
 
+    // Refuses the response that is not borne. When it is no refusal, says what is `unknown` now, and how to
+    // know later.
+    Exit gives_up(const HttpResponse& response, const std::string& unknown);
+
   private:
+    std::int64_t left_ms() const;
+
     Online& online_;
+    Bounds bounds_;
     Backoff backoff_;
     std::int64_t away_since_ms_ = 0;
-    bool connects_again_;
     bool away_ = false;
-    bool answered_once_ = false;
 };
 
 // Until the controller has heard of all its hosts, or has waited for them long enough: just after its start

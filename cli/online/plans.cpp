@@ -129,9 +129,9 @@ Exit rebalance(Online& online, const PlanOptions& in) {
     const bool of_another = response.status == 200 && !response.replayed;
     std::string text = response.body;
     Exit exit = Exit::ok;
-    if (in.quiet || in.act.waits(context)) {
+    if (in.act.waits(context)) {
         const JsonText plan{text};
-        exit = follow_plan(online, plan.root().at("id").count(), in.act.timeout_seconds, text);
+        exit = follow_plan(online, plan.root().at("id").count(), in.act.stay, text);
     }
     if (in.quiet && context.format() == Format::table) {
         return report_quietly(context, text, of_another, exit);
@@ -150,7 +150,13 @@ Action declare_rebalance(Options& options) {
         "-q,--quiet", in->quiet,
         "for cron: stay until it is done, then one line if guests were moved, and nothing otherwise");
     declare_act(options, in->act);
-    return online([in](Online& connection) { return rebalance(connection, *in); });
+    return online([in](Online& connection) {
+        if (in->quiet) {
+            in->act.wait = true;
+            in->act.stay.silent = connection.context().format() == Format::table;
+        }
+        return rebalance(connection, *in);
+    });
 }
 
 Action declare_new(Options& options) {
@@ -194,7 +200,7 @@ Exit act_on_plan(Online& online, std::string_view action, const PlanOptions& in)
     Exit exit = Exit::ok;
     if (action == "apply" && !in.act.dry_run && in.act.waits(online.context())) {
         const JsonText plan{text};
-        exit = follow_plan(online, plan.root().at("id").count(), in.act.timeout_seconds, text);
+        exit = follow_plan(online, plan.root().at("id").count(), in.act.stay, text);
     }
     print_plan(online.context(), text);
     return exit;
@@ -358,15 +364,17 @@ constexpr std::array plans_table{
             "  ballast explain vm web1 --to h2\n"
             "  ballast explain host h3 --policy vds-3b --set critical_load=0.7",
             "", "explain", &declare_explain},
-    Command{"rebalance", "Plans moves that even the load out, and carries them out",
-            "The controller decides by its policy; --dry-run shows the plan and moves nothing. Only one runs "
-            "at a "
-            "time: a second one is told of the first, follows it and moves nothing of its own.\n\n"
-            "  ballast rebalance --dry-run\n"
-            "  ballast rebalance --policy vds-3b --set critical_load=0.7 --max-moves 5\n"
-            "  17 3 * * *  root  ballast rebalance --quiet     (cron)",
-            "0 done, also when there was nothing to move\n1 a move failed", "rebalance getPlan getJob",
-            &declare_rebalance},
+    Command{
+        "rebalance", "Plans moves that even the load out, and carries them out",
+        "The controller decides by its policy; --dry-run shows the plan and moves nothing. Only one runs "
+        "at a "
+        "time: a second one is told of the first, follows it and moves nothing of its own. A restart of the "
+        "controller meanwhile is borne (--patience), with --quiet without a word.\n\n"
+        "  ballast rebalance --dry-run\n"
+        "  ballast rebalance --policy vds-3b --set critical_load=0.7 --max-moves 5\n"
+        "  17 3 * * *  root  ballast rebalance --quiet     (cron)",
+        "0 done, also when there was nothing to move\n1 a move failed", "rebalance getPlan getJob",
+        &declare_rebalance},
     Command{"plan new", "Asks the controller for a plan, and moves nothing",
             "The plan is kept: ballast plan show, plan apply and plan cancel take its number.", "",
             "createPlan", &declare_new},

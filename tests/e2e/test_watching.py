@@ -12,12 +12,17 @@ class Watching(CliCase):
 
     def restart(self, watch):
         """The controller, not before the watch has noticed that it is away."""
+        times = self.times_said(watch, "asking again") + 1
         self.pool.controller.stop()
-        watch.until_said("asking again")
+        watch.until("it notices", lambda: self.times_said(watch, "asking again") == times)
         self.pool.controller.start()
         self.pool.wait_for_controller()
-        watch.until_said("it answers again")
+        watch.until("it is answered", lambda: self.times_said(watch, "it answers again") == times)
         self.wait_for_hosts()
+
+    @staticmethod
+    def times_said(watch, words):
+        return sum(words in line for line in list(watch.said))
 
     @staticmethod
     def names(watch, state):
@@ -48,8 +53,7 @@ class Watching(CliCase):
         self.assertEqual(revisions, sorted(set(revisions)), "each event once, in their order")
         self.restart(watch)
         self.change("vm1-02", watch)
-        self.assertEqual([sum(words in line for line in watch.said) for words in ("asking again", "it answers again")],
-                         [2, 2], watch.said)
+        self.assertEqual([self.times_said(watch, words) for words in ("asking again", "it answers again")], [2, 2], watch.said)
         self.assertIsNone(watch.process.poll())
 
     def test_a_controller_that_only_pauses_loses_no_event(self):
