@@ -31,7 +31,7 @@ Point point(const Amounts& used, double memory_given_mib, double vcpus) noexcept
 
 Board::Board(Arena& arena, std::size_t hosts_max, std::size_t vms_max) noexcept
     : nodes_{arena.make_array<Node>(hosts_max)},
-      groups_{arena.make_array<NodeGroup>((hosts_max + lane_count - 1) / lane_count)},
+      groups_{arena.make_array<NodeGroup>(groups_of(hosts_max))},
       guests_{arena.make_array<Guest>(vms_max)},
       rank_of_host_{arena.make_array<Rank>(hosts_max)},
       order_{arena.make_array<Rank>(std::max(hosts_max, vms_max))},

@@ -20,6 +20,8 @@ namespace ballast::policy::planner {
 using Rank = std::uint32_t;
 inline constexpr Rank nobody = UINT32_MAX;
 
+inline constexpr double unlimited = std::numeric_limits<double>::infinity();
+
 struct Guest {
     Point amount{};  // cores, Mb/s, MiB in use, MB/s, MiB given, vCPUs
     Point before{};  // the same by the window that the board was set up for before
@@ -84,8 +86,7 @@ class Board {
     // `cost` is what its coming changes of the node's cost by the curves. `visit` returns a bound: nodes that
     // cost as much or more need not be visited any longer; `bound` is the first.
     template <class Visit>
-    void for_each_place(const Curves& curves, Rank g, Visit visit,
-                        double bound = std::numeric_limits<double>::infinity()) const noexcept {
+    void for_each_place(const Curves& curves, Rank g, Visit visit, double bound = unlimited) const noexcept {
         const Coming coming{curves, guests_[g].amount};
         Lanes costs;
         for (std::size_t i = 0; i * lane_count < node_count_; ++i) {

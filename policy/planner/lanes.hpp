@@ -10,6 +10,9 @@
 namespace ballast::policy::planner {
 
 inline constexpr std::size_t lane_count = 8;
+constexpr std::size_t groups_of(std::size_t count) noexcept {
+    return (count + lane_count - 1) / lane_count;
+}
 using Lanes = std::array<double, lane_count>;  // one value for each node of a group
 
 // Nodes of neighbouring ranks. A lane without a node takes nothing.

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <limits>
 
 #include "policy/planner/board.hpp"
 
@@ -14,9 +13,7 @@ class Nearest {
     static constexpr std::size_t nodes_max = 4;
 
     // Of nodes that cost no less than this none is taken.
-    double bound() const noexcept {
-        return size_ < nodes_max ? std::numeric_limits<double>::infinity() : items_[size_ - 1].cost;
-    }
+    double bound() const noexcept { return size_ < nodes_max ? unlimited : items_[size_ - 1].cost; }
     void offer(Rank node, double cost) noexcept {
         if (!(cost < bound())) {
             return;

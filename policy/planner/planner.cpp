@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/compose.hpp"
 #include "policy/forecast.hpp"
@@ -25,7 +24,7 @@ constexpr std::uint64_t evaluations_per_ms = 20'000;
 
 Point thresholds_of(const Parameters& parameters) noexcept {
     Point out;
-    out.fill(std::numeric_limits<double>::infinity());
+    out.fill(unlimited);
     for (const Resource resource : all_resources) {
         out[static_cast<std::size_t>(resource)] = planner_threshold(parameters, resource);
     }
@@ -267,10 +266,11 @@ void Planner::explain_guests() noexcept {
     const std::uint64_t hosts = std::max<std::uint64_t>(board_.nodes().size(), 1);
     const std::uint64_t looks_max = parameters_->time_budget_ms * evaluations_per_ms / hosts;
     std::uint64_t looks = 0;
-    if (!out_->vms.empty()) {
-        calm_.mark_all();
-        descent_.order_places();
+    if (out_->vms.empty()) {
+        return;
     }
+    calm_.mark_all();
+    Savings& savings = descent_.savings();
     for (const Guest& guest : board_.guests()) {
         if (guest.vm >= out_->vms.size() || guest.node == nobody || guest.node != guest.home ||
             out_->vms[guest.vm].kind != Verdict::Kind::none) {
@@ -285,8 +285,7 @@ void Planner::explain_guests() noexcept {
             const bool looks_on = parameters_->time_budget_ms == 0 || looks++ < looks_max;
             const auto rank = static_cast<Rank>(&guest - board_.guests().data());
             out_->vms[guest.vm] = {Verdict::Kind::stays, Constraint::gain_too_small, no_index,
-                                   looks_on ? descent_.best_saving(rank) : not_worked_out,
-                                   objective_.price(guest)};
+                                   looks_on ? savings.best(rank) : not_worked_out, objective_.price(guest)};
         }
     }
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "policy/judge.hpp"
@@ -32,7 +31,7 @@ bool Relief::cool(Rank n, const Point& by, double margin) const noexcept {
 
 // How far above a threshold the node, changed by `by`, is at worst; negative when below all.
 double Relief::heat(Rank n, const Point& by) const noexcept {
-    double worst = -std::numeric_limits<double>::infinity();
+    double worst = -unlimited;
     for (std::size_t a = 0; a < axis_count; ++a) {
         worst = std::max(worst, board_->node(n).at[a] + by[a] - limits_.thresholds[a]);
     }
@@ -42,7 +41,7 @@ double Relief::heat(Rank n, const Point& by) const noexcept {
 Rank Relief::best_place(Rank g, bool must_stay_cool) noexcept {
     evaluations_ += 1 + board_->nodes().size() / lane_count;
     Rank best = nobody;
-    double least = std::numeric_limits<double>::infinity();
+    double least = unlimited;
     board_->for_each_place(objective_->curves(), g, [&](Rank to, double cost) {
         if ((!must_stay_cool || cool(to, board_->shift(g, to, 1), place_margin_)) &&
             !board_->obstacle(g, to)) {
@@ -150,7 +149,7 @@ void Relief::reject(Rank g, Plan& out) noexcept {
         return;
     }
     Rejection nearest{guest.vm, no_index, Constraint::no_destination, 0, 1};
-    double least = std::numeric_limits<double>::infinity();
+    double least = unlimited;
     for (Rank to = 0; to < board_->nodes().size(); ++to) {
         if (to == guest.node || !board_->node(to).counts) {
             continue;

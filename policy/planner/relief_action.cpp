@@ -1,6 +1,5 @@
 // Relief where a swap counts as one action, as SCOA counts: single actions, the best first.
 #include <algorithm>
-#include <limits>
 
 #include "policy/planner/nearest.hpp"
 #include "policy/planner/relief.hpp"
@@ -71,7 +70,7 @@ bool Relief::act(Rank n, bool sessions, Wanted wanted) noexcept {
         return guest.free && guest.node == guest.home && (sessions || !guest.session);
     };
     Action best;
-    best.cost = std::numeric_limits<double>::infinity();
+    best.cost = unlimited;
     for (Rank g = board_->node(n).first; g != nobody && !exhausted(); g = board_->guest(g).next) {
         Nearest nearest;  // of all nodes only these are looked at for partners: a large pool has too many
         for (Rank to = 0; to < board_->nodes().size() && may_go(board_->guest(g)); ++to) {

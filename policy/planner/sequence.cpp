@@ -1,13 +1,12 @@
 #include "policy/planner/sequence.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace ballast::policy::planner {
 namespace {
 
-constexpr double nothing_found = -std::numeric_limits<double>::infinity();
+constexpr double nothing_found = -unlimited;
 
 // Moves between the same two nodes stand together, so that swaps are found next to each other.
 template <class Pending>
@@ -224,7 +223,7 @@ bool Sequence::make_way() noexcept {
         if (from != board_->guest(g).home) {
             continue;  // on its way already
         }
-        double least = std::numeric_limits<double>::infinity();
+        double least = unlimited;
         for (Rank to = 0; to < board_->nodes().size(); ++to) {
             const double cost =
                 to == from ? least : objective_->change_at(board_->node(to), board_->shift(g, to, 1));

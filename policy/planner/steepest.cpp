@@ -27,7 +27,7 @@ Steepest::Steepest(Arena& arena, std::size_t hosts_max, std::size_t movers_max) 
       reach_{arena.make_array<float>(movers_max)},
       bow_{arena.make_array<float>(movers_max)},
       slopes_{arena.make_array<AxisRow>(hosts_max)},
-      groups_{arena.make_array<Group>((hosts_max + lane_count - 1) / lane_count)} {}
+      groups_{arena.make_array<Group>(groups_of(hosts_max))} {}
 
 void Steepest::begin(Board& board, Objective& objective, const Movers& movers) noexcept {
     board_ = &board;
@@ -114,7 +114,7 @@ float Steepest::note_bounds(std::size_t i) noexcept {
     Floats low;
     low.fill(unbounded);
     Floats costs{};
-    const std::size_t groups = (board_->nodes().size() + lane_count - 1) / lane_count;
+    const std::size_t groups = groups_of(board_->nodes().size());
     for (const Group& group : groups_.first(groups)) {
         rises(group, amount, costs);
         for (std::size_t lane = 0; lane < lane_count; ++lane) {
@@ -134,7 +134,7 @@ void Steepest::evaluate(std::size_t i) noexcept {
     }
     const Rank g = movers_.guests[i];
     const float more = bow_[i] + hope_slack * reach_[i];
-    double most = -std::numeric_limits<double>::infinity();
+    double most = -unlimited;
     Floats costs{};
     for (Rank to = 0; to < nodes.size(); ++to) {
         if (to % lane_count == 0) {
@@ -155,7 +155,7 @@ void Steepest::evaluate(std::size_t i) noexcept {
 // After a migration from one node to the other: bounds of what the movers' best ones save.
 void Steepest::widen(Rank cooler, Rank fuller, const Point& before) noexcept {
     const Point& now = objective_->curves().quadratic;
-    double least = std::numeric_limits<double>::infinity();
+    double least = unlimited;
     double most = 0;
     for (std::size_t a = 0; a < axis_count; ++a) {
         if (before[a] > 0) {

@@ -1,45 +1,58 @@
-// What a change of the board is worth to the descent, and whether a rule is against it.
-#include <algorithm>
+#include "policy/planner/changes.hpp"
 
-#include "policy/planner/descent.hpp"
+#include <algorithm>
 
 namespace ballast::policy::planner {
 
-int Descent::migrations_change(const Change& change) const noexcept {
-    const auto step = [&](Rank g, Rank to) {
-        const Guest& guest = board_->guest(g);
-        return (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
-    };
-    return step(change.guest, change.to) +
-           (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
+void Changes::begin(Board& board, Objective& objective, const DescentLimits& limits) noexcept {
+    board_ = &board;
+    objective_ = &objective;
+    limits_ = limits;
+    toll_ = 0;
+    evaluations_ = 0;
+    for (Rank g = 0; g < board.guests().size(); ++g) {
+        settled_[g] = away(g);
+    }
+    find_least_price();
+    count_migrations();
 }
 
-// What the migrations cost that the change makes necessary, less those that it saves.
-double Descent::price_change(const Change& change) const noexcept {
-    const auto step = [&](Rank g, Rank to) {
-        const Guest& guest = board_->guest(g);
-        const int more = (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
-        return more * (price_of(guest) + toll_);
-    };
-    return step(change.guest, change.to) + trifle * price_of(board_->guest(change.guest)) +
-           (change.with == nobody ? 0 : step(change.with, board_->guest(change.guest).node));
+void Changes::find_least_price() noexcept {
+    least_price_ = unlimited;
+    for (const Guest& guest : board_->guests()) {
+        least_price_ = std::min(least_price_, price(guest));
+    }
 }
 
-// By curves without knees. Most of the time of a search for hbal's score is spent here.
-double Descent::traded(Rank from, Rank to, const Point& goes, const Point& comes) const noexcept {
-    return trade(tangents_[from], tangents_[to], goes, comes);
+void Changes::count_migrations() noexcept {
+    migrations_ = 0;
+    for (Rank g = 0; g < board_->guests().size(); ++g) {
+        migrations_ += away(g) ? 1 : 0;
+    }
 }
 
-// By the curves, which touch the objective where the board is now: of a deviation never more than it really
-// saves.
-double Descent::roughly(const Change& change) const noexcept {
+int Changes::away_more(Rank g, Rank to) const noexcept {
+    const Guest& guest = board_->guest(g);
+    return (to == guest.home ? 0 : 1) - (guest.node == guest.home ? 0 : 1);
+}
+
+int Changes::migrations_more(const Change& change) const noexcept {
+    return away_more(change.guest, change.to) +
+           (change.with == nobody ? 0 : away_more(change.with, board_->guest(change.guest).node));
+}
+
+double Changes::price_of(const Change& change) const noexcept {
+    const Guest& guest = board_->guest(change.guest);
+    const auto step = [&](Rank g, Rank to) { return away_more(g, to) * (price(board_->guest(g)) + toll_); };
+    return step(change.guest, change.to) + trifle * price(guest) +
+           (change.with == nobody ? 0 : step(change.with, guest.node));
+}
+
+// The curves touch the objective where the board is now.
+double Changes::worth_by_curves(const Change& change) const noexcept {
     const Node& source = board_->node(board_->guest(change.guest).node);
     const Node& target = board_->node(change.to);
     const Point& goes = board_->guest(change.guest).amount;
-    if (change.with != nobody && !objective_->exact()) {
-        return traded(board_->guest(change.guest).node, change.to, goes, board_->guest(change.with).amount) -
-               price_change(change);
-    }
     Point at_source;
     Point at_target;
     for (std::size_t a = 0; a < axis_count; ++a) {
@@ -48,11 +61,10 @@ double Descent::roughly(const Change& change) const noexcept {
         at_target[a] = amount * target.per_unit[a];
     }
     return -objective_->change_at(source, at_source) - objective_->change_at(target, at_target) -
-           price_change(change);
+           price_of(change);
 }
 
-// Exactly, without price.
-double Descent::saving(const Change& change) const noexcept {
+double Changes::saving(const Change& change) const noexcept {
     const Rank from = board_->guest(change.guest).node;
     Point at_source = board_->shift(change.guest, from, -1);
     Point at_target = board_->shift(change.guest, change.to, 1);
@@ -66,23 +78,23 @@ double Descent::saving(const Change& change) const noexcept {
 
 // What is given back for a guest that goes home because somebody who is at work leaves instead: that must pay
 // for a migration of its own, or any trifle would send the one at work.
-double Descent::given_back_for_session(const Change& change) const noexcept {
+double Changes::given_back_for_session(const Change& change) const noexcept {
     if (change.with == nobody) {
         return 0;
     }
     const auto given_back = [&](const Guest& stays, const Guest& leaves) {
         const bool instead = !stays.session && leaves.session && stays.node != stays.home &&
                              stays.home == leaves.node && leaves.node == leaves.home;
-        return instead ? price_of(stays) + toll_ : 0;
+        return instead ? price(stays) + toll_ : 0;
     };
     const Guest& guest = board_->guest(change.guest);
     const Guest& with = board_->guest(change.with);
     return given_back(guest, with) + given_back(with, guest);
 }
 
-double Descent::worth(const Change& change) noexcept {
+double Changes::worth(const Change& change) noexcept {
     ++evaluations_;
-    const double net = saving(change) - price_change(change) - given_back_for_session(change);
+    const double net = saving(change) - price_of(change) - given_back_for_session(change);
     const bool session =
         board_->guest(change.guest).session || (change.with != nobody && board_->guest(change.with).session);
     return session && net > 0 ? net * session_factor : net;
@@ -90,7 +102,7 @@ double Descent::worth(const Change& change) noexcept {
 
 // No destination may end above what its source was; of a swap neither node above what the busier one was. Who
 // goes home is not moved at all.
-bool Descent::worse_than_source(const Change& change) const noexcept {
+bool Changes::worse_than_source(const Change& change) const noexcept {
     const Rank from = board_->guest(change.guest).node;
     const Node& source = board_->node(from);
     const Node& target = board_->node(change.to);
@@ -107,7 +119,7 @@ bool Descent::worse_than_source(const Change& change) const noexcept {
 
 // Whether a node takes more than it should by what was expected before: evened out are means of hours, and
 // who is filled by these while its load rises is overloaded, and emptied again, a moment later.
-bool Descent::overfills(const Change& change) const noexcept {
+bool Changes::overfills(const Change& change) const noexcept {
     const auto too_much = [&](Rank to, Rank comes, Rank goes) {
         const Node& node = board_->node(to);
         for (std::size_t a = 0; a < resource_count; ++a) {
@@ -127,9 +139,9 @@ bool Descent::overfills(const Change& change) const noexcept {
            (change.with != nobody && too_much(from, change.with, change.guest));
 }
 
-bool Descent::allowed(const Change& change) const noexcept {
+bool Changes::allowed(const Change& change) const noexcept {
     const Rank from = board_->guest(change.guest).node;
-    const int more = migrations_change(change);
+    const int more = migrations_more(change);
     if (more > 0 && migrations_ + static_cast<std::uint32_t>(more) > limits_.migrations_max) {
         return false;
     }
@@ -147,6 +159,25 @@ bool Descent::allowed(const Change& change) const noexcept {
     const std::int64_t room_here = board_->node(from).room_mib;
     // Placed, not moved: the order of the moves is `Sequence`'s. But room for both must be left in the end.
     return room_there + back >= there && room_here + there >= back;
+}
+
+bool Changes::make(const Change& change) noexcept {
+    const Rank from = board_->guest(change.guest).node;
+    const int more = migrations_more(change);
+    const auto exchange = [&](Rank there, Rank back) {
+        board_->move(change.guest, there);
+        if (change.with != nobody) {
+            board_->move(change.with, back);
+        }
+    };
+    exchange(change.to, from);
+    if (limits_.keep_spare_host && !board_->survives_largest()) {
+        exchange(from, change.to);
+        return false;
+    }
+    migrations_ = static_cast<std::uint32_t>(static_cast<int>(migrations_) + more);
+    objective_->follow(*board_);
+    return true;
 }
 
 }  // namespace ballast::policy::planner
