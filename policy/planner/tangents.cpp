@@ -52,12 +52,11 @@ void most_of_trades(const TangentGroup& nodes, const Tangent& with, Lanes& out) 
     for (std::size_t a = 0; a < axis_count; ++a) {
         const double slope = with.slope[a];
         const double bend = with.bend[a];
-        if (!(bend > 0)) {
-            continue;  // an axis that costs nothing
-        }
         for (std::size_t n = 0; n < lane_count; ++n) {
             const double steeper = slope - nodes.slope[a][n];
-            sum[n] += steeper * steeper / (4 * (bend + nodes.bend[a][n]));
+            const double both = bend + nodes.bend[a][n];
+            // An axis that costs neither node anything has no slopes either.
+            sum[n] += steeper * steeper / (4 * (both > 0 ? both : 1));
         }
     }
     out = sum;

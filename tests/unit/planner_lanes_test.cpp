@@ -97,6 +97,14 @@ TEST(PlannerLanes, ATradeSavesNoMoreThanItsTangentsSay) {
         const double hoped = trade(source, target, goes, comes);
         EXPECT_LE(saves, hoped + 1e-12) << "seed " << seed;
         EXPECT_LE(hoped, most_of_trade(source, target, goes) + 1e-12) << "seed " << seed;
+        TangentGroup both;
+        both.set(0, source);
+        both.set(1, target);
+        Lanes most{};
+        most_of_trades(both, source, most);
+        EXPECT_LE(hoped, most[1] + 1e-12) << "seed " << seed;
+        most_of_trades(both, target, most);
+        EXPECT_LE(trade(target, source, comes, goes), most[0] + 1e-12) << "seed " << seed;
     }
 }
 
