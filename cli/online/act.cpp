@@ -35,7 +35,8 @@ std::string vm_path(const std::string& name, std::string_view action) {
 Exit act_on_vms(Online& online, std::string_view action, const VmOptions& in, const std::string& body) {
     std::vector<Change> changes;
     for (const std::string& name : in.names) {
-        changes.push_back({"POST", vm_path(name, action), body, name + ": " + std::string{action}});
+        const Already already = action == "migrate" ? Already::place : Already::state;
+        changes.push_back({"POST", vm_path(name, action), body, name + ": " + std::string{action}, already});
     }
     return change_all(online, changes, in.act);
 }
@@ -146,8 +147,13 @@ Action declare_movable(Options& options) {
     declare_names(options, *in);
     declare_act(options, in->act, false);
     return online([in](Online& connection) {
-        return act_on_vms(connection, "set-movable", *in,
-                          in->word == "yes" ? R"({"movable":true})" : R"({"movable":false})");
+        std::vector<Change> changes;
+        for (const std::string& name : in->names) {
+            changes.push_back({"POST", vm_path(name, "set-movable"),
+                               in->word == "yes" ? R"({"movable":true})" : R"({"movable":false})",
+                               name + ": movable " + in->word, Already::beside});
+        }
+        return change_all(connection, changes, in->act);
     });
 }
 

@@ -14,13 +14,16 @@ namespace ballast::cli {
 namespace {
 
 // What the answer says, in one line: a dry run's decision, a job, or the object as it is now.
-std::string answer_line(const std::string& what, Json answer) {
+std::string answer_line(const Change& change, Json answer) {
+    const std::string& what = change.what;
     if (answer.at("dry_run").flag()) {
         const std::string detail =
             answer.at("detail").text().empty() ? "" : ": " + answer.at("detail").plain();
         const std::string host =
             answer.at("host").text().empty() ? "" : " (" + answer.at("host").plain() + ")";
-        return what + ": would be " + answer.at("decision").plain() + host + detail;
+        const bool already = answer.at("decision").text() == "already_so";
+        return what + (already ? ": nothing would be done" : ": would be " + answer.at("decision").plain()) +
+               host + detail;
     }
     if (answer.at("kind").is_text() && answer.at("percent").is_number()) {
         return job_ended(answer)
@@ -28,7 +31,14 @@ std::string answer_line(const std::string& what, Json answer) {
                    : what + ": job " + answer.at("id").plain() + " is " + answer.at("state").plain();
     }
     if (answer.at("state").is_text()) {
-        return what + ": it is " + answer.at("state").plain();
+        const std::string state = answer.at("state").plain();
+        switch (change.already) {
+            case Already::unsaid: return what + ": it is " + state;
+            case Already::state: return what + ": it is " + state + " already";
+            case Already::beside: return what + ": done";
+            case Already::place:
+                return what + ": it is on " + answer.at("host").plain() + " already, and " + state;
+        }
     }
     return what + ": done";
 }
@@ -73,7 +83,7 @@ Exit change_all(Online& online, const std::vector<Change>& changes, const ActOpt
         if (options.waits(context) && !options.dry_run && is_open_job(text.root())) {
             jobs.push_back(text.root().at("id").count());
         } else if (context.format() == Format::table) {
-            context.print(printable(answer_line(change.what, text.root())) + "\n");
+            context.print(printable(answer_line(change, text.root())) + "\n");
             if (const Json ranked = text.root().at("destinations"); ranked.size() > 0) {
                 context.print("\n" +
                               destinations_table(ranked).text(

@@ -10,11 +10,20 @@
 
 namespace ballast::cli {
 
+// What an answer that is the object, and no job, means.
+enum class Already : std::uint8_t {
+    unsaid,  // that is how it is now, perhaps by this change
+    state,   // it was in that state before, so that there was nothing to do
+    place,   // it was on that host before
+    beside,  // the state is beside the point
+};
+
 struct Change {
     std::string method;
     std::string path;
     std::string body;
     std::string what;  // "web1: pause", for messages
+    Already already = Already::unsaid;
 };
 
 // Sends all of them, then waits for the jobs that they started as the options say. A refused one does not

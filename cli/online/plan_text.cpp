@@ -3,6 +3,7 @@
 
 #include "cli/online/kinds.hpp"
 #include "cli/online/plans.hpp"
+#include "policy/rule_words.hpp"
 
 namespace ballast::cli {
 
@@ -18,27 +19,37 @@ Cell seconds_of(Json seconds) {
     return seconds.is_number() ? cell_of(Show::two_decimals, seconds, 0) : Cell{};
 }
 
+// A dry run's plan is not kept: it has no number, and nothing of it will ever happen.
+bool is_dry_run(Json plan) {
+    return plan.at("id").is_null();
+}
+
 std::string moves_table(Json plan, const TableStyle& style) {
-    Table table{{{"VM"},
-                 {"FROM"},
-                 {"TO"},
-                 {"STATE"},
-                 {"MEM_MIB", true},
-                 {"CPU_CORES", true},
-                 {"EXPECT_S", true},
-                 {"TOOK_S", true},
-                 {"WHY"}}};
+    const bool happens = !is_dry_run(plan);
+    std::vector<Table::Column> columns{{"VM"}, {"FROM"}, {"TO"}};
+    if (happens) {
+        columns.push_back({"STATE"});
+    }
+    columns.insert(columns.end(), {{"MEM_MIB", true}, {"CPU_CORES", true}, {"EXPECT_S", true}});
+    if (happens) {
+        columns.push_back({"TOOK_S", true});
+    }
+    columns.push_back({"WHY"});
+    Table table{columns};
     plan.at("moves").each_item([&](Json move) {
         const Json outcome = move.at("outcome");
-        table.row({{move.at("vm").plain()},
-                   {move.at("from").plain()},
-                   {move.at("to").plain()},
-                   cell_of(Show::state, move.at("state"), 0),
-                   {move.at("memory_mib").plain()},
-                   cell_of(Show::two_decimals, move.at("cpu_cores"), 0),
-                   seconds_of(move.at("expected_seconds")),
-                   seconds_of(move.at("seconds")),
-                   {outcome.text().empty() ? move.at("why").plain() : outcome.plain()}});
+        std::vector<Cell> row{{move.at("vm").plain()}, {move.at("from").plain()}, {move.at("to").plain()}};
+        if (happens) {
+            row.push_back(cell_of(Show::state, move.at("state"), 0));
+        }
+        row.push_back({move.at("memory_mib").plain()});
+        row.push_back(cell_of(Show::two_decimals, move.at("cpu_cores"), 0));
+        row.push_back(seconds_of(move.at("expected_seconds")));
+        if (happens) {
+            row.push_back(seconds_of(move.at("seconds")));
+        }
+        row.push_back({outcome.text().empty() ? move.at("why").plain() : outcome.plain()});
+        table.row(std::move(row));
     });
     return table.rows() == 0 ? "" : "\n" + table.text(style);
 }
@@ -61,6 +72,16 @@ std::string rejected_table(Json plan, const TableStyle& style) {
     return "\n" + table.text(style) + (left_out == 0 ? "" : "and " + std::to_string(left_out) + " more\n");
 }
 
+std::string three_decimals(Json number) {
+    return cell_of(Show::three_decimals, number, 0).text;
+}
+
+// A controller that is newer than this program may have rules that it does not know.
+std::string rule_for_people(std::string_view word) {
+    const std::optional<policy::Constraint> rule = policy::rule_of_word(word);
+    return std::string{rule.has_value() ? policy::rule_phrase(*rule) : word};
+}
+
 // Of one host; nothing when it was not compared.
 Cell measured_cpu(Json plan, std::string_view host) {
     Cell cell;
@@ -74,20 +95,28 @@ Cell measured_cpu(Json plan, std::string_view host) {
 
 // The hosts that the plan changes.
 std::string hosts_table(Json plan, const TableStyle& style) {
-    Table table{
-        {{"HOST"}, {"CPU%", true}, {"AFTER", true}, {"MEASURED", true}, {"MEM%", true}, {"AFTER", true}}};
+    const bool happens = !is_dry_run(plan);
+    std::vector<Table::Column> columns{{"HOST"}, {"CPU%", true}, {"AFTER", true}};
+    if (happens) {
+        columns.push_back({"MEASURED", true});
+    }
+    columns.insert(columns.end(), {{"MEM%", true}, {"AFTER", true}});
+    Table table{columns};
     plan.at("before.hosts").each_item([&](Json before) {
         plan.at("after.hosts").each_item([&](Json after) {
             const bool same_host = after.at("name").text() == before.at("name").text();
             const bool changed = after.at("cpu").number() != before.at("cpu").number() ||
                                  after.at("memory").number() != before.at("memory").number();
             if (same_host && changed) {
-                table.row({{before.at("name").plain()},
-                           cell_of(Show::load, before.at("cpu"), 0),
-                           cell_of(Show::load, after.at("cpu"), 0),
-                           measured_cpu(plan, before.at("name").text()),
-                           {percent(before.at("memory"))},
-                           {percent(after.at("memory"))}});
+                std::vector<Cell> row{{before.at("name").plain()},
+                                      cell_of(Show::load, before.at("cpu"), 0),
+                                      cell_of(Show::load, after.at("cpu"), 0)};
+                if (happens) {
+                    row.push_back(measured_cpu(plan, before.at("name").text()));
+                }
+                row.push_back({percent(before.at("memory"))});
+                row.push_back({percent(after.at("memory"))});
+                table.row(std::move(row));
             }
         });
     });
@@ -158,19 +187,41 @@ std::string search_line(Json search) {
            ". The next round goes on from there; offline, \"ballast plan\" searches as long as asked\n";
 }
 
+std::string rules_table(Json by_rule, const TableStyle& style) {
+    Table rules{{{"VMS", true}, {"HOSTS", true}, {"KEPT BECAUSE"}}};
+    const auto count = [](Json number) { return number.is_number() ? number.plain() : std::string{"0"}; };
+    by_rule.at("vms").each_member([&](std::string_view rule, Json guests) {
+        rules.row({{guests.plain()}, {count(by_rule.at("hosts").at(rule))}, {rule_for_people(rule)}});
+    });
+    by_rule.at("hosts").each_member([&](std::string_view rule, Json hosts) {
+        if (!by_rule.at("vms").at(rule).is_number()) {
+            rules.row({{"0"}, {hosts.plain()}, {rule_for_people(rule)}});
+        }
+    });
+    return rules.rows() == 0 ? "" : "\n" + rules.text(style);
+}
+
 std::string plan_text(Json plan, const TableStyle& style) {
-    std::string out = (plan.at("id").is_null() ? "plan" : "plan " + plan.at("id").plain()) + ", " +
-                      plan.at("policy").plain() + ", " + plan.at("state").plain() + "; CPU spread " +
-                      cell_of(Show::three_decimals, plan.at("before.cpu_stddev"), 0).text + " -> " +
-                      cell_of(Show::three_decimals, plan.at("after.cpu_stddev"), 0).text;
-    if (plan.at("moves").size() == 0) {
-        out += "; nothing to move";
+    const bool nothing = plan.at("moves").size() == 0;
+    std::string out = is_dry_run(plan) ? "dry run, " + plan.at("policy").plain()
+                                       : "plan " + plan.at("id").plain() + ", " + plan.at("policy").plain() +
+                                             ", " + plan.at("state").plain();
+    out += ": " + plan.at("conclusion").plain();
+    std::string spread = "CPU spread " + three_decimals(plan.at("before.cpu_stddev"));
+    if (nothing) {
+        spread += "; nothing to move";
+    } else {
+        spread += " -> " + three_decimals(plan.at("after.cpu_stddev")) + ", memory " +
+                  three_decimals(plan.at("before.memory_stddev")) + " -> " +
+                  three_decimals(plan.at("after.memory_stddev")) + " (standard deviation over the hosts)";
     }
     if (plan.at("unresolved").size() > 0) {
-        out += "; still overloaded: " + plan.at("unresolved").plain();
+        spread += "; still overloaded" + std::string{nothing ? ": " : " after it: "} +
+                  plan.at("unresolved").plain();
     }
-    return printable(out) + "\n" + moves_table(plan, style) + hosts_table(plan, style) +
-           search_line(plan.at("search")) + prediction_line(plan) + rejected_table(plan, style);
+    return printable(out) + "\n" + printable(spread) + "\n" + moves_table(plan, style) +
+           hosts_table(plan, style) + search_line(plan.at("search")) + prediction_line(plan) +
+           rejected_table(plan, style) + rules_table(plan.at("by_rule"), style);
 }
 
 }  // namespace ballast::cli

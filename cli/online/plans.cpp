@@ -11,7 +11,6 @@
 #include "cli/online/online.hpp"
 #include "cli/problem.hpp"
 #include "cli/times.hpp"
-#include "policy/rule_words.hpp"
 
 namespace ballast::cli {
 
@@ -245,12 +244,6 @@ std::string explained_destinations(Json answer, const TableStyle& style) {
            destinations_table(destinations).text(style);
 }
 
-// A controller that is newer than this program may have rules that it does not know.
-std::string rule_for_people(std::string_view word) {
-    const std::optional<policy::Constraint> rule = policy::rule_of_word(word);
-    return std::string{rule.has_value() ? policy::rule_phrase(*rule) : word};
-}
-
 std::string explained(Json answer, const TableStyle& style) {
     std::string out =
         printable(answer.at("policy").plain()) + ": " + printable(answer.at("conclusion").plain()) + "\n";
@@ -292,19 +285,8 @@ std::string explained(Json answer, const TableStyle& style) {
                    {move.at("price").plain()},
                    {move.at("why").plain()}});
     });
-    Table rules{{{"VMS", true}, {"HOSTS", true}, {"KEPT BECAUSE"}}};
-    const Json by_rule = answer.at("by_rule");
-    const auto count = [](Json number) { return number.is_number() ? number.plain() : std::string{"0"}; };
-    by_rule.at("vms").each_member([&](std::string_view rule, Json guests) {
-        rules.row({{guests.plain()}, {count(by_rule.at("hosts").at(rule))}, {rule_for_people(rule)}});
-    });
-    by_rule.at("hosts").each_member([&](std::string_view rule, Json hosts) {
-        if (!by_rule.at("vms").at(rule).is_number()) {
-            rules.row({{"0"}, {hosts.plain()}, {rule_for_people(rule)}});
-        }
-    });
     return out + (moves.rows() == 0 ? "" : "\n" + moves.text(style)) +
-           (rules.rows() == 0 ? "" : "\n" + rules.text(style));
+           rules_table(answer.at("by_rule"), style);
 }
 
 Exit explain(Online& online, const ExplainOptions& in) {

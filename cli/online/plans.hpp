@@ -14,6 +14,9 @@ std::span<const Command> plan_commands();
 
 // A ballast-plan/1 in columns: its moves with their reasons, what was rejected, the hosts before and after.
 std::string plan_text(Json plan, const TableStyle& style);
+// How many guests and hosts each rule kept as they are ("by_rule"), with a line feed before it; nothing of
+// none.
+std::string rules_table(Json by_rule, const TableStyle& style);
 // That the controller ended the search before it was complete; nothing when it did not.
 std::string search_line(Json search);
 

@@ -97,6 +97,8 @@ class Core {
 
     // Age 0 is the newest; null beyond the oldest.
     const DecisionRow* decision(std::size_t age) const noexcept;
+    // The newest of balancing's own rounds and of plans; null when none is kept.
+    const DecisionRow* last_balancing_decision() const noexcept;
     const DecisionRow* find_decision(std::uint64_t id) const noexcept;
 
     // The plan of the last dry run (plan_create, rebalance). Valid until the next one.

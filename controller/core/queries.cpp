@@ -114,6 +114,16 @@ const DecisionRow* Core::decision(std::size_t age) const noexcept {
                : nullptr;
 }
 
+const DecisionRow* Core::last_balancing_decision() const noexcept {
+    for (std::size_t age = 0; age < tables_->decisions_kept(); ++age) {
+        const DecisionRow* row = decision(age);
+        if (row->kind <= DecisionKind::waiting) {
+            return row;
+        }
+    }
+    return nullptr;
+}
+
 const DecisionRow* Core::find_decision(std::uint64_t id) const noexcept {
     return id == 0 || id > tables_->last_decision
                ? nullptr

@@ -219,7 +219,7 @@ enum class DecisionKind : std::uint8_t {
     no_overload,    // no up host is at or above the critical load
     no_move,        // a host is, but every candidate was rejected
     planned,        // see the plan
-    waiting,        // an earlier plan is still being carried out
+    waiting,        // an earlier plan is still being carried out; the last that is about balancing
     placed,         // a destination was chosen for one guest
     not_placed,     // none could take it
     drained_guest,  // a guest was sent away from a draining host

@@ -74,7 +74,7 @@ void write_balance(JsonOut& json, const Core& core) {
     json.member("window", balance.parameters.window);
     json.member("cool_down_seconds", balance.parameters.cool_down_seconds);
     json.key("last_decision");
-    if (const DecisionRow* decision = core.decision(0); decision != nullptr) {
+    if (const DecisionRow* decision = core.last_balancing_decision(); decision != nullptr) {
         render_decision(json, *decision);
     } else {
         json.null();
@@ -101,7 +101,7 @@ std::string status_text(const Core& core, const PoolCensus& census) {
                "% CPU");
     table.cell("vms"), table.cell(census.vms_all), table.cell(detail(census.vms, VmState::running));
     table.cell("open jobs"), table.cell(census.jobs_open), table.cell("");
-    const DecisionRow* decision = core.decision(0);
+    const DecisionRow* decision = core.last_balancing_decision();
     table.cell("balancing"), table.cell(core.settings().balance.enabled ? "on" : "off");
     const std::uint64_t there = census.hosts_all - census.hosts[static_cast<std::size_t>(HostState::down)];
     table.cell(census.hosts_measured < there

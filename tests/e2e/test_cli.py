@@ -163,6 +163,34 @@ class CommandLine(CliCase):
         wait_until("it is gone", lambda: self.vm("made")["state"] == "inactive")
         self.run_it("vm", "forget", "made", "--yes")
 
+    def test_what_is_so_already_is_said_to_be_so(self):
+        here = self.vm("vm1-01")["host"]
+        self.assertEqual(self.run_it("vm", "migrate", "vm1-01", "--to", here).stdout, f"vm1-01: migrate: it is on {here} already, and running\n")
+        self.assertIn(f"nothing would be done ({here}): the guest is on {here} already",
+                      self.run_it("vm", "migrate", "vm1-01", "--to", here, "--dry-run").stdout)
+        self.assertEqual(self.run_it("vm", "unpause", "vm1-01").stdout, "vm1-01: unpause: it is running already\n")
+        self.assertEqual(self.run_it("vm", "movable", "yes", "vm1-01").stdout, "vm1-01: movable yes: done\n")
+
+    def test_a_dry_run_of_a_rebalance_says_what_it_would_do_and_why(self):
+        before = self.pool.get("/v1/plans")["plans"]
+        nothing = self.run_it("rebalance", "--dry-run").stdout
+        self.assertRegex(nothing, r"^dry run, ballast: nothing to do: no host is overloaded.*\nCPU spread 0\.\d+; nothing to move\n")
+        self.assertRegex(nothing, r"VMS +HOSTS +KEPT BECAUSE\n(.*\n)* *\d+ +2  its host is not overloaded\n")
+        # A limit below every host's load.
+        moves = self.run_it("rebalance", "--dry-run", "--policy", "vds-3b", "--set", "critical_load=0.01", "--set", "samples_min=1").stdout
+        self.assertRegex(moves, r"^dry run, vds-3b: \S.*\nCPU spread")
+        self.assertEqual(self.pool.get("/v1/plans")["plans"], before, "none is kept")
+
+    def test_status_speaks_of_balancing_and_not_of_desktops(self):
+        self.run_it("plan", "new")
+        self.pool.post("/v1/pools", {"name": "spares", "after_session": "reset", "targets": {"ready": 1, "paused": 0, "saved": 0, "max": 1},
+                                     "template": {"type": "pv", "memory_mib": 64, "kernel": "/boot/guest"}})
+        wait_until("it has started one", lambda: "desktop_started" in [each["kind"] for each in self.pool.get("/v1/decisions")["decisions"]])
+        self.assertIn("ago: nothing to do", self.run_it("status").stdout)
+        self.run_it("pool", "disable", "spares")
+        self.run_it("pool", "delete", "spares", "--yes")
+        wait_until("it is gone", lambda: self.pool.get("/v1/pools")["pools"] == [])
+
     def test_rebalance_is_silent_for_cron_when_there_is_nothing_to_do(self):
         done = self.run_it("rebalance", "--quiet")
         self.assertEqual((done.stdout, done.stderr), ("", ""))
