@@ -186,6 +186,10 @@ Fault HostView::call(Call what, const JobRecord& record, Detail& detail) {
             case Call::pause: status = hypervisor_.pause(domain); break;
             case Call::unpause: status = hypervisor_.unpause(domain); break;
             case Call::resume: status = hypervisor_.resume_suspended(domain); break;
+            case Call::resume_late:
+                log_notice("job {}: {} has suspended itself after its end", record.job_id, record.name);
+                status = hypervisor_.resume_suspended(domain, true);
+                break;
             case Call::withdraw_suspend: status = hypervisor_.withdraw_suspend(domain); break;
             case Call::rename_away:
                 status =

@@ -96,6 +96,7 @@ Fault Agents::call(std::uint32_t host, agent::Call what, const agent::JobRecord&
         case agent::Call::pause: return sim::pause(machine.xen, guest).fault();
         case agent::Call::unpause: return sim::unpause(machine.xen, guest).fault();
         case agent::Call::resume: return sim::resume_suspended(machine.xen, guest).fault();
+        case agent::Call::resume_late: return sim::resume_suspended(machine.xen, guest, true).fault();
         case agent::Call::withdraw_suspend: return sim::withdraw_suspend(machine.xen, guest).fault();
         case agent::Call::rename_away: return sim::rename(machine.xen, guest, guest.name, away).fault();
         case agent::Call::rename_back:

@@ -162,8 +162,9 @@ class Hypervisor {
     virtual Status pause(const Domain& domain) = 0;
     virtual Status unpause(const Domain& domain) = 0;
     // Lets a suspended domain run on here as if nothing had happened. `state_conflict` when it is not
-    // suspended.
-    virtual Status resume_suspended(const Domain& domain) = 0;
+    // suspended. `if_withdrawn`: also when somebody has asked it to suspend itself since a `withdraw_suspend`
+    // came too late, or when that cannot be told.
+    virtual Status resume_suspended(const Domain& domain, bool if_withdrawn = false) = 0;
     // Takes back what an interrupted send_image may have asked of a guest: to suspend itself. Success: it
     // will not do so any more. `state_conflict`: it may have taken the request already, or it cannot be told
     // whether one was made; a guest that has taken one suspends itself soon, or never.

@@ -35,8 +35,9 @@ Status MeasuredHypervisor::pause(const Domain& domain) {
 Status MeasuredHypervisor::unpause(const Domain& domain) {
     return measure(HypervisorCall::unpause, [&] { return inner_->unpause(domain); });
 }
-Status MeasuredHypervisor::resume_suspended(const Domain& domain) {
-    return measure(HypervisorCall::resume_suspended, [&] { return inner_->resume_suspended(domain); });
+Status MeasuredHypervisor::resume_suspended(const Domain& domain, bool if_withdrawn) {
+    return measure(HypervisorCall::resume_suspended,
+                   [&] { return inner_->resume_suspended(domain, if_withdrawn); });
 }
 Status MeasuredHypervisor::withdraw_suspend(const Domain& domain) {
     return measure(HypervisorCall::withdraw_suspend, [&] { return inner_->withdraw_suspend(domain); });

@@ -63,6 +63,11 @@ void Core::start(const Now& now, Actions& out) noexcept {
     now_ = now;
     for (std::uint32_t row = 0; row < rows_.limit(); ++row) {
         Row& job = rows_[row];
+        if (job.in_use && ended(job.record.state) &&
+            (job.record.stage == Stage::transferring || job.record.stage == Stage::saving)) {
+            begin_late_wait(job);  // what had become of its guest is not known any more
+            continue;
+        }
         if (!job.in_use || job.record.stage == Stage::expecting || job.record.stage == Stage::fetching ||
             (ended(job.record.state) && !job.record.acknowledged)) {
             continue;
@@ -210,6 +215,9 @@ void Core::finished(std::uint32_t row, Actions& out) noexcept {
         wake_after(job, lost_look_every);
         return;
     }
+    if (job.suspension_due) {
+        begin_late_wait(job);
+    }
     if (job.worker != no_worker && job.record.stage == Stage::running) {
         tell(row, job.worker, Tell::started, Fault::none, {}, out);
     } else if (job.worker != no_worker && job.record.stage == Stage::refused) {
@@ -276,16 +284,18 @@ void Core::decide(std::uint32_t row, Actions& out) noexcept {
     BALLAST_ASSERT(!"a stage without a decision");
 }
 
-// An undecided hand-over that the controller knows of: its record goes once an operator has settled the
-// truth.
+// Two kinds of ended jobs are looked at: transfers and saves whose guest may yet suspend itself; and an
+// undecided hand-over that the controller knows of, whose record goes once an operator has settled the truth.
 void Core::decide_ended(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
-    if (job.truth.domain.state == DomainState::suspended) {
+    if (job.record.stage == Stage::out_lost && job.truth.domain.state == DomainState::suspended) {
         wake_after(job, lost_look_every);
         return;
     }
-    out.push({.kind = ActionKind::forget, .job_id = job.record.job_id});
-    drop(row);
+    if (await_late_suspension(row, out) || !job.record.acknowledged) {
+        return;
+    }
+    forget(row, out);
 }
 
 void Core::on_called(const CalledEvent& event, Actions& out) noexcept {
@@ -294,6 +304,12 @@ void Core::on_called(const CalledEvent& event, Actions& out) noexcept {
     job.waiting = Waiting::nothing;
     if (job.calling == Call::withdraw_suspend) {
         on_withdrawn(event, out);
+        return;
+    }
+    if (job.calling == Call::resume_late &&
+        (event.fault == Fault::none || event.fault == Fault::state_conflict)) {
+        job.suspension_due.reset();
+        look(event.row, out);
         return;
     }
     // The hand-over's renames are for people: a failed one does not hold the guest up.
@@ -359,8 +375,11 @@ void Core::on_ack(std::uint64_t job_id, Actions& out) noexcept {
         }
         return;
     }
-    out.push({.kind = ActionKind::forget, .job_id = job_id});
-    drop(row);
+    if (job.suspension_due) {
+        job.record.acknowledged = true;  // not on disk: a restarted agent reports it once more
+        return;
+    }
+    forget(row, out);
 }
 
 void Core::on_link_up(Actions& out) noexcept {
@@ -371,7 +390,7 @@ void Core::on_link_up(Actions& out) noexcept {
         }
         report(row, out);
         if (job.record.stage == Stage::commit_sent && job.doubtful) {
-            out.push({.kind = ActionKind::ask_controller, .row = row});
+            act(ActionKind::ask_controller, row, out);
         }
     }
 }

@@ -76,7 +76,8 @@ class Core {
         bool helper_ok = false;
         bool told_commit = false;
         // While an image is written: the guest may have been asked to suspend itself, and may still do so
-        // when its worker is gone; until `suspension_due` that is waited for.
+        // when its worker is gone; until `suspension_due` that is waited for. An ended job has one when the
+        // guest may still do it: it is looked at until then.
         bool may_suspend = true;
         std::optional<Instant> suspension_due;
         Fault call_fault = Fault::none;  // of the last short call, file step or destruction that failed
@@ -139,6 +140,7 @@ class Core {
     static std::uint64_t reserved_kib(const Row& job) noexcept;
 
     // steps shared by all kinds (steps.cpp)
+    static Action& act(ActionKind kind, std::uint32_t row, Actions& out) noexcept;
     void enter(std::uint32_t row, Stage stage, Actions& out) noexcept;
     void persist(std::uint32_t row, Actions& out) noexcept;
     void look(std::uint32_t row, Actions& out) noexcept;
@@ -160,6 +162,7 @@ class Core {
     void succeed(std::uint32_t row, Actions& out) noexcept;
     void fail(std::uint32_t row, Actions& out) noexcept;
     void abort(std::uint32_t row, Fault fault, const Detail& detail, Actions& out) noexcept;
+    void forget(std::uint32_t row, Actions& out) noexcept;
     void drop(std::uint32_t row) noexcept;
     // One more try at making the guest's suspended copy run on, or at destroying a copy; false: no more.
     bool try_call(std::uint32_t row, Call what, Actions& out) noexcept;
@@ -168,6 +171,9 @@ class Core {
     // back, or goes on looking for as long as the guest may still heed it. False: it will not, the job may
     // end.
     bool await_suspension(std::uint32_t row, Actions& out) noexcept;
+    // The same when the job has ended.
+    bool await_late_suspension(std::uint32_t row, Actions& out) noexcept;
+    void begin_late_wait(Row& row) noexcept;
 
     // one function for each stage (local_jobs.cpp, image_jobs.cpp, migrate_out.cpp, migrate_in.cpp)
     void decide_creating(std::uint32_t row, Actions& out) noexcept;

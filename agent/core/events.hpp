@@ -132,6 +132,7 @@ enum class Call : std::uint8_t {
     pause,
     unpause,
     resume,
+    resume_late,       // `state_conflict` when somebody else has asked the guest to suspend itself since
     withdraw_suspend,  // succeeds when the guest will not suspend itself any more
     rename_away,
     rename_back,

@@ -23,6 +23,7 @@ void Core::decide_saving(std::uint32_t row, Actions& out) noexcept {
     if (state == DomainState::suspended) {
         blame(job, Fault::worker_died, "the save was interrupted; the guest has been let run on");
         job.may_suspend = false;
+        job.suspension_due.reset();
         if (try_call(row, Call::resume, out)) {
             return;
         }

@@ -57,6 +57,7 @@ void Core::decide_transferring(std::uint32_t row, Actions& out) noexcept {
     if (state == DomainState::suspended) {
         blame(job, Fault::worker_died, "the transfer was interrupted; the guest has been let run on here");
         job.may_suspend = false;
+        job.suspension_due.reset();
         if (try_call(row, Call::resume, out)) {
             return;
         }
@@ -79,7 +80,7 @@ void Core::decide_commit_sent(std::uint32_t row, Actions& out) noexcept {
     job.doubtful = true;
     ++job.asks;
     start_helper(row, WorkerOp::ask, out);
-    out.push({.kind = ActionKind::ask_controller, .row = row});
+    act(ActionKind::ask_controller, row, out);
     report(row, out);
 }
 

@@ -16,7 +16,20 @@ constexpr Duration back_off_max = seconds(30);
 constexpr Duration suspension_awaited = seconds(20);
 constexpr Duration suspension_looked_for_every = milliseconds(250);
 
+// A guest whose disk hangs, or whose kernel is told to be patient, takes longer than that. Nobody is kept
+// waiting for it, but it is not left standing either.
+constexpr Duration late_suspension_awaited = seconds(600);
+constexpr Duration late_suspension_looked_for_every = seconds(1);
+
 }  // namespace
+
+// Not inlined: an action is large, and each place that made one on its own would be as well.
+[[gnu::noinline]] Action& Core::act(ActionKind kind, std::uint32_t row, Actions& out) noexcept {
+    Action& action = out.push({});
+    action.kind = kind;
+    action.row = row;
+    return action;
+}
 
 void Core::enter(std::uint32_t row, Stage stage, Actions& out) noexcept {
     Row& job = rows_[row];
@@ -32,7 +45,7 @@ void Core::persist(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     BALLAST_ASSERT(job.waiting == Waiting::nothing);
     job.waiting = Waiting::persist;
-    out.push({.kind = ActionKind::persist, .row = row});
+    act(ActionKind::persist, row, out);
 }
 
 void Core::look(std::uint32_t row, Actions& out) noexcept {
@@ -40,7 +53,7 @@ void Core::look(std::uint32_t row, Actions& out) noexcept {
     BALLAST_ASSERT(job.waiting == Waiting::nothing);
     job.waiting = Waiting::truth;
     job.wake.reset();
-    out.push({.kind = ActionKind::look, .row = row, .survey = job.record.stage == Stage::none});
+    act(ActionKind::look, row, out).survey = job.record.stage == Stage::none;
 }
 
 void Core::call(std::uint32_t row, Call what, Actions& out) noexcept {
@@ -48,14 +61,14 @@ void Core::call(std::uint32_t row, Call what, Actions& out) noexcept {
     BALLAST_ASSERT(job.waiting == Waiting::nothing);
     job.waiting = Waiting::call;
     job.calling = what;
-    out.push({.kind = ActionKind::call, .row = row, .call = what});
+    act(ActionKind::call, row, out).call = what;
 }
 
 void Core::file(std::uint32_t row, FileStep what, Actions& out) noexcept {
     Row& job = rows_[row];
     BALLAST_ASSERT(job.waiting == Waiting::nothing);
     job.waiting = Waiting::file;
-    out.push({.kind = ActionKind::file, .row = row, .file = what});
+    act(ActionKind::file, row, out).file = what;
 }
 
 void Core::start_worker(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
@@ -68,7 +81,9 @@ void Core::start_worker(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
     job.worker_failed = false;
     job.may_suspend = true;
     job.suspension_due.reset();
-    out.push({.kind = ActionKind::start_worker, .row = row, .worker = job.worker, .op = op});
+    Action& action = act(ActionKind::start_worker, row, out);
+    action.worker = job.worker;
+    action.op = op;
 }
 
 void Core::start_helper(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
@@ -78,33 +93,34 @@ void Core::start_helper(std::uint32_t row, WorkerOp op, Actions& out) noexcept {
     job.helper = last_worker_;
     job.helper_op = op;
     job.helper_ok = false;
-    out.push({.kind = ActionKind::start_worker, .row = row, .worker = job.helper, .op = op});
+    Action& action = act(ActionKind::start_worker, row, out);
+    action.worker = job.helper;
+    action.op = op;
 }
 
 void Core::tell(std::uint32_t row, WorkerId worker, Tell what, Fault fault, const Detail& detail,
                 Actions& out) noexcept {
-    out.push({.kind = ActionKind::tell_worker,
-              .row = row,
-              .worker = worker,
-              .tell = what,
-              .fault = fault,
-              .detail = detail});
+    Action& action = act(ActionKind::tell_worker, row, out);
+    action.worker = worker;
+    action.tell = what;
+    action.fault = fault;
+    action.detail = detail;
 }
 
 void Core::kill(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     if (job.worker != no_worker && !job.killed) {
         job.killed = true;
-        out.push({.kind = ActionKind::kill_worker, .row = row, .worker = job.worker});
+        act(ActionKind::kill_worker, row, out).worker = job.worker;
     }
     if (job.helper != no_worker) {
-        out.push({.kind = ActionKind::kill_worker, .row = row, .worker = job.helper});
+        act(ActionKind::kill_worker, row, out).worker = job.helper;
     }
 }
 
 void Core::report(std::uint32_t row, Actions& out) noexcept {
     rows_[row].next_report = now_.mono + seconds(1);
-    out.push({.kind = ActionKind::report, .row = row});
+    act(ActionKind::report, row, out);
 }
 
 void Core::wake_after(Row& row, Duration after) noexcept {
@@ -140,6 +156,9 @@ void Core::succeed(std::uint32_t row, Actions& out) noexcept {
 void Core::fail(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
     blame(job, Fault::worker_died, "the operation was interrupted, by the end of its worker or of the agent");
+    if (job.suspension_due) {
+        job.record.detail.append_cut("; should the guest suspend itself yet, it is let run on");
+    }
     job.record.state = job.record.fault == Fault::cancelled ? JobState::cancelled : JobState::failed;
     job.wake.reset();
     persist(row, out);
@@ -158,6 +177,11 @@ void Core::abort(std::uint32_t row, Fault fault, const Detail& detail, Actions& 
     } else if (job.waiting == Waiting::nothing) {
         look(row, out);
     }
+}
+
+void Core::forget(std::uint32_t row, Actions& out) noexcept {
+    act(ActionKind::forget, row, out).job_id = rows_[row].record.job_id;
+    drop(row);
 }
 
 void Core::drop(std::uint32_t row) noexcept {
@@ -200,13 +224,43 @@ bool Core::await_suspension(std::uint32_t row, Actions& out) noexcept {
 
 void Core::on_withdrawn(const CalledEvent& event, Actions& out) noexcept {
     Row& job = rows_[event.row];
-    const bool over = event.fault == Fault::none || now_.mono >= job.suspension_due.value_or(now_.mono);
-    if (over) {
-        job.may_suspend = false;
-        look(event.row, out);  // once more: it may have suspended itself just before
-    } else {
+    const bool withdrawn = event.fault == Fault::none;
+    if (!withdrawn && now_.mono < job.suspension_due.value_or(now_.mono)) {
         wake_after(job, suspension_looked_for_every);
+        return;
     }
+    if (withdrawn) {
+        job.suspension_due.reset();
+    }
+    job.may_suspend = false;
+    look(event.row, out);  // once more: it may have suspended itself just before
+}
+
+// At most half of the rows are kept from new jobs by that.
+void Core::begin_late_wait(Row& row) noexcept {
+    if (rows_.used() > rows_.limit() / 2) {
+        row.suspension_due.reset();
+        return;
+    }
+    row.suspension_due = now_.mono + late_suspension_awaited;
+    wake_after(row, late_suspension_looked_for_every);
+}
+
+bool Core::await_late_suspension(std::uint32_t row, Actions& out) noexcept {
+    Row& job = rows_[row];
+    const DomainState state = job.truth.domain.state;
+    if (!job.suspension_due) {
+        return false;
+    }
+    if (state == DomainState::suspended && try_call(row, Call::resume_late, out)) {
+        return true;
+    }
+    if ((state == DomainState::running || state == DomainState::paused) && now_.mono < *job.suspension_due) {
+        wake_after(job, late_suspension_looked_for_every);
+        return true;
+    }
+    job.suspension_due.reset();
+    return false;
 }
 
 }  // namespace ballast::agent

@@ -45,6 +45,7 @@ WITH_SHADOW = [
     faults.cut_the_link,
     faults.worker_dies_before_the_guest_heeds_it,
     faults.worker_dies_when_the_guest_heeds_it,
+    faults.guest_suspends_when_its_job_is_over,
     desktops.tiers_and_sessions,
     desktops.private_desktop,
     wan.image_goes_along,

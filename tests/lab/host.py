@@ -163,6 +163,11 @@ class Host:
             raise ValueError(f"{link} is none of {', '.join(LINKS)}")
         qmp.ask(self.folder / "qmp.sock", "set_link", name=f"{link}-card", up=up)
 
+    def hang_disk(self, number, hangs):
+        """A SAN disk answers no writes to this host, or answers them again."""
+        limits = {key: 0 for key in ("bps", "bps_rd", "iops", "iops_rd", "iops_wr")}
+        qmp.ask(self.folder / "qmp.sock", "block_set_io_throttle", device=f"san{number}", bps_wr=int(hangs), **limits)
+
     # --- commands and files --------------------------------------------------------------------------------------
 
     def ssh_command(self, *options):

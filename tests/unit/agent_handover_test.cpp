@@ -22,7 +22,7 @@ std::size_t steps_without_failure(Schedule schedule) {
     return world.steps();
 }
 
-constexpr std::int64_t late_ms[] = {0, 60, 3000, 18'000};
+constexpr std::int64_t late_ms[] = {0, 60, 3000, 18'000, 45'000};
 // How a guest takes its time in the random walk of this seed.
 Lateness lateness_of(std::uint64_t seed) {
     Prng random{seed * 31};
@@ -129,7 +129,7 @@ TEST(AgentHandover, AGuestThatSuspendsItselfLateRunsOn) {
     std::size_t late = 0;
     for (const Schedule schedule : schedules) {
         for (const Lateness lateness : {Lateness{0, 0}, Lateness{60, 3000}, Lateness{3000, 0},
-                                        Lateness{0, 18'000}, Lateness{30'000, 5000}}) {
+                                        Lateness{0, 18'000}, Lateness{30'000, 5000}, Lateness{0, 45'000}}) {
             World undisturbed{schedule, 1, false, lateness};
             ASSERT_TRUE(undisturbed.run_to_quiescence()) << undisturbed.violation();
             EXPECT_TRUE(undisturbed.moved());

@@ -55,8 +55,9 @@ TEST(AgentJobs, SaveLeavesTheGuestInItsDomainOrInItsFileAndNeverInBoth) {
 
 TEST(AgentJobs, AGuestThatSuspendsItselfAfterItsSaveWasInterruptedRunsOn) {
     std::size_t late = 0;
-    for (const model::Lateness lateness : {model::Lateness{0, 0}, model::Lateness{60, 3000},
-                                           model::Lateness{3000, 18'000}, model::Lateness{30'000, 0}}) {
+    for (const model::Lateness lateness :
+         {model::Lateness{0, 0}, model::Lateness{60, 3000}, model::Lateness{3000, 18'000},
+          model::Lateness{30'000, 0}, model::Lateness{0, 45'000}}) {
         for (const Death death : {Death::agent, Death::worker}) {
             for (std::size_t at = 0; at < 60; ++at) {
                 OneHost host{DomainState::running};

@@ -78,7 +78,7 @@ class OneHost {
         return true;
     }
     void run() {
-        for (int i = 0; i < 2000 && (!final_ || request_.open()) && step(); ++i) {
+        for (int i = 0; i < 5000 && (!final_ || request_.open() || stands_though_ended()) && step(); ++i) {
         }
         while (!todo_.empty()) {
             step();
@@ -107,7 +107,7 @@ class OneHost {
     bool runs() const { return domain_ == DomainState::running; }
     bool absent() const { return !domain_.has_value(); }
     bool ever_lost_twice() const { return both_; }
-    // The guest suspended itself when the job had ended.
+    // The guest suspended itself, and no record says that it may be let run on.
     bool stranded() const { return stranded_; }
     bool suspended_late() const { return suspended_late_; }
     // How the guest deals with the request to suspend itself. Before it is made.
@@ -214,6 +214,9 @@ class OneHost {
         watch();
     }
     Fault perform_call(Call what) {
+        if (what == Call::resume_late && !(request_.withdrawn_late() && domain_ == DomainState::suspended)) {
+            return Fault::state_conflict;
+        }
         if (what == Call::withdraw_suspend) {
             return request_.withdraw() ? Fault::none : Fault::state_conflict;
         }
@@ -273,10 +276,13 @@ class OneHost {
         gone();
     }
     bool awaits_suspension() const { return op_ == WorkerOp::save && phase_ > 0 && request_.open(); }
+    bool stands_though_ended() const {
+        return domain_ == DomainState::suspended && request_.withdrawn_late();
+    }
     void heed_request() {
         if (request_.heed(now_ms_) && runs()) {
             domain_ = DomainState::suspended;
-            stranded_ = final_.has_value();
+            stranded_ = disk_.empty();
             suspended_late_ = worker_ == no_worker;
         }
     }

@@ -126,6 +126,13 @@ void World::call(std::size_t index, Answer& answer, Call what) {
             answer.fault = copy->state == DomainState::suspended ? Fault::none : Fault::state_conflict;
             copy->state = copy->state == DomainState::suspended ? DomainState::running : copy->state;
             break;
+        case Call::resume_late:
+            if (!copy->request.withdrawn_late() || copy->state != DomainState::suspended) {
+                answer.fault = Fault::state_conflict;
+                break;
+            }
+            copy->state = DomainState::running;
+            break;
         case Call::withdraw_suspend:
             answer.fault = copy->request.withdraw() ? Fault::none : Fault::state_conflict;
             break;
@@ -335,8 +342,7 @@ bool World::step_guest() {
         return true;
     }
     host.copy->state = DomainState::suspended;
-    const auto record = host.disk.find(job_of[source]);
-    if ((record == host.disk.end() || ended(record->second.state)) && violation_.empty()) {
+    if (!host.disk.contains(job_of[source]) && violation_.empty()) {
         violation_ = "the guest stands suspended, and no job speaks of it";
     }
     suspended_late_ =
@@ -397,11 +403,20 @@ bool World::step() {
     return moved && violation_.empty();
 }
 
+// The source's guest has not suspended itself yet, or has and is to be let run on by a job that has ended.
+bool World::stands_or_may_stand() const {
+    const Host& host = hosts_[source];
+    return host.copy && (host.copy->request.open() ||
+                         (host.copy->state == DomainState::suspended && host.copy->request.withdrawn_late() &&
+                          host.disk.contains(job_of[source]) &&
+                          host.disk.at(job_of[source]).stage == Stage::transferring));
+}
+
 bool World::run_to_quiescence() {
     while (steps_ < steps_max) {
         const bool over = hosts_[source].final_report && hosts_[destination].final_report;
         if (over && hosts_[source].todo.empty() && hosts_[destination].todo.empty() && hosts_[source].core &&
-            hosts_[destination].core && !(hosts_[source].copy && hosts_[source].copy->request.open())) {
+            hosts_[destination].core && !stands_or_may_stand()) {
             return true;
         }
         if (!step()) {

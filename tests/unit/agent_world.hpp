@@ -77,6 +77,7 @@ class World {
     void inject(Failure failure);
     // Steps until nothing moves. False when that takes too long.
     bool run_to_quiescence();
+    bool stands_or_may_stand() const;
 
     std::size_t steps() const { return steps_; }
     // The first broken promise, in words; empty when there is none.

@@ -324,6 +324,11 @@ TEST(SimHostModel, AGuestHeedsARequestToSuspendWhoeverMadeIt) {
     host.pass(second_ns / 2);
     EXPECT_EQ(state_of(guest), DomainState::suspended);
     EXPECT_EQ(withdraw_suspend(*host, guest).fault(), Fault::state_conflict);
+    ASSERT_TRUE(resume_suspended(*host, guest, true).ok()) << "nobody has asked it since";
+
+    ask_and_leave();
+    host.pass(suspend_ns((*host).config) + second_ns / 2);
+    EXPECT_EQ(resume_suspended(*host, guest, true).fault(), Fault::state_conflict) << "somebody has";
     ASSERT_TRUE(resume_suspended(*host, guest).ok());
 
     ask_and_leave();

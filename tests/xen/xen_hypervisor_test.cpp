@@ -125,7 +125,7 @@ TEST_F(XenHypervisorTest, OnlyARequestToSuspendThatNobodyHasTakenIsWithdrawn) {
     put_guest(1, "desk");
     const std::string request = "/local/domain/1/control/shutdown";
     EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict) << "no node at all";
-    for (const char* other : {"", "poweroff", "suspended"}) {
+    for (const char* other : {"poweroff", "suspended"}) {
         xen_stub::put_node(request, other);
         EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict);
         EXPECT_EQ(xen_stub::node(request), other);
@@ -134,6 +134,18 @@ TEST_F(XenHypervisorTest, OnlyARequestToSuspendThatNobodyHasTakenIsWithdrawn) {
     EXPECT_TRUE(xen_->withdraw_suspend(found(1)).ok());
     EXPECT_EQ(xen_stub::node(request), "");
     EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict);
+    EXPECT_EQ(xen_stub::node(request), "withdrawn") << "until somebody asks again";
+    EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict);
+    EXPECT_EQ(xen_stub::node(request), "withdrawn");
+}
+
+TEST_F(XenHypervisorTest, AGuestThatIsAskedByAnEventIsNotMarkedAsOneThatNobodyHasAsked) {
+    put_guest(1, "desk");
+    const std::string request = "/local/domain/1/control/shutdown";
+    xen_stub::put_node(request, "");
+    xen_stub::put_node("/local/domain/1/device/suspend/event-channel", "5");
+    EXPECT_EQ(xen_->withdraw_suspend(found(1)).fault(), Fault::state_conflict);
+    EXPECT_EQ(xen_stub::node(request), "");
 }
 
 TEST_F(XenHypervisorTest, ItIsKnownWhetherANodeWasWrittenTo) {

@@ -161,8 +161,8 @@ Status unpause(SimHost& state, Guest& guest) noexcept {
     return {};
 }
 
-Status resume_suspended(SimHost& state, Guest& guest) noexcept {
-    if (state_of(guest) != DomainState::suspended) {
+Status resume_suspended(SimHost& state, Guest& guest, bool if_withdrawn) noexcept {
+    if (state_of(guest) != DomainState::suspended || (if_withdrawn && !guest.withdrawn_late)) {
         return Err{Fault::state_conflict};
     }
     if (guest.activity != Activity::none) {
@@ -174,6 +174,7 @@ Status resume_suspended(SimHost& state, Guest& guest) noexcept {
 
 Status withdraw_suspend(SimHost& state, Guest& guest) noexcept {
     if (guest.suspends_at_ns > 0 || state_of(guest) == DomainState::suspended) {
+        guest.withdrawn_late = true;
         return Err{Fault::state_conflict};
     }
     guest.takes_suspend_at_ns = 0;

@@ -62,7 +62,7 @@ bool signals_up(const Guest& guest) noexcept;
 // ---- short operations: the door's rules (hypervisor.hpp) ----
 Status pause(SimHost& state, Guest& guest) noexcept;
 Status unpause(SimHost& state, Guest& guest) noexcept;
-Status resume_suspended(SimHost& state, Guest& guest) noexcept;
+Status resume_suspended(SimHost& state, Guest& guest, bool if_withdrawn = false) noexcept;
 // `state_conflict` when the guest has taken a request, also when it is suspended already.
 Status withdraw_suspend(SimHost& state, Guest& guest) noexcept;
 Status rename(SimHost& state, Guest& guest, std::string_view old_name, std::string_view new_name) noexcept;

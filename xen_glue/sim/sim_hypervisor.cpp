@@ -115,9 +115,10 @@ Status SimHypervisor::unpause(const Domain& domain) {
                          [](Transaction& t, Guest& guest) { return sim::unpause(t.host(), guest); });
 }
 
-Status SimHypervisor::resume_suspended(const Domain& domain) {
-    return short_call_on(Call::resume, domain,
-                         [](Transaction& t, Guest& guest) { return sim::resume_suspended(t.host(), guest); });
+Status SimHypervisor::resume_suspended(const Domain& domain, bool if_withdrawn) {
+    return short_call_on(Call::resume, domain, [if_withdrawn](Transaction& t, Guest& guest) {
+        return sim::resume_suspended(t.host(), guest, if_withdrawn);
+    });
 }
 
 Status SimHypervisor::withdraw_suspend(const Domain& domain) {

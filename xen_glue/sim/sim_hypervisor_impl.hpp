@@ -22,7 +22,7 @@ class SimHypervisor final : public Hypervisor {
     Status sample(HostCounters& out) override;
     Status pause(const Domain& domain) override;
     Status unpause(const Domain& domain) override;
-    Status resume_suspended(const Domain& domain) override;
+    Status resume_suspended(const Domain& domain, bool if_withdrawn) override;
     Status withdraw_suspend(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
     Status disks(const Domain& domain, DiskList& out) override;

@@ -213,6 +213,7 @@ Status ask_to_suspend(SimHost& state, std::uint32_t domid) noexcept {
         return Err{Fault::hypervisor_failed};
     }
     guest->takes_suspend_at_ns = state.now_ns + suspend_ns(state.config);
+    guest->withdrawn_late = false;
     ++state.change_count;  // whoever waits for changes must wait for this one now
     return {};
 }

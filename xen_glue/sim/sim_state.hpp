@@ -104,6 +104,7 @@ struct Guest {
     // The request to suspend itself, which stays when whoever made it is gone; 0: none.
     std::int64_t takes_suspend_at_ns = 0;  // made, not taken
     std::int64_t suspends_at_ns = 0;       // taken
+    bool withdrawn_late = false;           // nobody has made another since one was found taken
 
     // Execution. `executed_ns` is the guest's own clock: it advances only while the guest executes, and
     // travels.

@@ -230,7 +230,8 @@ Status XenHypervisor::suspend_failure(const Domain& domain, int fd, int rc) {
     BALLAST_CHECK(check_identity(domain, info.get()));
     const DomainState state = state_of(*info);
     const std::string line =
-        fmt::format("libxl could not send the guest ({}); it is {} now", rc, to_string(state));
+        fmt::format("libxl could not send the guest ({}), {} s after its last word; it is {} now", rc,
+                    silent_ms / 1000, to_string(state));
     if (is_file(fd)) {
         if (free_bytes(fd) < image_overhead_bytes) {
             return fail(Fault::no_disk_space, line);

@@ -90,13 +90,21 @@ Status XenHypervisor::unpause(const Domain& domain) {
     return finish(act());
 }
 
-Status XenHypervisor::resume_suspended(const Domain& domain) {
+Status XenHypervisor::resume_suspended(const Domain& domain, bool if_withdrawn) {
     begin();
     const auto act = [&]() -> Status {
         DomainInfo info;
         BALLAST_CHECK(check_identity(domain, info.get()));
         if (state_of(*info) != DomainState::suspended) {
             return fail(Fault::state_conflict, "the domain is not suspended");
+        }
+        if (if_withdrawn) {
+            const std::string request = guest_path(domain.domid, shutdown_request_path);
+            bool unasked = false;
+            BALLAST_CHECK(xenstore_.replace(request, suspend_withdrawn, suspend_withdrawn, unasked));
+            if (!unasked) {
+                return fail(Fault::state_conflict, "somebody else has asked the domain to suspend itself");
+            }
         }
         // "Cancel": the guest's suspend call returns as if nothing had happened, and its devices stay
         // connected.
@@ -114,10 +122,17 @@ Status XenHypervisor::withdraw_suspend(const Domain& domain) {
     const auto act = [&]() -> Status {
         DomainInfo info;
         BALLAST_CHECK(check_identity(domain, info.get()));
+        const std::string request = guest_path(domain.domid, shutdown_request_path);
         bool withdrawn = false;
-        BALLAST_CHECK(xenstore_.replace(guest_path(domain.domid, shutdown_request_path), suspend_request, "",
-                                        withdrawn));
-        return withdrawn ? Status{} : fail(Fault::state_conflict, "no request to suspend is pending");
+        BALLAST_CHECK(xenstore_.replace(request, suspend_request, "", withdrawn));
+        if (withdrawn) {
+            return {};
+        }
+        // An HVM guest may be suspended by a hypercall, one with a channel by an event: no request shows.
+        if (domain.type != GuestType::hvm && !has_suspend_channel(domain.domid)) {
+            BALLAST_CHECK(xenstore_.replace(request, "", suspend_withdrawn, withdrawn));
+        }
+        return fail(Fault::state_conflict, "no request to suspend is pending");
     };
     return finish(act());
 }

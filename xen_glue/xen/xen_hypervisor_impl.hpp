@@ -26,7 +26,7 @@ class XenHypervisor final : public Hypervisor {
     Status sample(HostCounters& out) override;
     Status pause(const Domain& domain) override;
     Status unpause(const Domain& domain) override;
-    Status resume_suspended(const Domain& domain) override;
+    Status resume_suspended(const Domain& domain, bool if_withdrawn) override;
     Status withdraw_suspend(const Domain& domain) override;
     Status rename(const Domain& domain, std::string_view new_name) override;
     Status disks(const Domain& domain, DiskList& out) override;
@@ -136,6 +136,8 @@ inline constexpr std::string_view ours_mark_path = "vm-data/ballast";
 // Where libxl asks a guest to suspend itself. The guest takes the request by emptying the node.
 inline constexpr std::string_view shutdown_request_path = "control/shutdown";
 inline constexpr std::string_view suspend_request = "suspend";
+// No request, which guests ignore: nobody has made one since this was left there.
+inline constexpr std::string_view suspend_withdrawn = "withdrawn";
 // Kernels of Xen's own, old tree name a channel there, and are then asked by an event on it.
 inline constexpr std::string_view suspend_channel_path = "device/suspend/event-channel";
 

@@ -144,6 +144,38 @@ def worker_dies_when_the_guest_heeds_it(site):
     runs_on_after_all(site, "nodder", job)
 
 
+def guest_suspends_when_its_job_is_over(site):
+    """a guest whose disk hangs suspends itself when its save was cancelled and nobody waits any more: it is let run on"""
+    host = site.lab["h1"]
+    site.create("sloth", disks=[{"format": "phy", "target": "/dev/san/0", "device": "xvda", "writable": True}])
+    guests.tell(host, "sloth", "patience 300000")
+    guests.tell(host, "sloth", "disk on")
+    host.hang_disk(0, True)
+    try:
+        before = vain_withdrawals(site)
+        job = site.api.post("/v1/vms/sloth:save")
+        # The first event is the watch's own; then the request is made, and taken.
+        host.run(f"""path=/local/domain/$(xl domid sloth)/{REQUEST}
+            exec 3< <(exec xenstore watch $path); watch=$!
+            read -t 60 -u 3 _ && read -t 60 -u 3 _ || exit 1
+            while test "$(xenstore read $path)" = suspend; do read -t 60 -u 3 _ || exit 1; done; kill $watch""", 150)
+        site.api.post(f"/v1/jobs/{job['id']}:cancel")
+        ended = site.api.wait_for_job(job["id"], 90)
+        expect(ended["state"] == "cancelled" and "let run on" in ended["detail"], f"the job says {ended}")
+        expect(vain_withdrawals(site) > before, "the guest had not taken the request")
+        expect(site.copies("sloth")[0].executes, "the guest could not have suspended itself yet")
+    finally:
+        host.hang_disk(0, False)
+    process.wait_until(lambda: "has suspended itself after its end" in host.run("journalctl -u ballast-agent -o cat -n 20"), 60,
+                       "the late suspension", interval=1)
+    site.expect_one("sloth", "h1")
+    site.expect_ticking("sloth")
+    site.api.act("sloth", "save")
+    site.api.act("sloth", "restore")
+    site.expect_ticking("sloth")
+    site.destroy("sloth")
+
+
 def power_cut_of_the_destination(site):
     """the destination host loses power in the middle of a migration: the guest runs on at the source"""
     site.create("phoenix")

@@ -8,8 +8,10 @@
 // It shows its newest tick on its screen as well, where it has one, and starts /sbin/ballast-guest when that is there.
 //
 // It obeys lines written to its node data/lab-command or typed on its console, and answers in data/lab-answer:
-//   burn PERCENT | dirty MIB_PER_SECOND SIZE_MIB | disk on|off|sum | ip A.B.C.D | stop | poweroff | reboot | crash
-// "disk sum" leaves the sum of the whole disk, as the guest's page cache has it, in data/lab-sum.
+//   burn PERCENT | dirty MIB_PER_SECOND SIZE_MIB | disk on|off|sum | ip A.B.C.D | patience MS | stop | poweroff | reboot | crash
+// "disk sum" leaves the sum of the whole disk, as the guest's page cache has it, in data/lab-sum. "patience" is how
+// long the kernel tries to freeze processes before it gives a suspension up (20 s otherwise); one that waits for the
+// disk cannot be frozen.
 #define _GNU_SOURCE
 #include "load.h"
 #include "xenbus.h"
@@ -118,6 +120,12 @@ static void tell_disk_sum(void) {
     xenbus_write("data/lab-sum", text);
 }
 
+static void set_patience(int ms) {
+    int fd = open("/sys/power/pm_freeze_timeout", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || dprintf(fd, "%d", ms) < 0) perror("guest: patience");
+    if (fd >= 0) close(fd);
+}
+
 static void obey(const char *line) {
     int a = 0;
     int b = 0;
@@ -132,6 +140,8 @@ static void obey(const char *line) {
         guest.disk_wanted = strcmp(word, "on") == 0;
     } else if (sscanf(line, "ip %63s", word) == 1) {
         set_address(word);
+    } else if (sscanf(line, "patience %d", &a) == 1) {
+        set_patience(a);
     } else if (strcmp(line, "stop") == 0) {
         load_burn(guest.burn = 0);
         load_dirty(guest.dirty = 0, 0);
