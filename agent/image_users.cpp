@@ -69,8 +69,9 @@ class Search {
         }
         const std::string said{hypervisor_.last_error()};
         Domain now;
-        if (asked.fault() == Fault::unsupported ||
-            hypervisor_.find(other.uuid, now).fault() == Fault::not_found) {
+        const Status found = hypervisor_.find(other.uuid, now);
+        // One that is being built has no configuration yet, and may be given the image any moment.
+        if (found.fault() == Fault::not_found || (found.ok() && now.state == DomainState::dying)) {
             return {};
         }
         why_ = fmt::format("what disks {} has cannot be found out: {}", other.name.view(), said);

@@ -12,7 +12,7 @@
 namespace ballast::agent {
 
 // Success: nobody else. `unsupported` with a sentence in `why`: somebody has one of `disks` as well. With any
-// other fault it cannot be told. A domain that no toolstack has a configuration of is not asked.
+// other fault, or sentence, it cannot be told: a domain is there, and what disks it has cannot be found out.
 Status check_sole_user(Hypervisor& hypervisor, const SaveFiles& files, const Uuid& guest,
                        const ImageDisks& disks, std::string& why);
 

@@ -125,6 +125,10 @@ TEST_F(AgentImageUsers, AHypervisorThatDoesNotAnswerIsAReason) {
         order("h1", {.call = sim::Call::list, .fault = Fault::hypervisor_failed, .skip = answered});
         EXPECT_EQ(check(), Fault::hypervisor_failed) << answered;
     }
+    // Being built, or by a toolstack that leaves no configuration: it may have the image as well.
+    order("h1", {.call = sim::Call::list, .fault = Fault::unsupported, .skip = 1});
+    EXPECT_EQ(check(), Fault::unsupported);
+    EXPECT_TRUE(says("has cannot be found out")) << why_;
     EXPECT_EQ(check(), Fault::none);
 }
 
