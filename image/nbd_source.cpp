@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <mutex>
 #include <vector>
 
 #include "image/failure.hpp"
@@ -16,7 +17,9 @@ namespace {
 constexpr const char* status_context = "base:allocation";
 // One question about holes covers so much, and one answer holds so many stretches.
 constexpr std::uint64_t status_bytes_max = std::uint64_t{1} << 30;
-constexpr std::size_t read_bytes_max = 16 * 1024 * 1024;
+// Parts of one read that are asked for at once: qemu-nbd reads one while it sends another.
+constexpr std::size_t part_bytes = 128 * 1024;
+constexpr std::size_t parts_max = 8;
 
 struct CloseNbd {
     void operator()(nbd_handle* handle) const { nbd_close(handle); }
@@ -40,14 +43,13 @@ class NbdSource final : public ImageSource {
         if (offset > size_bytes_ || into.size() > size_bytes_ - offset) {
             return content_failure(path_, "read beyond its end", Fault::image_corrupt, why);
         }
-        while (!into.empty()) {
-            const std::size_t count = std::min(into.size(), read_bytes_max);
-            if (nbd_pread(handle_.get(), into.data(), count, offset, 0) != 0) {
-                return content_failure(path_, "cannot read through qemu-nbd: " + nbd_reason(),
-                                       Fault::io_failed, why);
-            }
-            into = into.subspan(count);
-            offset += count;
+        const std::lock_guard lock{conversation_};
+        const Status status = read_parts(offset, into);
+        if (!status.ok()) {
+            // Answers that are still to come would be written to where the caller has given up.
+            broken_ = true;
+            return content_failure(path_, "cannot read through qemu-nbd: " + nbd_reason(), Fault::io_failed,
+                                   why);
         }
         return {};
     }
@@ -56,6 +58,7 @@ class NbdSource final : public ImageSource {
         data = {.offset = offset, .length = 0};
         while (data.offset < size_bytes_) {
             if (!(answer_.offset <= data.offset && data.offset < answer_.end())) {
+                const std::lock_guard lock{conversation_};
                 BALLAST_CHECK(ask(data.offset, why));
             }
             if (!answer_zero_) {
@@ -67,7 +70,9 @@ class NbdSource final : public ImageSource {
         return {};
     }
 
-    bool can_be_shared() const noexcept override { return false; }  // its connection has one conversation
+    // Who reads waits for who reads already, but may do other things while the other one does.
+    bool can_be_shared() const noexcept override { return true; }
+    bool dear_to_ask() const noexcept override { return true; }
 
     Status identity(ImageIdentity& out, std::string& why) const override {
         BALLAST_CHECK(file_identity(path_, out, why));
@@ -101,6 +106,31 @@ class NbdSource final : public ImageSource {
         return 0;
     }
 
+    Status read_parts(std::uint64_t offset, std::span<std::byte> into) {
+        std::array<std::int64_t, parts_max> cookies{};
+        std::size_t asked = 0;
+        std::size_t come = 0;
+        while (!broken_ && (!into.empty() || come < asked)) {
+            while (!into.empty() && asked - come < parts_max) {
+                const std::size_t count = std::min(into.size(), part_bytes);
+                const std::int64_t cookie = nbd_aio_pread(handle_.get(), into.data(), count, offset, {}, 0);
+                if (cookie < 0) {
+                    return Err{Fault::io_failed};
+                }
+                cookies[asked++ % parts_max] = cookie;
+                into = into.subspan(count);
+                offset += count;
+            }
+            const int done = nbd_aio_command_completed(handle_.get(),
+                                                       static_cast<std::uint64_t>(cookies[come % parts_max]));
+            if (done < 0 || (done == 0 && nbd_poll(handle_.get(), -1) < 0)) {
+                return Err{Fault::io_failed};
+            }
+            come += done > 0 ? 1 : 0;
+        }
+        return broken_ ? Status{Err{Fault::io_failed}} : Status{};
+    }
+
     Status ask(std::uint64_t offset, std::string& why) {
         Answer answer{.first = {.offset = offset, .length = 0}};
         const std::uint64_t count = std::min(size_bytes_ - offset, status_bytes_max);
@@ -125,6 +155,8 @@ class NbdSource final : public ImageSource {
     std::string path_;
     std::uint64_t size_bytes_;
     bool knows_holes_ = false;
+    std::mutex conversation_;  // the connection has one
+    bool broken_ = false;
     Extent answer_;
     bool answer_zero_ = false;
 };

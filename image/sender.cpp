@@ -178,10 +178,10 @@ Status ImageSender::find_blocks(std::string& why) {
 
 Status ImageSender::send_segments(std::string& why) {
     Work& work = *work_;
-    work.placements = std::make_unique<PlacementStream>(work.block_placements, *work.blocks,
-                                                        work.use_sectors ? &work.sector_placements : nullptr,
-                                                        work.use_sectors ? &*work.sectors : nullptr);
-    work.reader = std::make_unique<SegmentReader>(*work.source, options_.key, work.image_bytes, work.seen);
+    work.placements = work.placed();
+    work.reader = std::make_unique<SegmentReader>(
+        *work.source, options_.key, work.image_bytes,
+        SegmentReader::Known{.seen = work.seen, .placements = work.placed(), .there = &work.there});
     for (std::uint64_t i = 0; i < segments_of(work.image_bytes); ++i) {
         if (control_.cancelled) {
             why = "cancelled";
@@ -245,7 +245,7 @@ Status ImageSender::send_segment(ReadSegment& read, bool whole, std::string& why
     } else {
         BALLAST_CHECK(work.compose_recipe(read, why));
         if (!read.has_content) {
-            BALLAST_CHECK(read_literals(read, why));
+            BALLAST_CHECK(check_literals(read, why));
         }
     }
     BALLAST_CHECK(remember(read, why));

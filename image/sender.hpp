@@ -89,7 +89,7 @@ class ImageSender {
     Status remember(const ReadSegment& segment, std::string& why);
     Status send_segment(ReadSegment& segment, bool whole, std::string& why);
     Status read_now(ReadSegment& segment, std::string& why);
-    Status read_literals(ReadSegment& segment, std::string& why);
+    Status check_literals(ReadSegment& segment, std::string& why);
     void adapt_level(std::chrono::nanoseconds compressing, std::chrono::nanoseconds sending);
     Status flush_zeros(std::string& why);
     Status hear(bool wait, std::string& why);

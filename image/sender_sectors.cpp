@@ -6,8 +6,9 @@
 namespace ballast::image {
 namespace {
 
-// One block in so many is tried first.
+// One block in so many is tried first, this many together: those that lie together are read at once.
 constexpr std::uint64_t sample_one_of = 32;
+constexpr std::uint64_t sampled_together = 8;
 // Below this, trying is as dear as doing.
 constexpr std::uint64_t sampled_blocks_min = 1024;
 // A key takes some 4 bytes, a found sector saves 512 bytes that compress to about a third: more than one in
@@ -43,7 +44,7 @@ Status ImageSender::collect_sectors(std::uint64_t one_of, std::uint64_t& sampled
         reader.advance();
         // The image may have shrunk since it was indexed.
         if (placement.kind != RunKind::literal || placement.end() > work.image_bytes ||
-            literal++ % one_of != 0) {
+            literal++ / sampled_together % one_of != 0) {
             continue;
         }
         ++sampled;

@@ -5,12 +5,6 @@
 #include "image/sender_work.hpp"
 
 namespace ballast::image {
-namespace {
-
-// Between two literals of a segment this much is read along with them: a call costs as much.
-constexpr std::size_t gap_bytes_max = 16 * 1024;
-
-}  // namespace
 
 // What an earlier attempt sent may be remembered as something older, or not at all. Later rounds skip only
 // what the first one has seen.
@@ -36,53 +30,30 @@ Status ImageSender::read_now(ReadSegment& read, std::string& why) {
     return work_->digests.put(read.number, read.digest, why);
 }
 
-// What was not read because it was seen before, as far as it travels.
-Status ImageSender::read_literals(ReadSegment& read, std::string& why) {
-    bool changed = false;
-    BALLAST_CHECK(work_->read_literals(read, changed, why));
-    if (changed) {
+// Of a segment that was seen before, only what travels was read: whether that is still what was seen.
+Status ImageSender::check_literals(ReadSegment& read, std::string& why) {
+    if (work_->literals_changed(read)) {
         BALLAST_CHECK(read_now(read, why));
         work_->correct_zeros(read);
     }
     return {};
 }
 
-Status ImageSender::Work::read_literals(ReadSegment& segment, bool& changed, std::string& why) {
-    const std::size_t length = content_of(segment).size();
-    // One that another process answers for is asked seldom.
-    const std::size_t gap_max = source->can_be_shared() ? gap_bytes_max : segment_bytes;
-    Extent stretch;
-    std::size_t at = 0;
-    changed = false;
-    for (const Run& run : recipe.runs()) {
-        const std::size_t begin = at / sent_block_bytes * sent_block_bytes;
-        at += run.length;
-        if (run.kind != RunKind::literal) {
-            continue;
-        }
-        const std::size_t end =
-            std::min((at + sent_block_bytes - 1) / sent_block_bytes * sent_block_bytes, length);
-        if (begin > stretch.end() + gap_max) {
-            BALLAST_CHECK(read_blocks(segment, stretch, changed, why));
-            stretch.offset = begin;
-        }
-        stretch.length = end - stretch.offset;
-    }
-    return read_blocks(segment, stretch, changed, why);
-}
-
-Status ImageSender::Work::read_blocks(ReadSegment& segment, Extent stretch, bool& changed, std::string& why) {
-    if (stretch.length == 0) {
-        return {};
-    }
-    BALLAST_CHECK(reader->read_part(segment, stretch, why));
+bool ImageSender::Work::literals_changed(const ReadSegment& segment) const {
     const std::span<const std::byte> bytes = content_of(segment);
-    for (std::uint64_t at = stretch.offset; at < stretch.end() && !changed; at += sent_block_bytes) {
-        const auto block = bytes.subspan(static_cast<std::size_t>(at));
-        changed = !seen->same(segment.seen, static_cast<std::size_t>(at / sent_block_bytes),
-                              block.first(std::min(block.size(), sent_block_bytes)));
+    std::size_t at = 0;
+    std::size_t checked = 0;  // whole blocks
+    for (const Run& run : recipe.runs()) {
+        checked = std::max(checked, at / sent_block_bytes * sent_block_bytes);
+        at += run.length;
+        for (; run.kind == RunKind::literal && checked < at; checked += sent_block_bytes) {
+            const auto block = bytes.subspan(checked, std::min(sent_block_bytes, bytes.size() - checked));
+            if (!seen->same(segment.seen, checked / sent_block_bytes, block)) {
+                return true;
+            }
+        }
     }
-    return {};
+    return false;
 }
 
 }  // namespace ballast::image

@@ -26,6 +26,12 @@ std::span<const std::byte> ImageSender::Work::content_of(const ReadSegment& segm
     return std::span{segment.bytes}.first(segment_length(image_bytes, segment.number));
 }
 
+std::unique_ptr<PlacementStream> ImageSender::Work::placed() const {
+    return std::make_unique<PlacementStream>(block_placements, *blocks,
+                                             use_sectors ? &sector_placements : nullptr,
+                                             use_sectors ? &*sectors : nullptr);
+}
+
 Status ImageSender::Work::compose_recipe(const ReadSegment& segment, std::string& why) {
     const std::span<const std::byte> bytes = content_of(segment);
     const std::uint64_t start = segment.number * segment_bytes;

@@ -31,8 +31,10 @@ struct ImageSender::Work {
     void compose_changes(std::uint64_t number, std::span<const std::byte> content);
     // The whole segment as one literal.
     void compose_literal(std::uint64_t number, std::span<const std::byte> content);
-    // Reads the recipe's literals, and some of what lies between. `changed`: they are not what was seen.
-    Status read_literals(ReadSegment& segment, bool& changed, std::string& why);
+    // Whether the recipe's literals are not what was seen, by their blocks.
+    bool literals_changed(const ReadSegment& segment) const;
+    // In the order of the image, sectors in the place of blocks where they were looked for.
+    std::unique_ptr<PlacementStream> placed() const;
     // Bytes of the recipe's literals, in order.
     std::span<const StreamCompressor::Part> gather_literals(std::span<const std::byte> content);
 
@@ -76,7 +78,6 @@ struct ImageSender::Work {
 
   private:
     void append_zeros(std::uint32_t length, std::span<const std::byte> content_there);
-    Status read_blocks(ReadSegment& segment, Extent stretch, bool& changed, std::string& why);
     std::span<const std::byte> content_of(const ReadSegment& segment) const;
 };
 

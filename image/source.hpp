@@ -41,6 +41,8 @@ class ImageSource {
     virtual Status next_data(std::uint64_t offset, Extent& data, std::string& why) = 0;
     // Whether several threads may call read() at once, beside one that calls next_data().
     virtual bool can_be_shared() const noexcept = 0;
+    // Whether a question costs far more than a call of the system: then few are asked, and large ones.
+    virtual bool dear_to_ask() const noexcept { return false; }
     // As it is now: an image that was written to since has another identity.
     virtual Status identity(ImageIdentity& out, std::string& why) const = 0;
 };

@@ -20,6 +20,16 @@ constexpr std::size_t piece_bytes_max = piece_blocks_max * block_bytes_default;
 static_assert(scan_unit_bytes % piece_bytes_max == 0);
 constexpr std::size_t piece_entries_max = piece_bytes_max / sector_bytes;
 
+// How many of the first stretches fill their rows and lie one behind the other, with the last of them.
+std::size_t together(std::span<const Extent> stretches) {
+    std::size_t count = 1;
+    while (count < stretches.size() && stretches[count - 1].length == hash_rows.bytes &&
+           stretches[count].offset == stretches[count - 1].end()) {
+        ++count;
+    }
+    return count;
+}
+
 }  // namespace
 
 ScanUnit::ScanUnit(std::span<const Grid> grids) {
@@ -83,15 +93,18 @@ Status UnitHasher::hash_piece(Extent piece, ScanUnit& unit, std::string& why) {
 }
 
 Status UnitHasher::hash_apart(std::span<const Extent> stretches, std::vector<Entry>& out, std::string& why) {
-    std::size_t row = 0;
     gathered_ = 0;  // of what could not be read to its end
-    for (const Extent& stretch : stretches) {
-        const auto length = static_cast<std::size_t>(stretch.length);
-        const std::size_t at = row * hash_rows.bytes;
-        BALLAST_CHECK(source_.read(stretch.offset, {place_of(at), length}, why));
-        fill_up(at + length);
-        gather(0, at, stretch, out);
-        ++row;
+    for (std::size_t first = 0; first < stretches.size();) {
+        const std::size_t count = together(stretches.subspan(first));
+        const Extent last = stretches[first + count - 1];
+        const std::uint64_t length = last.end() - stretches[first].offset;
+        const std::span<std::byte> rows = std::span{buffers_->bytes}.subspan(first * hash_rows.stride);
+        BALLAST_CHECK(source_.read_rows(stretches[first].offset, length, hash_rows, rows, why));
+        fill_up(first * hash_rows.bytes + static_cast<std::size_t>(length));
+        for (std::size_t row = first; row < first + count; ++row) {
+            gather(0, row * hash_rows.bytes, stretches[row], out);
+        }
+        first += count;
     }
     hash_gathered(0, out);
     return {};
