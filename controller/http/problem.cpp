@@ -22,7 +22,7 @@ SlugFacts facts(Slug slug) noexcept {
         case Slug::limit_reached: return {"limit-reached", "A configured limit is reached", 429};
         case Slug::internal: return {"internal", "The controller failed", 500};
         case Slug::host_unreachable: return {"host-unreachable", "The host does not answer", 502};
-        case Slug::no_capacity: return {"no-capacity", "No host has room", 503};
+        case Slug::no_capacity: return {"no-capacity", "No room, or a limit is reached, for now", 503};
         case Slug::job_timeout: return {"job-timeout", "The job did not end in time", 504};
         case Slug::precondition_failed:
             return {"precondition-failed", "It has been changed since it was read", 412};

@@ -243,6 +243,37 @@ const scenarios = {
     await finish();
   },
 
+  async "shows no load of a host that is down, and says which it is"(browser) {
+    const without = async (route) => {
+      const answer = await route.fetch();
+      const [h1, h2] = (await answer.json()).hosts;
+      const down = {...h2, name: "rack07-in-the-far-corner.example", uuid: "00000000-0000-4000-8000-000000000003", state: "down", cpu: 0.97, state_reason: "gone"};
+      await route.fulfill({json: {hosts: [h1, h2, down]}});
+    };
+    const {page, finish} = await open(browser, {prepare: (fresh) => fresh.route("**/v1/hosts?*", without)});
+    await live(page);
+    await page.locator("#sentence b.bad", {hasText: "rack07-in-the-far-corner.example down"}).waitFor();
+    assert.doesNotMatch(await page.locator("#sentence").innerText(), /at or above/);
+    const row = page.locator('#host-rows [data-key="rack07-in-the-far-corner.example"]');
+    assert.deepEqual(await row.locator(".load").allInnerTexts(), ["–", "–"]);
+    assert.equal(await row.locator("b").getAttribute("title"), "rack07-in-the-far-corner.example");
+    await finish();
+  },
+
+  async "keeps the ends of names that it has to cut"(browser) {
+    const {page, finish} = await open(browser, {viewport: {width: 400, height: 800}, prepare: (fresh) => fresh.route("**/v1/vms?*", async (route) => {
+      const model = await api("GET", "/v1/vms/vm2-01");
+      const vms = [1, 2].map((i) => ({...model, name: `database-production-replica-of-the-archive-${i}`, uuid: `00000000-0000-4000-8000-00000000000${i}`}));
+      await route.fulfill({json: {vms}});
+    })});
+    const name = guest(page, "database-production-replica-of-the-archive-2").locator(".name");
+    await name.waitFor();
+    const end = name.locator("span").last();
+    assert.equal(await end.innerText(), "hive-2");
+    assert.ok(await end.evaluate((element) => element.getBoundingClientRect().right <= element.parentElement.getBoundingClientRect().right + 1), "it is seen");
+    await finish();
+  },
+
   async "says so when no host is known"(browser) {
     const {page, finish} = await open(browser, {prepare: (fresh) => fresh.route("**/v1/hosts?*", (route) => route.fulfill({json: {hosts: []}}))});
     await live(page);

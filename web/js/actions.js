@@ -68,7 +68,7 @@ export function reasonsOf(problem) {
 
 function problemBox(problem) {
   const lost = !(problem instanceof Problem);
-  return h("div.box.bad", {role: "alert"}, h("b", {}, lost ? "The controller does not answer" : problem.title || "Refused"), " ",
+  return h("div.box.bad", {role: "alert"}, h("b", {}, lost ? "The controller does not answer" : problem.title || "Refused"), lost ? ". " : ": ",
     lost ? "It may have acted or not: look before you try again." : problem.message, h("ul", {}, lost ? [] : reasonsOf(problem)));
 }
 

@@ -1,7 +1,7 @@
 // All guests in a table that stands thousands: only the rows that are seen are in the page.
 
 import {vmMenu} from "./actions.js";
-import {byId, h, memory, painter, plural, setText} from "./dom.js";
+import {byId, h, memory, painter, plural, setAttribute, setText} from "./dom.js";
 import {on, pool} from "./store.js";
 
 const ROW_PX = 30; // --row in base.css
@@ -13,7 +13,7 @@ const COLUMNS = [
   {id: "name", label: "Name", sort: byText((vm) => vm.name), text: (vm) => vm.name},
   {id: "host", label: "Host", sort: byText((vm) => vm.host), text: (vm) => vm.host || "–"},
   {id: "state", label: "State", sort: byText((vm) => vm.state), text: (vm) => vm.state},
-  {id: "cpu", label: "CPU", sort: byNumber((vm) => vm.cpu_cores), text: (vm) => vm.cpu_cores.toFixed(2), number: true},
+  {id: "cpu", label: "CPU", sort: byNumber((vm) => vm.cpu_cores), text: (vm) => (vm.state === "unknown" ? "–" : vm.cpu_cores.toFixed(2)), number: true},
   {id: "memory", label: "Memory", sort: byNumber((vm) => vm.memory_mib), text: (vm) => memory(vm.memory_mib), number: true},
   {id: "vcpus", label: "vCPU", sort: byNumber((vm) => vm.vcpus), text: (vm) => String(vm.vcpus), number: true},
   {id: "note", label: "Now", sort: byText(note), text: note},
@@ -62,13 +62,20 @@ function createRow() {
   return row;
 }
 
+// Names that are alike differ at their ends: where one is cut, its end stays.
+const TAIL = 6;
+function setName(cell, name) {
+  if (cell.textContent === name) return;
+  cell.replaceChildren(h("span", {}, name.slice(0, -TAIL)), h("span", {}, name.slice(-TAIL)));
+}
+
 function fill(row, vm, index) {
   row.vm = vm;
-  row.element.hidden = false;
   row.element.style.transform = `translateY(${index * ROW_PX}px)`;
   row.element.setAttribute("aria-rowindex", index + 2);
   row.element.classList.toggle("active", index === view.active);
-  COLUMNS.forEach((column, i) => setText(row.cells[i], column.text(vm)));
+  COLUMNS.forEach((column, i) => (column.id === "name" ? setName(row.cells[i], vm.name) : setText(row.cells[i], column.text(vm))));
+  for (const i of [0, 1]) setAttribute(row.cells[i], "title", row.cells[i].textContent); // where it is cut
   row.cells[2].dataset.state = vm.state;
   row.element.title = vm.state_reason || "";
   row.more.setAttribute("aria-label", `Actions on ${vm.name}`);
@@ -91,10 +98,8 @@ function paintRows() {
     rows.push(createRow());
     body.append(rows[rows.length - 1].element);
   }
-  rows.forEach((row, i) => {
-    if (first + i < last) fill(row, view.shown[first + i], first + i);
-    else row.element.hidden = true;
-  });
+  for (const row of rows.splice(Math.max(0, last - first))) row.element.remove(); // hidden, it would still name a guest
+  rows.forEach((row, i) => fill(row, view.shown[first + i], first + i));
   nameActive(view.active >= first && view.active < last ? rows[view.active - first] : null);
 }
 

@@ -70,14 +70,17 @@ function createRow(host) {
     setAttribute(chip, "data-state", now.state);
     chip.hidden = now.state === "up";
     setAttribute(row, "title", now.state_reason || "");
+    setAttribute(name, "title", now.name); // where it is cut
+    const gone = now.state === "down"; // its load is of when it was last heard of
+    const [cpuNow, memNow] = gone ? [null, null] : [now.cpu, now.memory];
     setText(vms, plural(now.vms, "guest"));
-    setText(cpu, percent(now.cpu));
-    setText(mem, percent(now.memory));
-    cpu.className = `load ${loadClass(now.cpu)}`;
-    setAttribute(mem, "title", `${memory(now.memory_used_mib)} of ${memory(now.memory_mib)} given to guests`);
+    setText(cpu, percent(cpuNow));
+    setText(mem, percent(memNow));
+    cpu.className = `load ${loadClass(cpuNow)}`;
+    setAttribute(mem, "title", gone ? "" : `${memory(now.memory_used_mib)} of ${memory(now.memory_mib)} given to guests`);
     setAttribute(more, "aria-label", `Actions on ${now.name}`);
     const series = pool.history?.hosts.get(now.name);
-    setAttribute(canvas, "aria-label", `${now.name}: CPU ${percent(now.cpu)}, memory ${percent(now.memory)}`);
+    setAttribute(canvas, "aria-label", `${now.name}: ${gone ? "down" : `CPU ${percent(now.cpu)}, memory ${percent(now.memory)}`}`);
     if (series) drawStrip(canvas, series, shown.columns);
   };
   return row;
@@ -85,7 +88,10 @@ function createRow(host) {
 
 // ---- arrows ----
 
-function arrow(job, rows, gutter, order) {
+const LABEL_PX = 13; // what is written of one takes so much
+
+// `labels`: the heights at which others have written already.
+function arrow(job, rows, gutter, order, labels) {
   const from = rows.get(job.migration.from);
   const to = rows.get(job.migration.to);
   if (!from || !to) return null;
@@ -105,7 +111,10 @@ function arrow(job, rows, gutter, order) {
     group.append(dot);
   }
   if (gutter > 90) {
-    const text = svg("text", {x: bulge * 0.75 + 8, y: (y1 + y2) / 2 + 4});
+    let at = (y1 + y2) / 2 + 4;
+    for (const taken of labels.sort((a, b) => a - b)) if (Math.abs(taken - at) < LABEL_PX) at = taken + LABEL_PX;
+    labels.push(at);
+    const text = svg("text", {x: bulge * 0.75 + 8, y: at});
     text.textContent = job.vm;
     group.append(text);
   }
@@ -126,7 +135,8 @@ function paintArrows() {
   drawnArrows = said;
   setAttribute(overlay, "viewBox", `0 0 ${gutter} ${height}`);
   overlay.style.height = `${height}px`;
-  overlay.replaceChildren(...jobs.map((job, i) => arrow(job, rows, gutter, i)).filter(Boolean));
+  const labels = [];
+  overlay.replaceChildren(...jobs.map((job, i) => arrow(job, rows, gutter, i, labels)).filter(Boolean));
 }
 
 // ---- the imbalance over time ----

@@ -26,7 +26,9 @@ function paintSentence() {
   const hot = up.filter((host) => host.cpu >= critical);
   const moving = [...pool.jobs.values()].filter((job) => job.kind === "migrate" && isOpen(job)).length;
   const bold = (text) => h("b", {}, text);
+  const down = hosts.filter((host) => host.state === "down").map((host) => host.name);
   const parts = [bold(plural(hosts.length, "host")), up.length === hosts.length ? " up" : `, ${up.length} up`, " · ",
+    ...(down.length ? [h("b.bad", {}, `${down.slice(0, 4).join(", ")}${down.length > 4 ? "…" : ""} down`), " · "] : []),
     bold(plural(hosts.reduce((sum, host) => sum + host.vms, 0), "guest"))];
   if (!hosts.length) parts.splice(0, parts.length, "No host has reported yet: ballast-agent in its dom0 does");
   if (up.length) parts.push(" · ", ...loadWords(up, hot, critical));

@@ -24,10 +24,11 @@ function paintBalance() {
   const decision = newestFirst(pool.decisions).find((each) => each.origin === "balancing") || pool.status?.balance.last_decision;
   const plan = running() || newestFirst(pool.plans).find((each) => each.state === "done" && each.moves.length);
   const balance = pool.status?.balance;
-  if (balance) setText(byId("policy"), balance.enabled ? `automatic, ${balance.policy}, above ${Math.round(balance.critical_load * 100)}% CPU` : `by hand, ${balance.policy}`);
+  if (balance) setText(byId("policy"), balance.enabled ? `automatic, ${balance.policy}, above ${Math.round(balance.critical_load * 100)}% CPU` : `only by hand, ${balance.policy}`);
   const [why, since] = [byId("why"), byId("why-since")];
   why.parentElement.classList.toggle("faint", !decision);
-  setText(why, decision ? decision.why : "Nothing has been decided yet.");
+  const asked = decision?.origin === "operator" ? "When last asked: " : "";
+  setText(why, decision ? asked + decision.why : "Nothing has been decided yet.");
   setText(since, decision?.repeated ? ` for ${ago(decision.at)}` : "");
   keyed(byId("plan"), plan ? [plan] : [], (each) => each.id, createPlan);
 }
@@ -61,12 +62,13 @@ function createPlan(plan) {
 const way = (job) => (job.migration ? `${job.migration.from} → ${job.migration.to}` : job.host);
 
 function outcome(job) {
-  if (job.state === "succeeded") return job.migration ? `${seconds(job.migration.total_ms)}, still ${seconds(job.migration.downtime_ms)}` : "done";
-  return job.detail || job.fault || job.state;
+  const since = `${ago(job.ended_at)} ago`;
+  if (job.state !== "succeeded") return `${job.detail || job.fault || job.state} · ${since}`;
+  return job.migration ? `${since} · took ${seconds(job.migration.total_ms)}, stopped ${seconds(job.migration.downtime_ms)}` : `done ${since}`;
 }
 
 function createJob(job) {
-  const [what, name, where, text, bar] = [h("span.kind"), h("b"), h("span"), h("span.faint"), h("i")];
+  const [what, name, where, text, bar] = [h("span.kind"), h("b"), h("span.where"), h("span.faint"), h("i")];
   const cancel = h("button.more", {type: "button", title: "Cancel"}, "×");
   let current = job;
   cancel.addEventListener("click", () => cancelJob(current));
@@ -78,7 +80,8 @@ function createJob(job) {
     setText(what, now.kind);
     setText(name, now.vm);
     setText(where, way(now));
-    setText(text, open ? `${now.step} ${now.percent}%` : `${outcome(now)} · ${ago(now.ended_at)} ago`);
+    setAttribute(where, "title", where.textContent);
+    setText(text, open ? `${now.percent}% ${now.step}` : outcome(now));
     setAttribute(text, "title", text.textContent); // where it is cut
     setAttribute(cancel, "aria-label", `Cancel ${now.kind} of ${now.vm}`);
     cancel.hidden = !open || now.cancel_asked;
@@ -179,6 +182,9 @@ function paintDenials() {
 
 // ---- activity ----
 
+// A summary is short: of a decision the whole sentence is beside it.
+const whole = (summary, why) => (summary && why?.startsWith(summary) ? why : summary);
+
 function tone(event) {
   const object = event.object || {};
   if (object.severity === "error" || object.state === "failed") return "bad";
@@ -187,7 +193,7 @@ function tone(event) {
 
 function createEvent(event) {
   const row = h("li", {"data-tone": tone(event)}, h("time", {datetime: event.at}, clock(event.at)), h("span.kind", {}, event.kind),
-    h("span", {}, [event.kind === "notice" || ["host", "pool"].includes(event.kind) ? event.name : "", event.summary || event.change].filter(Boolean).join("  ")));
+    h("span", {}, [event.kind === "notice" || ["host", "pool"].includes(event.kind) ? event.name : "", whole(event.summary, event.object?.why) || event.change].filter(Boolean).join("  ")));
   row.update = () => {};
   return row;
 }
