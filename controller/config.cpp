@@ -253,6 +253,7 @@ void read_desktops(Config& file, DesktopSettings& out) {
     out.closing = whole_seconds(file, "desktops.closing_seconds", out.closing, 1, 600);
     out.retry_first = whole_seconds(file, "desktops.retry_first_seconds", out.retry_first, 1, 3600);
     out.retry_max = whole_seconds(file, "desktops.retry_max_seconds", out.retry_max, 1, 86400);
+    out.host_away = whole_seconds(file, "desktops.host_away_seconds", out.host_away, 10, 86400);
     if (out.retry_max < out.retry_first) {
         file.reject("desktops.retry_max_seconds", "at least desktops.retry_first_seconds");
     }

@@ -31,7 +31,9 @@ void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name
         return;
     }
     VmRow& vm = step.t.vms[row];
-    vm.unconfirmed = false;
+    // A copy that comes in or has left may be gone in a moment, and the guest be with a host not yet heard
+    // of.
+    vm.unconfirmed = vm.unconfirmed && sighting.in_flight != wire::InFlight::no;
     vm.type = type == GuestType::unknown ? vm.type : type;
     vm.record.ours = vm.record.ours || ours;
     if (!name.empty() && sighting.in_flight == wire::InFlight::no) {
@@ -55,6 +57,7 @@ void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name
             const std::uint32_t its_host = silent->host;
             drop_sighting(step.t, row, its_host);
             add_sighting(step.t, row, sighting);
+            vm.unconfirmed = true;  // it may have told the truth
         }
     }
 }

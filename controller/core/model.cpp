@@ -11,6 +11,10 @@ bool allowed_to_move(const Tables& t, const VmRow& vm) noexcept {
     return vm.record.movable && allowed;
 }
 
+bool only_a_file_goes(const VmRow& vm) noexcept {
+    return vm.state == VmState::stopping && vm.domain_state == DomainState::absent;
+}
+
 namespace {
 
 // A guest that two hosts claim, or whose last job an agent has not settled, is not touched.
@@ -51,7 +55,7 @@ policy::Vm model_vm(const Tables& t, const Now& now, const VmRow& row) noexcept 
     }
     vm.name = row.record.name;
     vm.host = row.host;
-    vm.state = row.state;
+    vm.state = only_a_file_goes(row) ? VmState::saved : row.state;
     vm.movable = movable(t, row);
     vm.anti_affinity = group_of(t, row.record.name);
     vm.memory_mib = std::min(row.memory_mib, policy::memory_mib_max);

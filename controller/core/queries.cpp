@@ -10,7 +10,7 @@ namespace ballast::controller {
 namespace {
 
 std::uint64_t resident_mib(const VmRow& vm) noexcept {
-    return vm.state != VmState::saved ? vm.memory_mib : 0;
+    return vm.state == VmState::saved || only_a_file_goes(vm) ? 0 : vm.memory_mib;
 }
 
 // Of guests that are on their way to the host, or from it and already elsewhere.

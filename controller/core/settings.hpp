@@ -56,6 +56,7 @@ struct DesktopSettings {
     Duration closing = seconds(15);
     Duration retry_first = seconds(5);  // after a start that failed; doubles with every further one
     Duration retry_max = seconds(600);
+    Duration host_away = seconds(120);  // its spares then count no longer
 };
 
 struct Settings {

@@ -173,6 +173,8 @@ Placement place_vm(Step& step, GuestType type, std::uint64_t memory_mib, std::ui
 Placement place_new(Step& step, const wire::GuestSpec& spec) noexcept;
 // Whether its operator and the configuration let policies move the guest.
 bool allowed_to_move(const Tables& t, const VmRow& vm) noexcept;
+// It is saved, and its file is being removed: it takes no memory.
+bool only_a_file_goes(const VmRow& vm) noexcept;
 // The group of which no two guests may be on one host. Empty: the guest may be beside any other.
 std::string_view group_of(const Tables& t, std::string_view name) noexcept;
 bool host_capable(const HostRow& host, GuestType type) noexcept;

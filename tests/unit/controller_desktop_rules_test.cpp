@@ -89,6 +89,78 @@ TEST(DesktopRules, ASavedSpareOnAFullHostIsMadeAnewElsewhereWhenOneIsWantedReady
     desk.until([&] { return desk.in(DesktopState::saved) == 0; });
 }
 
+// Two saved spares on the one host that there is, which another guest has filled since.
+void strand_two(Desk& desk) {
+    desk.disconnect("h2");
+    desk.seconds(60);
+    desk.make(kiosk({0, 0, 2, 2}));
+    desk.until([&] { return desk.in(DesktopState::saved) == 2; });
+    desk.add_guest("h1", "large", 0.1, 7400);
+    desk.report("h1");
+    desk.seconds(60);
+}
+
+int stranded(const Desk& desk) {
+    return changes(desk, "kiosk-001", DesktopState::stopping, Cause::stranded) +
+           changes(desk, "kiosk-002", DesktopState::stopping, Cause::stranded);
+}
+
+TEST(DesktopRules, OneSavedSpareOnAFullHostIsMadeAnewElsewhereWhenNoOtherCouldBeGranted) {
+    Desk desk;
+    strand_two(desk);
+    EXPECT_EQ(desk.open("ann").slug, Slug::no_capacity);
+    EXPECT_EQ(stranded(desk), 0) << "nowhere is room";
+    desk.connect("h2");
+    desk.until([&] { return stranded(desk) == 1; });
+    desk.until([&] { return desk.in(DesktopState::saved) == 2; });
+    desk.seconds(60);
+    EXPECT_EQ(stranded(desk), 1) << "one that can be granted is enough";
+    EXPECT_EQ(desk.open("ann").kind, OutcomeKind::session);
+}
+
+TEST(DesktopRules, NoSavedSpareOfADisabledPoolIsGivenUp) {
+    Desk desk;
+    strand_two(desk);
+    Command disable;
+    disable.kind = CommandKind::pool_disable;
+    disable.target = "kiosk";
+    ASSERT_EQ(desk.command(disable).kind, OutcomeKind::changed);
+    desk.connect("h2");
+    desk.seconds(120);
+    EXPECT_EQ(stranded(desk), 0);
+}
+
+TEST(DesktopRules, SparesOfAHostThatStaysAwayAreMadeElsewhereAndTooManyWhenItIsBack) {
+    Desk desk;
+    desk.make(kiosk({2, 0, 0, 4}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 2; });
+    ASSERT_EQ(desk.host("h2").guests.size(), 1U);
+    desk.disconnect("h1");
+    desk.seconds(100);
+    EXPECT_EQ(desk.host("h2").guests.size(), 1U) << "an agent may be started anew";
+    desk.until([&] { return desk.host("h2").guests.size() == 2; }, 60);
+    desk.connect("h1");
+    desk.until([&] { return desk.host("h1").guests.size() + desk.host("h2").guests.size() == 2; });
+    desk.seconds(60);
+    EXPECT_EQ(desk.in(DesktopState::ready), 2);
+}
+
+TEST(DesktopRules, ASavedDesktopThatIsBeingRemovedTakesNoMemory) {
+    Desk desk;
+    desk.make(kiosk({0, 0, 1, 1}));
+    desk.until([&] { return desk.in(DesktopState::saved) == 1; });
+    desk.host("h1").idle = desk.host("h2").idle = true;
+    Command lower;
+    lower.kind = CommandKind::pool_targets;
+    lower.target = "kiosk";
+    lower.targets = {0, 0, 0, 1};
+    ASSERT_EQ(desk.command(lower).kind, OutcomeKind::changed);
+    desk.until([&] { return desk.in(DesktopState::stopping) == 1; });
+    for (std::uint32_t host = 0; host < 2; ++host) {
+        EXPECT_EQ(desk.core->host_memory_used_mib(host), 0U);
+    }
+}
+
 TEST(DesktopRules, AHostMakesOnlySoManyDesktopsAtOnce) {
     Settings settings = Desk::default_settings();
     settings.desktops.host_operations_max = 2;

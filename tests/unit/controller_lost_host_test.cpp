@@ -65,6 +65,57 @@ TEST(LostHost, ItsSparesAreMadeAnewOnOthers) {
     EXPECT_EQ(desk.host("h2").guests.size(), 4U);
 }
 
+// What is shown of it while it moves, and is gone a moment later.
+void show_and_give_up(World& world, const std::string& host, const Uuid& uuid, wire::InFlight as) {
+    Guest copy;
+    copy.name = "kiosk-001";
+    copy.state = DomainState::paused;
+    copy.in_flight = as;
+    world.host(host).guests[uuid] = copy;
+    world.connect(host);
+    world.report(host);
+    world.host(host).guests.erase(uuid);
+    world.report(host);
+}
+
+TEST(LostHost, AfterARestartACopyThatIsGivenUpElsewhereDoesNotMeanThatTheGuestIsGone) {
+    for (const wire::InFlight as : {wire::InFlight::incoming, wire::InFlight::departing}) {
+        Desk desk;
+        desk.make(kiosk({1, 0, 0, 2}));
+        desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+        const Uuid uuid = desk.vm_row("kiosk-001").record.uuid;
+        const std::string other = desk.place_of("kiosk-001") == "h1" ? "h2" : "h1";
+        desk.restart();
+        show_and_give_up(desk, other, uuid, as);
+        desk.seconds(30);
+        EXPECT_EQ(desk.vm_row("kiosk-001").state, VmState::unknown);
+        EXPECT_TRUE(desk.host(other).guests.empty()) << "made a second time";
+        desk.connect_all();
+        EXPECT_EQ(desk.vm_row("kiosk-001").state, VmState::running);
+    }
+}
+
+TEST(LostHost, ThoughMoreHostsShowCopiesThanAreKeptInMindAGuestOfASilentHostIsNotGone) {
+    Desk desk;
+    desk.make(kiosk({1, 0, 0, 2}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+    const Uuid uuid = desk.vm_row("kiosk-001").record.uuid;
+    desk.disconnect(desk.place_of("kiosk-001"));
+    std::vector<std::string> others;
+    for (std::size_t i = 0; i < sightings_per_vm_max; ++i) {
+        others.push_back("copy-" + std::to_string(i));
+        desk.add_host(others.back());
+        desk.host(others.back()).guests[uuid] = {.name = "kiosk-001", .in_flight = wire::InFlight::incoming};
+        desk.connect(others.back());
+        desk.report(others.back());
+    }
+    for (const std::string& other : others) {
+        desk.host(other).guests.clear();
+        desk.report(other);
+    }
+    EXPECT_EQ(desk.vm_row("kiosk-001").state, VmState::unknown);
+}
+
 TEST(LostHost, APrivateDesktopOnItIsStartedElsewhereWhenItsUserLogsInAgain) {
     Desk desk;
     for (const char* name : {"h1", "h2"}) {

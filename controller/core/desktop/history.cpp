@@ -7,12 +7,12 @@ namespace ballast::controller {
 namespace {
 
 constexpr std::array<std::string_view, causes_count> causes{
-    "none",           "wanted",         "job_begun",     "job_ended",    "job_failed",
-    "boot_completed", "session_opened", "session_ended", "idle",         "surplus",
-    "reset",          "aged",           "deadline",      "found_so",     "gone",
-    "clean_up",       "pool_closed",    "user",          "session_idle", "session_expired",
-    "disconnected",   "desktop_lost",   "agent",         "given_up",     "connection"};
-static_assert(causes.size() == static_cast<std::size_t>(Cause::connection) + 1);
+    "none",           "wanted",          "job_begun",    "job_ended",    "job_failed",  "boot_completed",
+    "session_opened", "session_ended",   "idle",         "surplus",      "reset",       "aged",
+    "deadline",       "found_so",        "gone",         "clean_up",     "pool_closed", "user",
+    "session_idle",   "session_expired", "disconnected", "desktop_lost", "agent",       "given_up",
+    "connection",     "stranded"};
+static_assert(causes.size() == static_cast<std::size_t>(Cause::stranded) + 1);
 constexpr std::array<std::string_view, 6> machine_kinds{
     "guest", "common_desktop", "private_desktop", "session", "job", "migration"};
 

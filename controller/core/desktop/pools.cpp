@@ -13,26 +13,34 @@ struct Census {
     std::uint32_t ready = 0;
     std::uint32_t paused = 0;
     std::uint32_t saved = 0;
+    std::uint32_t stored = 0;  // saved, and none of those that will be
     std::uint32_t spares = 0;
-    std::uint32_t alive = 0;  // all that are not inactive
-    std::uint32_t inactive = 0;
+    std::uint32_t alive = 0;    // all that are not inactive
+    std::uint32_t leaving = 0;  // being removed
 };
 
 bool spare(const DesktopRow& desktop) noexcept {
     return desktop.record.session == 0 && desktop.goal != Goal::discard;
 }
 
-// What stands still on a host that is being emptied stays there, and is granted to nobody.
-bool out_of_reach(const Tables& t, const DesktopRow& desktop) noexcept {
-    const std::uint32_t host = desktop_host(t, desktop);
-    return host != no_row && t.hosts[host].record.draining;
+// What stands still on a host that is being emptied stays there, and is granted to nobody; and nobody knows
+// whether a host comes back that has been away for long.
+bool out_of_reach(const Step& step, const DesktopRow& desktop) noexcept {
+    const std::uint32_t row = desktop_host(step.t, desktop);
+    if (row == no_row) {
+        return false;
+    }
+    const HostRow& host = step.t.hosts[row];
+    const bool away =
+        host.link == 0 && step.now.mono - host.link_changed >= step.t.settings.desktops.host_away;
+    return away || host.record.draining;
 }
 
-void count(const Tables& t, const DesktopRow& desktop, Census& census) noexcept {
+void count(const Step& step, const DesktopRow& desktop, Census& census) noexcept {
     const DesktopState state = desktop.record.state;
-    census.inactive += state == DesktopState::inactive ? 1 : 0;
     census.alive += state == DesktopState::inactive ? 0 : 1;
-    if (!spare(desktop) || out_of_reach(t, desktop)) {
+    census.leaving += state != DesktopState::inactive && desktop.goal == Goal::discard ? 1 : 0;
+    if (!spare(desktop) || out_of_reach(step, desktop)) {
         return;
     }
     switch (state) {
@@ -51,6 +59,7 @@ void count(const Tables& t, const DesktopRow& desktop, Census& census) noexcept 
             break;
         case DesktopState::saving:
         case DesktopState::saved:
+            census.stored += state == DesktopState::saved ? 1 : 0;
             ++census.saved;
             ++census.spares;
             break;
@@ -62,11 +71,11 @@ void count(const Tables& t, const DesktopRow& desktop, Census& census) noexcept 
     }
 }
 
-Census take_census(const Tables& t, std::uint32_t pool) noexcept {
+Census take_census(const Step& step, std::uint32_t pool) noexcept {
     Census census;
-    for (const DesktopRow& desktop : t.desktops.rows()) {
+    for (const DesktopRow& desktop : step.t.desktops.rows()) {
         if (desktop.in_use && desktop.pool == pool) {
-            count(t, desktop, census);
+            count(step, desktop, census);
         }
     }
     return census;
@@ -156,9 +165,10 @@ void fill_up(Step& step, std::uint32_t pool, const Census& census, std::size_t& 
 }
 
 // What is restored takes memory again; what is woken has it.
-bool room_for(const Tables& t, const DesktopRow& desktop, JobKind kind) noexcept {
-    const HostRoom& room = t.rooms[desktop_host(t, desktop)];
-    return kind != JobKind::restore || room.used_mib + t.vms[desktop.vm].memory_mib <= room.may_use_mib;
+bool room_for(const Step& step, const DesktopRow& desktop, JobKind kind) noexcept {
+    const HostRoom& room = step.t.rooms[desktop_host(step.t, desktop)];
+    const std::uint64_t with_it_mib = room.used_mib + step.t.vms[desktop.vm].memory_mib;
+    return kind != JobKind::restore || (with_it_mib <= room.may_use_mib && !out_of_reach(step, desktop));
 }
 
 // The desktop of the pool that has been in the state for longest, at least `after`, and for which the job can
@@ -171,7 +181,7 @@ std::uint32_t oldest(const Step& step, std::uint32_t pool, DesktopState state, D
         const bool fits = desktop.in_use && desktop.pool == pool && desktop.record.state == state &&
                           desktop.goal == Goal::none && spare(desktop) && desktop_at_hand(step, desktop) &&
                           step.now.mono - desktop.since >= after && desktop_host(step.t, desktop) != no_row &&
-                          room_for(step.t, desktop, kind);
+                          room_for(step, desktop, kind);
         if (fits && (found == no_row || desktop.since < step.t.desktops[found].since)) {
             found = row;
         }
@@ -193,10 +203,20 @@ bool order_oldest(Step& step, std::uint32_t pool, DesktopState tier, Duration af
     return true;
 }
 
-// Saved spares lie on hosts that have no room for them, and another host has room for a new one.
-bool saved_is_stranded(Step& step, std::uint32_t pool) noexcept {
-    return oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore) == no_row &&
-           place_desktop(step, pool, compose(step.t.desktop_pools[pool].record.name, "-")).host != no_row;
+// A saved spare that has no room where it lies goes when another host has room for a new one: if one is
+// wanted ready, and if nobody who logs in could be given any. Then one after the other: the first may be
+// enough.
+bool replace_stranded(Step& step, std::uint32_t pool, const Census& census) noexcept {
+    const DesktopPoolRow& row = step.t.desktop_pools[pool];
+    const PoolTargets& targets = row.record.targets;
+    const bool wanted = census.ready < targets.ready && census.saved > targets.saved;
+    const bool none_to_grant = census.spares > 0 && census.stored == census.spares && census.leaving == 0;
+    const bool would_be_made = row.record.enabled && step.now.mono >= row.retry_at;
+    return (wanted || none_to_grant) && would_be_made &&
+           oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore) == no_row &&
+           place_desktop(step, pool, compose(row.record.name, "-")).host != no_row &&
+           order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::destroy, Cause::stranded,
+                        Goal::discard);
 }
 
 // Removes one spare: the cheapest to make again first.
@@ -214,7 +234,7 @@ bool step_ladder(Step& step, std::uint32_t pool) noexcept {
     const DesktopPoolRecord& record = step.t.desktop_pools[pool].record;
     const PoolTargets& targets = record.targets;
     const PoolRules& rules = record.rules;
-    const Census census = take_census(step.t, pool);
+    const Census census = take_census(step, pool);
     const bool surplus = census.spares > targets.spares();
     if (census.alive > targets.max && census.spares > 0 && drop_spare(step, pool, Cause::surplus)) {
         return true;
@@ -228,11 +248,9 @@ bool step_ladder(Step& step, std::uint32_t pool) noexcept {
             order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::restore, Cause::wanted)) {
             return true;
         }
-        if (census.saved > targets.saved && saved_is_stranded(step, pool) &&
-            order_oldest(step, pool, DesktopState::saved, Duration{}, JobKind::destroy, Cause::surplus,
-                         Goal::discard)) {
-            return true;
-        }
+    }
+    if (replace_stranded(step, pool, census)) {
+        return true;
     }
     if (census.ready > targets.ready && rules.pause_after_seconds > 0 &&
         order_oldest(step, pool, DesktopState::ready, ballast::seconds(rules.pause_after_seconds),
@@ -320,7 +338,7 @@ void tick_pools(Step& step) noexcept {
             continue;
         }
         tick_golden(step, pool);
-        fill_up(step, pool, take_census(step.t, pool), starts);
+        fill_up(step, pool, take_census(step, pool), starts);
         while (orders < desktop_orders_per_tick_max && step_ladder(step, pool)) {
             ++orders;
         }

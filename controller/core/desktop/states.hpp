@@ -56,8 +56,9 @@ enum class Cause : std::uint8_t {
     agent,            // its agent answered
     given_up,         // its agent will not answer any more
     connection,       // a connection came or went
+    stranded,         // saved where there is no room to wake it, and another host has some
 };
-inline constexpr std::size_t causes_count = 25;
+inline constexpr std::size_t causes_count = 26;
 std::string_view to_string(Cause cause) noexcept;
 
 inline constexpr Machine<DesktopState, 13, 63> common_desktop{
@@ -131,7 +132,8 @@ inline constexpr Machine<DesktopState, 13, 63> common_desktop{
         {DesktopState::saved, DesktopState::ready, "found running"},
         {DesktopState::saved, DesktopState::running, "found running, with its user"},
         {DesktopState::failed, DesktopState::inactive, "nothing of it is left"},
-        {DesktopState::saved, DesktopState::stopping, "more than the targets ask for: its file is removed"},
+        {DesktopState::saved, DesktopState::stopping,
+         "more than the targets ask for, or no room to wake it: its file is removed"},
         {DesktopState::ready, DesktopState::inactive, "its guest ended by itself"},
         {DesktopState::running, DesktopState::inactive, "its guest ended by itself"},
         {DesktopState::paused, DesktopState::inactive, "its host lost it"},
