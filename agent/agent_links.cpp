@@ -241,7 +241,8 @@ void Agent::on_worker_report(WorkerId worker, const WorkerReport& report) {
                                .effect = report.effect,
                                .journal_id = report.journal_id,
                                .verdict = report.verdict,
-                               .suspend_asked = report.suspend_asked});
+                               .suspend_asked = report.suspend_asked,
+                               .file_ids = report.file_ids});
             return;
         case WorkerReport::Kind::incoming_open:
             handle(IncomingOpenEvent{worker, report.peer_name, report.open});

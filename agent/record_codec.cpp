@@ -139,6 +139,9 @@ std::string encode_record(const JobRecord& record) {
         out.put(disk.size_bytes);
     }
     out.put(record.effect.referenced_bytes);
+    for (const ImageDisk& disk : record.disks) {
+        out.put(disk.file_id);
+    }
     out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
     return std::move(out.bytes());
 }
@@ -159,6 +162,11 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
     }
     if (version >= 4) {
         in.get(record.effect.referenced_bytes);
+    }
+    if (version >= 5) {
+        for (ImageDisk& disk : record.disks) {
+            in.get(disk.file_id);
+        }
     }
     if (!in.ok() || !in.at_end() || !belongs(record.kind, record.stage)) {
         return Err{Fault::image_corrupt};

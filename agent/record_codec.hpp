@@ -10,7 +10,7 @@
 namespace ballast::agent {
 
 // Raise it when the layout changes, and go on reading the older ones: an upgraded agent finds their records.
-inline constexpr std::uint32_t record_version = 4;
+inline constexpr std::uint32_t record_version = 5;
 inline constexpr std::size_t record_bytes_max = 8192;
 
 std::string encode_record(const JobRecord& record);

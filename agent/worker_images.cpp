@@ -282,7 +282,13 @@ Status Worker::fetch_images(BlockingLink& link) {
                       fmt::format("the source says that all images are there, and {} has not come",
                                   setup_.record.disks[number].device.view()));
     }
-    report(WorkerNews::fetched);
+    WorkerReport fetched;
+    fetched.news = WorkerNews::fetched;
+    for (std::uint32_t number = 0; number < setup_.record.disks.size(); ++number) {
+        fetched.file_ids[number] =
+            file_id(std::string{setup_.record.disks[number].path.view()} + incoming_image_suffix);
+    }
+    report(fetched);
     const std::optional<WorkerCommand> go = next_command();
     return go && go->tell == Tell::go ? Status{}
                                       : failed(Fault::cancelled, "the agent called the transfer off");

@@ -70,7 +70,8 @@ struct WorkerReport {
     Effect effect;
     Uuid journal_id;
     wire::Verdict verdict = wire::Verdict::unknown;
-    bool suspend_asked = true;  // failed
+    bool suspend_asked = true;                                           // failed
+    std::array<std::uint64_t, limits::disks_per_domain_max> file_ids{};  // fetched
     HostName peer_name;
     wire::MigrationOpen open;
     wire::MigrationAsk ask;

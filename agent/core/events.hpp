@@ -79,6 +79,7 @@ struct WorkerEvent {
     wire::Verdict verdict = wire::Verdict::unknown;  // verdict
     // failed: whether the guest may have been asked to suspend itself, which it may still do.
     bool suspend_asked = true;
+    std::array<std::uint64_t, limits::disks_per_domain_max> file_ids{};  // fetched: of record.disks
 };
 // The process is gone, for whatever reason. Always the last word of a worker.
 struct WorkerGoneEvent {

@@ -34,6 +34,8 @@ struct ImageDisk {
     FixedString<15> device;
     Path path;
     std::uint64_t size_bytes = 0;
+    // migrate_in, once it is published: which file it is that came. 0: not known.
+    std::uint64_t file_id = 0;
 };
 using ImageDisks = FixedVector<ImageDisk, limits::disks_per_domain_max>;
 

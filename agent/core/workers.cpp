@@ -92,6 +92,9 @@ void Core::on_worker(const WorkerEvent& event, Actions& out) noexcept {
         case WorkerNews::fetched:
             if (stage == Stage::fetching && job.record.fault == Fault::none) {
                 job.record.published = true;
+                for (std::uint32_t disk = 0; disk < job.record.disks.size(); ++disk) {
+                    job.record.disks[disk].file_id = event.file_ids[disk];
+                }
                 enter(row, Stage::receiving, out);
             }
             return;

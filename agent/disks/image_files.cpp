@@ -117,11 +117,25 @@ Status publish_images(const ImageDisks& disks, std::string& why) {
     return {};
 }
 
+std::uint64_t file_id(const std::string& path) {
+    struct statx status {};
+    if (::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &status) != 0) {
+        return 0;
+    }
+    // An inode's number is given to the next file as soon as it is free; the time of birth (0 where the file
+    // system keeps none) is not.
+    const auto born =
+        static_cast<std::uint64_t>(status.stx_btime.tv_sec) * 1'000'000'000 + status.stx_btime.tv_nsec;
+    constexpr std::uint64_t odd = 0x9e37'79b9'7f4a'7c15;
+    return (status.stx_ino + born * odd) | 1;
+}
+
 Status retract_images(const ImageDisks& disks, std::string& why) {
     for (const ImageDisk& disk : disks) {
         const std::string path{disk.path.view()};
         const std::string incoming = path + incoming_image_suffix;
-        if (!exists(incoming) || has_both_names(path, incoming)) {
+        const bool came = disk.file_id == 0 || disk.file_id == file_id(path);
+        if (came && (!exists(incoming) || has_both_names(path, incoming))) {
             BALLAST_CHECK(rename_if_there(path, incoming, why));
         }
     }

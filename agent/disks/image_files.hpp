@@ -13,6 +13,10 @@
 
 namespace ballast::agent {
 
+// Tells a file from those that get its name, or its inode, when it is gone (a tick of the kernel later at the
+// earliest). 0: there is none.
+std::uint64_t file_id(const std::string& path);
+
 // FILE.incoming -> FILE for all of them, on disk when ok. Never over another file: `already_exists`.
 Status publish_images(const ImageDisks& disks, std::string& why);
 // Back again, those that have been renamed. May be repeated.

@@ -314,9 +314,10 @@ TEST_F(AgentImageJobs, ARefusedDestinationTakesItsImagesBackOnceTheyHadTheirName
     feed(OrderEvent{order(JobKind::migrate_in)});
     const WorkerId worker = incoming_worker_bit | 1;
     open(worker, opening());
-    feed(WorkerEvent{.worker = worker, .news = WorkerNews::fetched});
+    feed(WorkerEvent{.worker = worker, .news = WorkerNews::fetched, .file_ids = {17}});
     EXPECT_EQ(record_.stage, Stage::receiving);
     EXPECT_TRUE(record_.published);
+    EXPECT_EQ(record_.disks[0].file_id, 17U) << "what is taken back must be what came";
     feed(WorkerEvent{.worker = worker, .news = WorkerNews::failed, .fault = Fault::connection_lost});
     feed(WorkerGoneEvent{worker, {}});
     EXPECT_EQ(files_, std::vector{FileStep::retract_images});

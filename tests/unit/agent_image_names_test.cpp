@@ -114,6 +114,38 @@ TEST_P(AgentImageNames, NeverReplaceAnother) {
     });
 }
 
+// An operator deletes an image that comes, and another guest's gets its name (and perhaps its inode) before
+// the first is taken back.
+TEST_P(AgentImageNames, AreTakenBackFromTheFilesThatCameOnly) {
+    put(incoming("a"), "1");
+    put(incoming("b"), "2");
+    for (ImageDisk& disk : disks_) {
+        disk.file_id = file_id(std::string{disk.path.view()} + incoming_image_suffix);
+        ASSERT_NE(disk.file_id, 0U);
+    }
+    run([&] {
+        // Files' clocks move in steps of some milliseconds; the newcomer is no twin of what came.
+        do {
+            fs::remove(path(incoming("a")));
+            fs::remove(path("a"));
+            put("a", "another's");
+        } while (file_id(path("a")) == disks_[0].file_id);
+        EXPECT_FALSE(publish_images(disks_, why_).ok());
+        ASSERT_TRUE(retract_images(disks_, why_).ok()) << why_;
+        EXPECT_EQ(text("a"), "another's");
+        EXPECT_FALSE(there(incoming("a")));
+        EXPECT_EQ(text(incoming("b")), "2");
+        // What came is known under either name.
+        fs::remove(path("a"));
+        put(incoming("a"), "1");
+        disks_[0].file_id = file_id(path(incoming("a")));
+        ASSERT_TRUE(publish_images(disks_, why_).ok()) << why_;
+        ASSERT_TRUE(retract_images(disks_, why_).ok()) << why_;
+        EXPECT_EQ(text(incoming("a")) + text(incoming("b")), "12");
+        EXPECT_FALSE(there("a") || there("b"));
+    });
+}
+
 TEST_P(AgentImageNames, OfWhichAFileHasTwoAreMadeOne) {
     // Killed between the new name and the removal of the old one.
     for (const char* const image : {"a", "b"}) {

@@ -49,7 +49,7 @@ JobRecord sample_record() {
     record.copy_storage = true;
     record.published = true;
     record.bandwidth_mbps = 50;
-    record.disks.push({.device = "xvda", .path = "/srv/images/guest.img", .size_bytes = 11});
+    record.disks.push({.device = "xvda", .path = "/srv/images/guest.img", .size_bytes = 11, .file_id = 13});
     return record;
 }
 
@@ -81,6 +81,7 @@ TEST(AgentRecord, ComesBackAsItWasWritten) {
     ASSERT_EQ(back.disks.size(), 1U);
     EXPECT_EQ(back.disks[0].path, record.disks[0].path);
     EXPECT_EQ(back.disks[0].size_bytes, 11U);
+    EXPECT_EQ(back.disks[0].file_id, 13U);
     EXPECT_EQ(back.effect.image_rounds, 10U);
     EXPECT_EQ(back.effect.referenced_bytes, 12U);
 }
@@ -97,9 +98,10 @@ TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     constexpr std::size_t images_bytes = 1 + 1 + 4 + 3 * 8 + 4 + 1;
     constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
     constexpr std::size_t references_bytes = 8;
-    for (const char version : {'\1', '\2', '\3'}) {
-        const std::size_t unknown_bytes =
-            references_bytes + (version <= '\2' ? images_bytes : 0) + (version == '\1' ? volume_bytes : 0);
+    for (const char version : {'\1', '\2', '\3', '\4'}) {
+        const std::size_t unknown_bytes = (version <= '\3' ? references_bytes : 0) +
+                                          (version <= '\2' ? images_bytes : 0) +
+                                          (version == '\1' ? volume_bytes : 0);
         std::string older = bytes.substr(0, bytes.size() - checksum_bytes - unknown_bytes);
         older[4] = version;
         const XXH64_hash_t checksum = XXH3_64bits(older.data(), older.size());
