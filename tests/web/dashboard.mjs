@@ -300,6 +300,25 @@ const scenarios = {
     await finish();
   },
 
+  async "closes a menu when what it belongs to is scrolled away, and not before"(browser) {
+    const {page, finish} = await open(browser, {viewport: {width: 400, height: 500}});
+    await live(page);
+    await guest(page, "vm2-01").waitFor();
+    const menu = page.getByRole("menu", {name: "vm2-01"});
+    // The scroll event comes a frame after what was opened in the meantime.
+    await page.evaluate(() => {
+      const button = document.querySelector('[aria-label="Actions on vm2-01"]');
+      button.scrollIntoView({block: "center"});
+      button.click();
+    });
+    await frames(page);
+    await frames(page);
+    assert.ok(await menu.isVisible(), "the scrolling before it does not close it");
+    await page.evaluate(() => scrollBy(0, -60));
+    await menu.waitFor({state: "hidden"});
+    await finish();
+  },
+
   async "is worked with the keyboard"(browser) {
     const {page, finish} = await open(browser);
     await live(page);

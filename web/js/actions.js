@@ -8,6 +8,7 @@ import {pool} from "./store.js";
 // ---- menus ----
 
 let opener = null;
+let openedAt = null; // where it stood then
 let behind = null; // what has the focus again once the menu is closed
 
 function closeMenu(refocus = false) {
@@ -30,6 +31,7 @@ function openMenu(anchor, back, heading, items) {
   }, item.label)));
   menu.hidden = false;
   const at = anchor.getBoundingClientRect();
+  openedAt = at;
   menu.style.left = `${Math.max(8, Math.min(at.right - menu.offsetWidth, innerWidth - menu.offsetWidth - 8))}px`;
   const below = at.bottom + 4 + menu.offsetHeight < innerHeight;
   menu.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - menu.offsetHeight - 4)}px`;
@@ -39,7 +41,13 @@ function openMenu(anchor, back, heading, items) {
 addEventListener("pointerdown", (event) => {
   if (!byId("menu").contains(event.target)) closeMenu();
 });
-addEventListener("scroll", (event) => event.target !== byId("menu") && closeMenu(), true);
+// A scroll is told a frame later, perhaps of what came before the menu; and a page that keeps its place while something above
+// grows scrolls too. Only what moves the opener away leaves the menu behind.
+addEventListener("scroll", () => {
+  if (byId("menu").hidden) return;
+  const at = opener.getBoundingClientRect();
+  if (Math.hypot(at.left - openedAt.left, at.top - openedAt.top) > 1) closeMenu();
+}, true);
 addEventListener("keydown", (event) => {
   const menu = byId("menu");
   if (menu.hidden) return;

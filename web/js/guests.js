@@ -151,10 +151,8 @@ function onKey(event) {
     scrollToActive();
   } else if (event.key === "Enter" || event.key === " ") {
     scrollToActive();
-    requestAnimationFrame(() => { // the scrolling is told before it, and would close the menu
-      const row = rows.find((each) => each.element.id === "active-guest");
-      if (row) vmMenu(row.vm, row.more, byId("table"));
-    });
+    const row = rows.find((each) => each.element.id === "active-guest");
+    if (row) vmMenu(row.vm, row.more, byId("table"));
   } else {
     return;
   }
