@@ -124,7 +124,7 @@ TEST(CliProblem, TellsReasonsAndWhatWouldHelp) {
     HttpResponse response;
     response.status = 503;
     response.body =
-        R"({"type":"/problems/no-capacity","title":"No room, or a limit is reached, for now","status":503,"detail":"no host fits",)"
+        R"({"type":"/problems/no-capacity","title":"No room for now","status":503,"detail":"no host fits",)"
         R"("reasons":[{"candidate":"h1","constraint":"memory_mib","have":100,"need":512},)"
         R"({"candidate":"h2","constraint":"host_state","have":0,"need":1,"why":"it is not up"}],)"
         R"("would_help":[{"change":"drain less","effect":"h2 takes it"}]})";
