@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "image/checkpoint.hpp"
 #include "image/failure.hpp"
 #include "image/index_file.hpp"
+#include "image/index_merge.hpp"
 #include "image/scan.hpp"
 #include "image/sorter.hpp"
 #include "shell/durable_file.hpp"
@@ -191,9 +191,6 @@ class Build final : public ScanSink {
         return {};
     }
 
-    Status write_level(IndexWriter& writer, std::size_t level, const IndexFile* old,
-                       const std::vector<Extent>& changed, std::string& why);
-
     std::string path_;
     const IndexOptions& options_;
     std::unique_ptr<ImageSource> source_;
@@ -206,90 +203,6 @@ class Build final : public ScanSink {
     std::chrono::steady_clock::duration scanning_{};
     std::chrono::steady_clock::time_point reported_{};
 };
-
-// The entries of an old index's level that are still true, in order.
-class Kept {
-  public:
-    Kept(const IndexFile* old, std::size_t level, const Grid& grid, const std::vector<Extent>& changed)
-        : grid_{grid}, changed_{changed} {
-        if (old != nullptr) {
-            cursor_.emplace(*old, level);
-        }
-    }
-
-    Status next(std::optional<Entry>& entry, std::string& why) {
-        entry.reset();
-        while (cursor_) {
-            if (at_ == keys_.size()) {
-                if (const Status status = cursor_->next_entries(keys_, blocks_); !status.ok()) {
-                    why = cursor_->why();
-                    return status;
-                }
-                at_ = 0;
-                if (keys_.empty()) {
-                    cursor_.reset();
-                    return {};
-                }
-            }
-            const Entry candidate{.key = keys_[at_], .block = blocks_[at_]};
-            ++at_;
-            if (!is_changed(candidate.block)) {
-                entry = candidate;
-                return {};
-            }
-        }
-        return {};
-    }
-
-  private:
-    bool is_changed(std::uint32_t block) const {
-        if (block >= grid_.blocks()) {
-            return true;
-        }
-        const std::uint64_t offset = grid_.extent_of(block).offset;
-        const auto after = std::upper_bound(
-            changed_.begin(), changed_.end(), offset,
-            [](std::uint64_t wanted, const Extent& extent) { return wanted < extent.offset; });
-        return after != changed_.begin() && offset < (after - 1)->end();
-    }
-
-    const Grid& grid_;
-    const std::vector<Extent>& changed_;
-    std::optional<IndexCursor> cursor_;
-    std::span<const std::uint64_t> keys_;
-    std::span<const std::uint32_t> blocks_;
-    std::size_t at_ = 0;
-};
-
-// Sorted new entries and kept old ones, merged.
-Status Build::write_level(IndexWriter& writer, std::size_t level, const IndexFile* old,
-                          const std::vector<Extent>& changed, std::string& why) {
-    Kept kept{old, level, grids_[level], changed};
-    std::optional<Entry> waiting;
-    BALLAST_CHECK(kept.next(waiting, why));
-    while (true) {
-        std::span<const Entry> sorted;
-        BALLAST_CHECK(sorters_[level]->next(sorted, why));
-        if (sorted.empty()) {
-            break;
-        }
-        while (waiting && !sorted.empty()) {
-            if (*waiting < sorted.front()) {
-                BALLAST_CHECK(writer.add({&*waiting, 1}, why));
-                BALLAST_CHECK(kept.next(waiting, why));
-            } else {
-                BALLAST_CHECK(writer.add(sorted.first(1), why));
-                sorted = sorted.subspan(1);
-            }
-        }
-        BALLAST_CHECK(writer.add(sorted, why));
-    }
-    while (waiting) {
-        BALLAST_CHECK(writer.add({&*waiting, 1}, why));
-        BALLAST_CHECK(kept.next(waiting, why));
-    }
-    return {};
-}
 
 Status Build::write(IndexHeader& header, const IndexFile* old, const std::vector<Extent>& changed,
                     std::string& why) {
@@ -305,7 +218,8 @@ Status Build::write(IndexHeader& header, const IndexFile* old, const std::vector
     IndexWriter writer;
     BALLAST_CHECK(writer.open(path_, header.build_id, why));
     for (std::size_t level = 0; level < grids_.size(); ++level) {
-        BALLAST_CHECK(write_level(writer, level, old, changed, why));
+        const KeptLevel kept{.index = old, .level = level, .grid = grids_[level], .changed = changed};
+        BALLAST_CHECK(write_merged(writer, *sorters_[level], kept, why));
         IndexLevel row{.block_bytes = grids_[level].block_bytes(), .blocks = grids_[level].blocks()};
         BALLAST_CHECK(writer.end_level(row.entries, row.distinct, why));
         header.levels.push(row);

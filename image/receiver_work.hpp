@@ -17,6 +17,9 @@
 
 namespace ballast::image {
 
+// `why` says what it did.
+Err<Fault> source_violation(const char* what, std::string& why);
+
 struct ImageReceiver::Work {
     Work(ByteStream& stream, TransferControl& control);
 

@@ -19,6 +19,12 @@
 
 namespace ballast::image {
 
+// Segments under way: they bound what a cut can cost, and keep a long link busy.
+inline constexpr std::uint64_t segments_under_way_max = 256;
+
+// `why` says what it did.
+Err<Fault> destination_violation(const char* what, std::string& why);
+
 struct ImageSender::Work {
     Work(ByteStream& stream, TransferControl& control, const SendOptions& options);
 

@@ -184,21 +184,31 @@ def _ours(programs, folder, source):
             "source_kib": row["peak_rss_kib"], "destination_kib": destination["peak_rss_kib"]}
 
 
+PEERS = {"rsync": _rsync, "casync": _casync, "zsync": _zsync}
+
+
+def transfer(programs, folder, name, once):
+    """Ours and the peers', each checked against the source. Of ours and rsync's, which take turns, the run of median time;
+    of the peers in `once`, which take many times as long, one run. A qcow2 image of this name is ours to read."""
+    source, out = folder / f"{name}.raw", folder / "out.raw"
+    runs = {}
+    for tool in [*("ours", "rsync") * TURNS, *once]:
+        out.unlink(missing_ok=True)
+        if tool == "ours":
+            row = _ours(programs, folder, next(iter(folder.glob(f"{name}.qcow2")), source))
+        else:
+            row = PEERS[tool](folder, source)
+        runs.setdefault(tool, []).append(row)
+        subprocess.run(["cmp", source, out], check=True)
+    return {"image": name,
+            **{tool: sorted(rows, key=lambda row: row["seconds"])[len(rows) // 2] for tool, rows in runs.items()},
+            "seconds": {tool: [round(row["seconds"], 2) for row in rows] for tool, rows in runs.items()}}
+
+
 def transfers(programs, folder):
-    """For B and C: ours and the peers', each checked against the source. Of ours and rsync's, which take turns, the run of
-    median time; casync and zsync, which take many times as long, run once."""
-    several = {"ours": functools.partial(_ours, programs), "rsync": _rsync}
-    once = {"casync": _casync, "zsync": _zsync}
+    """Of B and C."""
     for name in ("b", "c"):
-        source, out = folder / f"{name}.raw", folder / "out.raw"
-        runs = {}
-        for tool, run in [*several.items()] * TURNS + [*once.items()]:
-            out.unlink(missing_ok=True)
-            runs.setdefault(tool, []).append(run(folder, source))
-            subprocess.run(["cmp", source, out], check=True)
-        yield {"image": name, **{tool: sorted(rows, key=lambda row: row["seconds"])[len(rows) // 2]
-                                 for tool, rows in runs.items()},
-               "seconds": {tool: [round(row["seconds"], 2) for row in rows] for tool, rows in runs.items()}}
+        yield transfer(programs, folder, name, ("casync", "zsync"))
 
 
 def scan(programs, image):

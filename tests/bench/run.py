@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`make bench`: what Ballast costs and how fast it moves guests, beside the peers, in one run on one machine.
 
-  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|relief|replay|images|link]... [--table FILE]
+  run.py PROGRAMS [--only sizes|scale|endpoint|agent|migration|hbal|relief|replay|images|pairs|link]... [--table FILE]
 
 Prints a line for each figure: what, ours, the peer's, the ratio, the bound. With --table the same goes into FILE as well, as the
 table that docs/benchmarks.md shows.
@@ -26,6 +26,7 @@ sys.path[:0] = [str(LAB), str(LAB / "accept")]
 import agent_cost  # noqa: E402
 import endpoint  # noqa: E402
 import hbal  # noqa: E402
+import image_pairs  # noqa: E402
 import images  # noqa: E402
 import migration_speed  # noqa: E402
 import replay  # noqa: E402
@@ -34,9 +35,10 @@ import scale  # noqa: E402
 from acceptance import site_on  # noqa: E402
 
 TITLES = {"sizes": "Programs", "scale": "Controller", "endpoint": "HTTP", "hbal": "Plans beside hbal's", "relief": "Overloaded hosts", "replay": "Recorded loads",
-          "images": "Disk images", "link": "A guest with its image over a slow link", "agent": "Agent on real Xen",
+          "images": "Disk images", "pairs": "Other pairs of disk images", "link": "A guest with its image over a slow link", "agent": "Agent on real Xen",
           "migration": "Live migration on real Xen"}
 ALL = ("sizes", "scale", "endpoint", "hbal", "relief", "replay", "images", "link", "agent", "migration")
+ON_REQUEST = ("pairs",)  # takes a quarter of an hour
 SIZE_BOUNDS_KIB = {"ballast-agent": 1024, "ballast-controller": 2048}
 
 
@@ -237,18 +239,27 @@ def disk_images(programs):
         for key, what in (("seconds", "time"), ("cpu_s", "processor time")):
             report(f"index of a cached image: {what} beside cat's", scan["ours"][key], scan["cat"][key], "s", 1 / 0.75)
         for row in images.transfers(programs, folder):
-            print(f"image {row['image']}: seconds of each run:", row["seconds"], flush=True)
-            for peer in ("casync", "rsync", "zsync"):
-                wire, seconds = IMAGE_BOUNDS[row["image"], peer]
-                report(f"image {row['image']}: bytes on the wire beside {peer}'s", row["ours"]["wire"] / 1e6,
-                       row[peer]["wire"] / 1e6, "MB", wire)
-                report(f"image {row['image']}: time beside {peer}'s", row["ours"]["seconds"], row[peer]["seconds"],
-                       "s", seconds)
-                report(f"image {row['image']}: peak memory of {peer}'s larger process", row[peer]["peak_kib"] / 1024,
-                       unit="MiB")
-            for side in ("source", "destination"):
-                report(f"image {row['image']}: our peak memory at the {side}", row["ours"][f"{side}_kib"] / 1024,
-                       unit="MiB", bound=64)
+            report_transfer(row, {peer: IMAGE_BOUNDS[row["image"], peer] for peer in ("casync", "rsync", "zsync")})
+
+
+def report_transfer(row, bounds):
+    print(f"image {row['image']}: seconds of each run:", row["seconds"], flush=True)
+    for peer, (wire, seconds) in bounds.items():
+        report(f"image {row['image']}: bytes on the wire beside {peer}'s", row["ours"]["wire"] / 1e6,
+               row[peer]["wire"] / 1e6, "MB", wire)
+        report(f"image {row['image']}: time beside {peer}'s", row["ours"]["seconds"], row[peer]["seconds"], "s", seconds)
+        report(f"image {row['image']}: peak memory of {peer}'s larger process", row[peer]["peak_kib"] / 1024, unit="MiB")
+    for side in ("source", "destination"):
+        report(f"image {row['image']}: our peak memory at the {side}", row["ours"][f"{side}_kib"] / 1024, unit="MiB", bound=64)
+
+
+def pairs_of_images(programs):
+    if os.geteuid() != 0:
+        skip("pairs", "images are mounted to be written to, which needs root")
+        return
+    with folder_of_images() as name:
+        for row in image_pairs.transfers(programs, pathlib.Path(name)):
+            report_transfer(row, row["bounds"])
 
 
 # A quarter of what may be under way when the link is cut.
@@ -273,14 +284,14 @@ def over_a_shaped_link(programs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--only", action="append", choices=ALL)
+    parser.add_argument("--only", action="append", choices=ALL + ON_REQUEST)
     parser.add_argument("--table", type=pathlib.Path)
     arguments = parser.parse_args()
     wanted = arguments.only or ALL
     run_of = machine()
     print(f"{'':<58} {'ours':>10} {'peer':>10} {'ratio':>8}")
     here = {"sizes": sizes, "scale": at_scale, "endpoint": at_the_endpoint, "hbal": beside_hbal, "relief": relieved, "replay": replayed,
-            "images": disk_images, "link": over_a_shaped_link}
+            "images": disk_images, "pairs": pairs_of_images, "link": over_a_shaped_link}
     for part, measure in here.items():
         if part in wanted:
             begin(part)

@@ -74,11 +74,11 @@ def unpacked_bytes(deb):
     return int(text or 0) * 1024
 
 
-def filesystem(tree, image, image_bytes):
-    """An ext4 file system with what lies below `tree`, which is used up."""
+def filesystem(tree, image, image_bytes, *options):
+    """An ext4 file system with what lies below `tree`, which is used up. `options`: mkfs.ext4's."""
     with open(image, "wb") as out:
         out.truncate(image_bytes)
-    subprocess.run(["mkfs.ext4", "-q", "-F", "-d", tree, image], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["mkfs.ext4", "-q", "-F", *options, "-d", tree, image], check=True, stdout=subprocess.DEVNULL)
     shutil.rmtree(tree)
 
 
