@@ -113,12 +113,6 @@ void Core::settle_lost(std::uint32_t row, Actions& out) noexcept {
 
 void Core::decide_committed(std::uint32_t row, Actions& out) noexcept {
     Row& job = rows_[row];
-    // A guest that runs under a name which marks it as coming in is taken for one that has not arrived.
-    const bool misnamed = job.truth.domain.name != job.record.name.view();
-    if (job.truth.domain.state == DomainState::running && misnamed &&
-        try_call(row, Call::rename_final, out)) {
-        return;
-    }
     switch (job.truth.domain.state) {
         case DomainState::absent:
         case DomainState::dying:
@@ -131,6 +125,10 @@ void Core::decide_committed(std::uint32_t row, Actions& out) noexcept {
         case DomainState::powered_off:
         case DomainState::rebooting:
         case DomainState::crashed:
+            // Under a name which marks it as coming in it would be taken for one that has not arrived.
+            if (job.truth.domain.name != job.record.name.view() && try_call(row, Call::rename_final, out)) {
+                return;
+            }
             // It runs, or it ran and ended by itself: either way the source's copy is the past.
             job.record.state = JobState::succeeded;
             job.record.fault = Fault::none;

@@ -49,10 +49,15 @@ class Restarted {
 
     const Core& core() const { return *core_; }
     Stage stage() const { return core_->record(0).stage; }
-    void see(DomainState state) {
+    bool asked_for(Call what) const {
+        return std::any_of(actions_.begin(), actions_.end(), [what](const Action& action) {
+            return action.kind == ActionKind::call && action.call == what;
+        });
+    }
+    void see(DomainState state, const char* name = "guest") {
         Truth truth;
         truth.domain.uuid = moving_guest;
-        truth.domain.name = "guest";
+        truth.domain.name = name;
         truth.domain.state = state;
         feed(TruthEvent{0, truth});
     }
@@ -97,6 +102,15 @@ TEST(AgentRestarted, HeedsTheDestinationsWordOnItsOwnMigrationOnly) {
         EXPECT_EQ(source.stage(), verdict == wire::Verdict::running   ? Stage::started
                                   : verdict == wire::Verdict::refused ? Stage::returned
                                                                       : Stage::out_lost);
+    }
+}
+
+// Else it would be taken for one that has not arrived, for good.
+TEST(AgentRestarted, AGuestThatArrivedAndEndedMeanwhileGetsItsNameToo) {
+    for (const DomainState state : {DomainState::running, DomainState::powered_off, DomainState::crashed}) {
+        Restarted destination{record_of(JobKind::migrate_in, Stage::committed)};
+        destination.see(state, "guest--incoming");
+        EXPECT_TRUE(destination.asked_for(Call::rename_final)) << to_string(state);
     }
 }
 
