@@ -65,7 +65,10 @@ std::string World::restless_desktops() {
         const bool lives = state != DesktopState::inactive && desktop.record.session == 0;
         const bool left = (lives && desktop.record.kind == VmKind::personal) ||
                           (state == DesktopState::running && desktop.record.session == 0);
-        if (desktop.in_use && (!rests || left)) {
+        // An operator's to settle: its copy may hold its user's work.
+        const bool in_doubt = desktop.record.kind == VmKind::personal && state == DesktopState::migrating &&
+                              core.vm(desktop.vm).job == controller::no_row;
+        if (desktop.in_use && !in_doubt && (!rests || left)) {
             return fmt::format("{} is {}: {}", desktop.record.name.view(), controller::to_string(state),
                                desktop.trouble.view());
         }
@@ -75,6 +78,9 @@ std::string World::restless_desktops() {
                                session.record.state == SessionState::closing)) {
             return fmt::format("session {} is {}", session.record.id,
                                controller::to_string(session.record.state));
+        }
+        if (session.in_use && session.relay_host != controller::no_row && !session.relay_up) {
+            return fmt::format("session {} has no relay yet", session.record.id);
         }
         if (session.in_use && session.record.state == SessionState::open &&
             !users.may_stay(session.record.user.view())) {

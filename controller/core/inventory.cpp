@@ -31,9 +31,10 @@ void see(Step& step, std::uint32_t host, const Uuid& uuid, std::string_view name
         return;
     }
     VmRow& vm = step.t.vms[row];
-    // A copy that comes in or has left may be gone in a moment, and the guest be with a host not yet heard
-    // of.
-    vm.unconfirmed = vm.unconfirmed && sighting.in_flight != wire::InFlight::no;
+    // A copy that comes in may be gone in a moment, and the guest be with a host not yet heard of; where one
+    // has left, it may be with one that is not connected.
+    vm.unconfirmed = sighting.in_flight == wire::InFlight::departing ||
+                     (vm.unconfirmed && sighting.in_flight == wire::InFlight::incoming);
     vm.type = type == GuestType::unknown ? vm.type : type;
     vm.record.ours = vm.record.ours || ours;
     if (!name.empty() && sighting.in_flight == wire::InFlight::no) {

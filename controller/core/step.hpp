@@ -244,6 +244,9 @@ void refuse_limit(Outcome& outcome, std::string_view limit_name) noexcept;
 FixedVector<CommandKind, 12> actions_of(const Tables& t, std::uint32_t vm) noexcept;
 // The open operation or doubt that forbids every operation on the guest. Empty: none.
 Detail vm_blocked(const Tables& t, std::uint32_t vm) noexcept;
+// Its host keeps the suspended copy of a hand-over that nobody can settle any more: the copy's destruction is
+// an operator's to order, and that of a common desktop that nobody uses the pool's.
+bool handover_is_lost(const VmRow& vm) noexcept;
 void accept_job(Step& step, const Command& command, const NewJob& wanted, Outcome& outcome) noexcept;
 
 // ---- idempotency.cpp ----

@@ -52,7 +52,7 @@ const Rule* rule_of(CommandKind command) noexcept {
 
 bool destroyable(const VmRow& vm) noexcept {
     return vm.state == VmState::running || vm.state == VmState::paused || vm.state == VmState::failed ||
-           vm.state == VmState::stopping;
+           vm.state == VmState::stopping || handover_is_lost(vm);
 }
 
 void refuse_state(const Tables& t, std::uint32_t vm, Outcome& outcome, Fault fault,
@@ -197,6 +197,10 @@ void operate(Step& step, const Command& command, std::uint32_t row, Outcome& out
 }
 
 }  // namespace
+
+bool handover_is_lost(const VmRow& vm) noexcept {
+    return vm.job == no_row && vm.state == VmState::migrating && vm.state_reason == VmReason::departing;
+}
 
 Detail vm_blocked(const Tables& t, std::uint32_t row) noexcept {
     const VmRow& vm = t.vms[row];

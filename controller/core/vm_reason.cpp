@@ -17,7 +17,10 @@ Detail state_reason(const Tables& t, const VmRow& vm) noexcept {
                        ? Detail{"its host is not connected"}
                        : compose("its host ", t.hosts[vm.host].record.name, " is not connected");
         case VmReason::departing:
-            return "the right to run was given to the other host; its answer is awaited";
+            return handover_is_lost(vm)
+                       ? "the right to run was given to a host that has lost it: the copy here stays "
+                         "suspended until it is destroyed, or resumed with xl"
+                       : "the right to run was given to the other host; its answer is awaited";
         case VmReason::incoming: return "a copy is coming in; its source is not connected";
         case VmReason::suspended: return "it is suspended and no operation is under way: an operator decides";
         case VmReason::shut_down: return "it has shut down; its host has not released it yet";

@@ -95,6 +95,38 @@ TEST(LostHost, AfterARestartACopyThatIsGivenUpElsewhereDoesNotMeanThatTheGuestIs
     }
 }
 
+// The hand-over of the one desktop to h2, which is away, cannot be settled.
+Uuid lose_handover(Desk& desk) {
+    desk.make(kiosk({1, 0, 0, 2}));
+    desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+    const Uuid uuid = desk.vm_row("kiosk-001").record.uuid;
+    const std::string here = desk.place_of("kiosk-001");
+    desk.disconnect(here == "h1" ? "h2" : "h1");
+    Guest& copy = desk.host(here).guests[uuid];
+    copy.state = DomainState::suspended;
+    copy.in_flight = wire::InFlight::departing;
+    desk.report(here);
+    EXPECT_EQ(desk.in(DesktopState::migrating), 1);
+    return uuid;
+}
+
+TEST(LostHost, TheCopyOfALostHandOverIsRemovedWhereNobodyUsesIt) {
+    Desk desk;
+    const Uuid uuid = lose_handover(desk);
+    const auto left = [&] { return desk.host("h1").guests.count(uuid) + desk.host("h2").guests.count(uuid); };
+    desk.until([&] { return left() == 0; }, 2400);
+    desk.seconds(30);
+    EXPECT_EQ(desk.vm_row("kiosk-001").state, VmState::unknown) << "the host that is away may run it";
+    desk.connect_all();
+    desk.until([&] { return desk.in(DesktopState::ready) == 1; });
+}
+
+TEST(LostHost, AnOperatorDestroysTheCopyOfALostHandOver) {
+    Desk desk;
+    lose_handover(desk);
+    EXPECT_EQ(desk.vm(CommandKind::vm_destroy, "kiosk-001").kind, OutcomeKind::accepted);
+}
+
 TEST(LostHost, ThoughMoreHostsShowCopiesThanAreKeptInMindAGuestOfASilentHostIsNotGone) {
     Desk desk;
     desk.make(kiosk({1, 0, 0, 2}));

@@ -23,8 +23,8 @@ bool spare(const DesktopRow& desktop) noexcept {
     return desktop.record.session == 0 && desktop.goal != Goal::discard;
 }
 
-// What stands still on a host that is being emptied stays there, and is granted to nobody; and nobody knows
-// whether a host comes back that has been away for long.
+// What stands still on a host that is being emptied stays there, and is granted to nobody; nor is the copy of
+// a lost hand-over. And nobody knows whether a host comes back that has been away for long.
 bool out_of_reach(const Step& step, const DesktopRow& desktop) noexcept {
     const std::uint32_t row = desktop_host(step.t, desktop);
     if (row == no_row) {
@@ -33,7 +33,7 @@ bool out_of_reach(const Step& step, const DesktopRow& desktop) noexcept {
     const HostRow& host = step.t.hosts[row];
     const bool away =
         host.link == 0 && step.now.mono - host.link_changed >= step.t.settings.desktops.host_away;
-    return away || host.record.draining;
+    return away || host.record.draining || handover_is_lost(step.t.vms[desktop.vm]);
 }
 
 void count(const Step& step, const DesktopRow& desktop, Census& census) noexcept {

@@ -22,6 +22,11 @@ bool overdue(const Step& step, const DesktopRow& desktop) noexcept {
 // guest, none may be destroyed.
 bool still_moves(const Tables& t, const DesktopRow& desktop) noexcept {
     const VmRow& vm = t.vms[desktop.vm];
+    // The copy that a lost hand-over has left is an operator's to give up, unless nobody's work is in it.
+    const bool nobodys = desktop.record.kind == VmKind::common && desktop.record.session == 0;
+    if (nobodys && handover_is_lost(vm)) {
+        return false;
+    }
     const bool by_job = vm.job != no_row && t.jobs[vm.job].record.kind == JobKind::migrate;
     return desktop.record.state == DesktopState::migrating && (by_job || vm.state == VmState::migrating);
 }
@@ -49,7 +54,8 @@ bool clean_up(Step& step, std::uint32_t row) noexcept {
     }
     desktop.deadline = step.now.mono + clean_up_again_after;
     const bool removable = state == VmState::running || state == VmState::paused ||
-                           state == VmState::failed || state == VmState::saved || state == VmState::stopping;
+                           state == VmState::failed || state == VmState::saved ||
+                           state == VmState::stopping || handover_is_lost(step.t.vms[desktop.vm]);
     return removable && order_desktop(step, row, JobKind::destroy, Cause::clean_up) != no_row;
 }
 
