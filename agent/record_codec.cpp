@@ -142,6 +142,7 @@ std::string encode_record(const JobRecord& record) {
     for (const ImageDisk& disk : record.disks) {
         out.put(disk.file_id);
     }
+    out.put(record.only_a_file);
     out.put(static_cast<std::uint64_t>(XXH3_64bits(out.bytes().data(), out.bytes().size())));
     return std::move(out.bytes());
 }
@@ -167,6 +168,7 @@ Status decode_record(std::string_view bytes, JobRecord& out) {
         for (ImageDisk& disk : record.disks) {
             in.get(disk.file_id);
         }
+        in.get(record.only_a_file);
     }
     if (!in.ok() || !in.at_end() || !belongs(record.kind, record.stage)) {
         return Err{Fault::image_corrupt};

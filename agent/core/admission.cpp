@@ -136,6 +136,8 @@ Status Core::on_order(const wire::JobOrder& order, Actions& out) noexcept {
         .volume = order.volume,
         .copy_storage = order.copy_storage,
         .bandwidth_mbps = order.bandwidth_mbps};
+    job.record.only_a_file = order.kind == JobKind::destroy && order.expected_states.size() == 1 &&
+                             order.expected_states[0] == DomainState::absent;
     orders_[row] = order;
     look(row, out);
     return {};

@@ -112,14 +112,11 @@ void Core::decide_destroying(std::uint32_t row, Actions& out) noexcept {
     if (job.helper != no_worker) {
         return;
     }
-    // A save file is removed only by an order that expected nothing else to be here. After a restart of the
-    // agent that is not known any more: the file then stays, and is shown.
-    const bool whole =
-        orders_[row].expected_states.size() == 1 && orders_[row].expected_states[0] == DomainState::absent;
-    if (job.truth.domain.state == DomainState::absent && whole && job.truth.file_complete &&
-        !job.file_stuck) {
+    // A save file is removed only by an order that expected nothing else to be here.
+    const bool file_goes = job.record.only_a_file && job.truth.file_complete;
+    if (job.truth.domain.state == DomainState::absent && file_goes && !job.file_stuck) {
         file(row, FileStep::discard_complete, out);
-    } else if (job.truth.domain.state == DomainState::absent && whole && job.truth.file_complete) {
+    } else if (job.truth.domain.state == DomainState::absent && file_goes) {
         blame_call(job, "the save file cannot be deleted");
         fail(row, out);
     } else if (job.truth.domain.state == DomainState::absent) {

@@ -51,6 +51,7 @@ struct JobRecord {
     WallTime begun{};
     WallTime deadline{};        // calendar time, because it must survive a reboot
     bool acknowledged = false;  // kept beyond the controller's acknowledgement (out_lost only)
+    bool only_a_file = false;   // destroy: no domain was expected here, the save file is to go
     // Create, restore and migrations: what the guest needs of a host.
     std::uint64_t memory_kib = 0;
     // Migrations only.

@@ -50,6 +50,7 @@ JobRecord sample_record() {
     record.published = true;
     record.bandwidth_mbps = 50;
     record.disks.push({.device = "xvda", .path = "/srv/images/guest.img", .size_bytes = 11, .file_id = 13});
+    record.only_a_file = true;
     return record;
 }
 
@@ -84,12 +85,13 @@ TEST(AgentRecord, ComesBackAsItWasWritten) {
     EXPECT_EQ(back.disks[0].file_id, 13U);
     EXPECT_EQ(back.effect.image_rounds, 10U);
     EXPECT_EQ(back.effect.referenced_bytes, 12U);
+    EXPECT_TRUE(back.only_a_file);
 }
 
 TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     JobRecord record = sample_record();
     record.volume = {};
-    record.copy_storage = record.published = false;
+    record.copy_storage = record.published = record.only_a_file = false;
     record.bandwidth_mbps = 0;
     record.disks = {};
     record.effect = {};
@@ -98,8 +100,9 @@ TEST(AgentRecord, OfAnOlderAgentIsStillRead) {
     constexpr std::size_t images_bytes = 1 + 1 + 4 + 3 * 8 + 4 + 1;
     constexpr std::size_t volume_bytes = 2 + 1 + 2 + 8;  // empty texts
     constexpr std::size_t references_bytes = 8;
+    constexpr std::size_t only_a_file_bytes = 1;
     for (const char version : {'\1', '\2', '\3', '\4'}) {
-        const std::size_t unknown_bytes = (version <= '\3' ? references_bytes : 0) +
+        const std::size_t unknown_bytes = only_a_file_bytes + (version <= '\3' ? references_bytes : 0) +
                                           (version <= '\2' ? images_bytes : 0) +
                                           (version == '\1' ? volume_bytes : 0);
         std::string older = bytes.substr(0, bytes.size() - checksum_bytes - unknown_bytes);

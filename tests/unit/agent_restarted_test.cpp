@@ -54,6 +54,18 @@ class Restarted {
             return action.kind == ActionKind::call && action.call == what;
         });
     }
+    bool removes_file() const {
+        return std::any_of(actions_.begin(), actions_.end(), [](const Action& action) {
+            return action.kind == ActionKind::file && action.file == FileStep::discard_complete;
+        });
+    }
+    void find_file() {
+        Truth truth;
+        truth.domain.uuid = moving_guest;
+        truth.domain.state = DomainState::absent;
+        truth.file_complete = true;
+        feed(TruthEvent{0, truth});
+    }
     void see(DomainState state, const char* name = "guest") {
         Truth truth;
         truth.domain.uuid = moving_guest;
@@ -102,6 +114,16 @@ TEST(AgentRestarted, HeedsTheDestinationsWordOnItsOwnMigrationOnly) {
         EXPECT_EQ(source.stage(), verdict == wire::Verdict::running   ? Stage::started
                                   : verdict == wire::Verdict::refused ? Stage::returned
                                                                       : Stage::out_lost);
+    }
+}
+
+TEST(AgentRestarted, ASaveFileThatWasToBeRemovedIsRemovedStill) {
+    for (const bool only_a_file : {true, false}) {
+        JobRecord record = record_of(JobKind::destroy, Stage::destroying);
+        record.only_a_file = only_a_file;
+        Restarted host{record};
+        host.find_file();
+        EXPECT_EQ(host.removes_file(), only_a_file);
     }
 }
 
