@@ -136,12 +136,27 @@ def worker_dies_when_the_guest_heeds_it(site):
     # It takes the request as soon as it runs; what it does then takes longer than to pause it again.
     flags = host.run(f"""path=/local/domain/$(xl domid nodder)/{REQUEST}
         exec 3< <(exec xenstore watch $path); watch=$!
-        read -u 3 _; xl unpause nodder; read -t 60 -u 3 _; xl pause nodder
-        {KILL_WORKERS}; kill $watch; test -z "$(xenstore read $path)" && xl list nodder | tail -1""").split()[-2]
+        read -u 3 _; xl unpause nodder; read -t 60 -u 3 _; xl pause nodder; left=$(xenstore read $path)
+        {KILL_WORKERS}; kill $watch; test -z "$left" && xl list nodder | tail -1""").split()[-2]
     print(f"       its worker died when nodder was {flags}", flush=True)
     process.wait_until(lambda: vain_withdrawals(site) > before, 60, "a look for the request", interval=0.5)
     host.run("xl unpause nodder")
     runs_on_after_all(site, "nodder", job)
+
+
+def await_hanging_write(host, disk):
+    """Until none of the disk's writes has ended from one look to the next, and one is under way."""
+    ended_before = None
+
+    def hangs():
+        nonlocal ended_before
+        figures = host.run(f"cat /sys/block/$(basename $(readlink -f {disk}))/stat").split()
+        ended, under_way = figures[4], int(figures[8])
+        hanging = under_way > 0 and ended == ended_before
+        ended_before = ended
+        return hanging
+
+    process.wait_until(hangs, 60, "a write that hangs", interval=1)
 
 
 def guest_suspends_when_its_job_is_over(site):
@@ -152,6 +167,7 @@ def guest_suspends_when_its_job_is_over(site):
     guests.tell(host, "sloth", "disk on")
     host.hang_disk(0, True)
     try:
+        await_hanging_write(host, "/dev/san/0")
         before = vain_withdrawals(site)
         job = site.api.post("/v1/vms/sloth:save")
         # The first event is the watch's own; then the request is made, and taken.
